@@ -1,0 +1,59 @@
+"""Compiled modules: one kernel source built for each instruction set, and the choice between them."""
+
+import platform
+import sys
+import sysconfig
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+# One stable-ABI wheel serves every Python from 3.11 on; free-threaded builds have no stable ABI.
+STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED") and platform.python_implementation() == "CPython"
+MACROS = [("CYTHON_LIMITED_API", "1"), ("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else []
+X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
+
+# Same bits everywhere: no fused multiply-add. Vector instructions: no errno, no trapping arithmetic, and the recall
+# kept out of the large loop around it, where the compiler would give up on it.
+UNIX = [
+    "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fno-inline-functions-called-once",
+    "-fno-strict-aliasing", "--param=max-completely-peel-times=4",
+]  # fmt: skip
+MSVC = ["/O2", "/fp:precise"]
+
+# Given here because a module's own directives do not reach the inline functions of the .pxd files: a check for division
+# by zero is a branch, and a branch costs the vector instructions of the loop around it.
+DIRECTIVES = {
+    "language_level": 3, "boundscheck": False, "wraparound": False, "initializedcheck": False, "cdivision": True,
+    "freethreading_compatible": True,
+}  # fmt: skip
+AVX2 = {"unix": ["-mavx2"], "msvc": ["/arch:AVX2"]}
+
+
+class BuildExt(build_ext):
+    def build_extensions(self):
+        kind = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
+        for extension in self.extensions:
+            extension.extra_compile_args = [*(MSVC if kind == "msvc" else UNIX), *extension.extra_compile_args]
+            if extension.name.endswith(".avx2"):
+                extension.extra_compile_args += AVX2[kind]
+        super().build_extensions()
+
+
+def extension(name):
+    return Extension(
+        f"sigmalloc._kernel.{name}",
+        [f"src/sigmalloc/_kernel/{name}.pyx"],
+        define_macros=MACROS,
+        py_limited_api=STABLE_ABI,
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [extension(name) for name in ("cpu", "baseline", *(["avx2"] if X86_64 else []))],
+        compiler_directives=DIRECTIVES,
+    ),
+    cmdclass={"build_ext": BuildExt},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if STABLE_ABI else {},
+)

@@ -1,0 +1,39 @@
+"""sigmalloc: agents that spend limited memory precision where it pays.
+
+The Dynamic Resource Allocator (Patel, Acerbi and Pouget, NeurIPS 2020) with a compiled core::
+
+    import sigmalloc as sm
+
+    task = sm.tasks.grid_world()
+    agent = sm.Agent.table_b1("grid-world")
+    result = sm.train(task, agent, episodes=5000, restarts=5, seed=0, evaluate_every=100)
+    sm.plot.convergence(result)
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+from . import metrics, tasks
+from .agent import Agent
+from .mdp import TabularMDP
+from .result import Result
+from .training import DivergenceError, Evaluation, evaluate, train
+
+__all__ = [
+    "Agent", "DivergenceError", "Evaluation", "Result", "TabularMDP", "evaluate", "exact", "metrics", "open_sweep",
+    "plot", "sweep", "tasks", "train",
+]  # fmt: skip
+
+# What needs matplotlib or SciPy is imported when it is first used.
+_LAZY = {"plot": "plot", "exact": "exact"}
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return importlib.import_module(f".{_LAZY[name]}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

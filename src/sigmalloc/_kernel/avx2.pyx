@@ -1,0 +1,5 @@
+"""The kernel built for processors with AVX2."""
+
+include "tables.pxi"
+include "training.pxi"
+include "probe.pxi"

@@ -1,0 +1,5 @@
+"""The kernel built for the platform's baseline instruction set."""
+
+include "tables.pxi"
+include "training.pxi"
+include "probe.pxi"

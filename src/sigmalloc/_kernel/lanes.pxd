@@ -1,0 +1,170 @@
+"""Lanes: the runs that the kernel advances side by side, and what it keeps for each of them.
+
+Everything that is computed for all lanes at once is stored one vector after another, `[quantity][lane]`, so that a
+plain loop over a constant number of lanes becomes vector instructions. What one lane does alone is in its `Lane`.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+
+cdef extern from *:
+    """
+    typedef double *__restrict sm_out;
+    typedef const double *__restrict sm_in;
+    """
+    ctypedef double* out "sm_out"  # memory that no other argument of the function points to
+    ctypedef const double* in_ "sm_in"
+
+cdef enum:
+    LANES = 8
+
+cdef enum Phase:
+    IDLE
+    ACT  # recall in s, act, collect the reward
+    BOOTSTRAP  # recall in s' to value it
+    TRAJECTORY  # sample with q̄ and σ frozen
+    EVALUATE
+
+cdef enum Gradient:  # in the order of agent.GRADIENTS
+    ADVANTAGE
+    Q
+    REINFORCE
+    RETURN
+    BEST_PATH
+
+cdef enum Allocation:  # in the order of agent.ALLOCATIONS
+    DRA
+    EQUAL
+    FREQUENCY
+    STAKES
+    FIXED
+
+cdef enum Error:
+    NO_ERROR
+    NONFINITE_Q
+    NONFINITE_SIGMA
+
+cdef enum: REPORT = 7  # figures of an evaluation: reward, value, cost, cut-offs, sums of squares, steps
+
+cdef struct Run:  # one run's parameters; the layout is training.RUN_DTYPE
+    double learning_rate_q
+    double learning_rate_sigma
+    double beta
+    double beta_0
+    double beta_rate
+    double gamma
+    double lam
+    double sigma_base
+    double sigma_0
+    double sigma_min
+    double sigma_max
+    double q_low
+    double q_high
+    double reward_scale  # 1 / time of a trial (Eq. 8), or 1
+    int64_t gradient
+    int64_t allocation
+    int64_t learn_q
+    int64_t n_trajectories
+    int64_t n_paths
+    int64_t depth_first
+    int64_t given_q  # initial q̄ and σ are in the tables already
+    int64_t given_sigma
+    int64_t episodes
+    int64_t evaluate_every  # 0: never
+    int64_t evaluation_episodes
+    int64_t hard_evaluation
+
+cdef struct Task:  # read-only; variant v of a changing task is in force from episode change_at[v]
+    int mountain_car
+    int uniform_start
+    Py_ssize_t n_states
+    Py_ssize_t n_actions
+    Py_ssize_t n_outcomes
+    Py_ssize_t n_variants
+    Py_ssize_t n_starts
+    int64_t step_limit
+    int64_t max_path  # steps for which there is room in a lane's buffers
+    const int64_t* change_at  # [variant]
+    const double* cumulative  # [variant][state][action][outcome] cumulative probability; the last one is 1
+    const int64_t* next_state  # same shape
+    const double* reward  # same shape
+    const uint8_t* terminal  # [variant][state]
+    const double* memory  # [variant][state][action] 1 where a memory is allocated, else 0
+    const double* ever_memory  # [state][action] 1 where a memory is allocated in some variant
+    const double* start_cumulative  # [variant][start]
+    const int64_t* start_state  # [variant][start]
+
+cdef struct Streams:  # SFC64, one stream a lane
+    uint64_t a[LANES]
+    uint64_t b[LANES]
+    uint64_t c[LANES]
+    uint64_t counter[LANES]
+
+cdef struct Recall:  # one tick: the vectors are [action][lane]
+    uint64_t* raw
+    double* q  # IN: q̄ in the state of each lane; ABSENT where the state has no such action
+    double* sigma  # IN
+    double* zeta  # OUT
+    double* p  # OUT: probabilities of the soft policy given ζ (A.1)
+    double* score  # OUT: Ψ ∂log π/∂σ (Eq. 5)
+    double beta[LANES]  # IN
+    double psi_q[LANES]  # IN: Ψ = psi_q q̄(s,a) − psi_mean mean q̄(s,·) + psi_one
+    double psi_mean[LANES]  # IN
+    double psi_one[LANES]  # IN
+    double choice[LANES]  # OUT: action, as a double
+    double expected_q[LANES]  # OUT: Σ p q̄
+
+cdef struct Lane:
+    Phase phase
+    Py_ssize_t run
+    const Run* agent
+    # tables of the run, [state][action]
+    double* q
+    double* sigma
+    double* gradient
+    double* usage  # [state] recalls in sampled trajectories, for frequency-based allocation
+    double scale  # the one learned σ of shaped allocations
+    Py_ssize_t variant
+    const double* memory  # that variant's mask
+    int64_t episode
+    int64_t trials  # sampled trajectories or evaluation episodes done
+    # the trial in progress
+    Py_ssize_t state
+    Py_ssize_t acted_in  # the state and action of the q̄ update to come
+    Py_ssize_t action
+    Py_ssize_t start_state
+    int64_t step
+    int64_t path
+    double reward
+    double discount
+    double path_reward
+    double path_value
+    double best_reward
+    double best_value
+    double position  # mountain car
+    double velocity
+    # scores kept until their return is known
+    int64_t kept
+    double* kept_score  # [kept][action]
+    double* kept_reward  # [kept]
+    int64_t* kept_state  # [kept]
+    # depth-first planning: what was drawn in this trial, and the path being explored
+    int64_t trial
+    int64_t* drawn_in  # [state] trial in which the state's memories were drawn
+    int64_t* first_choice  # [state]
+    double* drawn_p  # [state][action]
+    int64_t* node  # [depth]
+    int64_t* taken  # [depth]
+    uint64_t* tried  # [depth] actions as bits
+    double* reward_before  # [depth] path reward on reaching the node
+    double* value_before
+    double* discount_before
+    int64_t depth
+    # evaluation in progress
+    double reward_sum
+    double value_sum
+    double reward_squares
+    double value_squares
+    int64_t cutoffs
+    int64_t steps  # environment steps taken in training
+    int64_t training_steps  # their number when the evaluation began
+    uint64_t other_stream[4]  # the stream that is not in use: evaluation never disturbs training

@@ -1,0 +1,58 @@
+"""The task as the kernel reads it."""
+
+cimport cython
+from libc.stdint cimport int64_t, uint8_t
+
+from .lanes cimport Task
+
+
+@cython.final
+cdef class Tables:
+    """A task's arrays, held for as long as the kernel reads them; variants of a changing task are stacked.
+
+    Parameters
+    ----------
+    change_at : int64 (variants,)
+        Episode from which each variant is in force; 0 for the first.
+    cumulative, next_state, reward : (variants, states, actions, outcomes)
+    terminal : uint8 (variants, states)
+    memory : float64 (variants, states, actions)
+        1 where a memory is allocated, else 0.
+    ever_memory : float64 (states, actions)
+        1 where a memory is allocated in some variant.
+    start_cumulative, start_state : (variants, starts)
+    step_limit : int
+    max_path : int
+        Scores for which there must be room.
+    depth : int
+        Depth of depth-first planning.
+    mountain_car, uniform_start : bool
+        Use the compiled dynamics instead of the tables.
+    """
+
+    cdef Task task
+    cdef Py_ssize_t depth
+    cdef tuple arrays
+
+    def __cinit__(self, const int64_t[::1] change_at, const double[:, :, :, ::1] cumulative,
+                  const int64_t[:, :, :, ::1] next_state, const double[:, :, :, ::1] reward,
+                  const uint8_t[:, ::1] terminal, const double[:, :, ::1] memory, const double[:, ::1] ever_memory,
+                  const double[:, ::1] start_cumulative, const int64_t[:, ::1] start_state, int64_t step_limit,
+                  int64_t max_path, Py_ssize_t depth, bint mountain_car, bint uniform_start):
+        self.arrays = (
+            change_at, cumulative, next_state, reward, terminal, memory, ever_memory, start_cumulative, start_state
+        )
+        self.depth = depth
+        self.task.mountain_car, self.task.uniform_start = mountain_car, uniform_start
+        self.task.n_variants, self.task.n_states, self.task.n_actions = memory.shape[0], memory.shape[1], memory.shape[2]
+        self.task.n_outcomes, self.task.n_starts = cumulative.shape[3], start_state.shape[1]
+        self.task.step_limit, self.task.max_path = step_limit, max_path
+        self.task.change_at = &change_at[0]
+        self.task.cumulative = &cumulative[0, 0, 0, 0]
+        self.task.next_state = &next_state[0, 0, 0, 0]
+        self.task.reward = &reward[0, 0, 0, 0]
+        self.task.terminal = &terminal[0, 0]
+        self.task.memory = &memory[0, 0, 0]
+        self.task.ever_memory = &ever_memory[0, 0]
+        self.task.start_cumulative = &start_cumulative[0, 0]
+        self.task.start_state = &start_state[0, 0]

@@ -1,0 +1,205 @@
+"""The agent: its hyper-parameters, their published values and their validation."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+from . import _checks
+
+GRADIENTS = ("advantage", "q", "reinforce", "return", "best_path")
+ALLOCATIONS = ("dra", "equal", "frequency", "stakes", "fixed")
+PLANNERS = ("rollouts", "depth-first")
+
+_TABLE_B1 = {
+    "grid-world": {},
+    "mountain-car": {"lam": 0.1, "q_init": (-1.0, 1.0)},
+    "planning": {
+        "lam": 1.0, "sigma_base": 100.0, "sigma_0": 50.0, "sigma_min": 1.0, "sigma_max": 100.0,
+        "gradient": "best_path",
+    },
+}
+_SCRIPTS = {
+    "grid-world": {"lam": 0.1, "gamma": 0.9},
+    "mountain-car": {
+        "learning_rate_q": 0.2, "sigma_0": 1.0, "sigma_max": 10.0, "beta_0": 1.0,
+        "beta_rate": math.log(1.5) / 1000,
+    },
+    "planning": {"sigma_0": 100.0},
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agent:
+    """A Dynamic Resource Allocator or one of the agents it is compared with.
+
+    The defaults are the grid-world column of Table B.1. Instances are frozen and are checked when they are
+    made; `replace` gives a changed copy.
+
+    Parameters
+    ----------
+    learning_rate_q : float
+        α₁, step size of the expected SARSA update of q̄, in (0, 1].
+    learning_rate_sigma : float
+        α₂, step size of the σ update (Eq. 7), at least 0.
+    beta : float
+        β, inverse temperature of the soft policy (A.1), in 1/reward. With a schedule, its final value.
+    beta_0 : float or None
+        β in the first episode; episode k (from 0) has min(beta, beta_0 · exp(beta_rate · k)). None: constant.
+    beta_rate : float
+        Growth rate of β per episode, used with ``beta_0``.
+    gamma : float
+        γ, discount factor, in [0, 1].
+    lam : float
+        λ, price of precision, in units of reward per nat, at least 0.
+    sigma_base : float
+        σ_base, standard deviation of a memory that costs nothing, in units of reward.
+    sigma_0 : float
+        σ₀, initial standard deviation of every memory, within [sigma_min, sigma_max].
+    sigma_min, sigma_max : float
+        Bounds of σ after every update, in units of reward.
+    q_init : float or (float, float)
+        Initial q̄: a constant, or the bounds of a uniform draw.
+    n_trajectories : int
+        N_traj, trajectories sampled for each σ update.
+    gradient : {"advantage", "q", "reinforce", "return", "best_path"}
+        Ψ in the reward gradient (Eqs. 3-5): advantage, q̄, discounted reward-to-go, return of the whole
+        episode (or path), or the best return among the paths of a planning trial.
+    allocation : {"dra", "equal", "frequency", "stakes", "fixed"}
+        How σ is shaped: every memory free, one shared σ, a learned scale times a shape given by how often a
+        memory is used or by the spread of q̄ in its state, or σ₀ for good.
+    learn_q : bool
+        False keeps q̄ as it is given.
+    search_budget : float or None
+        Planning tasks: states that may be visited while planning, in % of M·2^M. None: one path.
+    planner : {"rollouts", "depth-first"}
+        Planning tasks: independent paths with memories drawn at every visit, or memories drawn once a trial
+        and no path explored twice.
+    reward_rate : bool
+        Planning tasks: maximise reward per unit of time (Eq. 8) instead of reward.
+    decision_time : float
+        a_dec, time per state visited while planning, used with ``reward_rate``.
+    non_decision_time : float
+        t_nondec, time per trial spent on all else, used with ``reward_rate``.
+
+    Raises
+    ------
+    ValueError
+        If a field is of the wrong type, out of range, or contradicts another one.
+    """
+
+    learning_rate_q: float = 0.1
+    learning_rate_sigma: float = 0.1
+    beta: float = 10.0
+    beta_0: float | None = None
+    beta_rate: float = 0.0
+    gamma: float = 1.0
+    lam: float = 0.2
+    sigma_base: float = 5.0
+    sigma_0: float = 3.0
+    sigma_min: float = 0.01
+    sigma_max: float = 100.0
+    q_init: float | tuple[float, float] = 0.0
+    n_trajectories: int = 10
+    gradient: str = "advantage"
+    allocation: str = "dra"
+    learn_q: bool = True
+    search_budget: float | None = None
+    planner: str = "rollouts"
+    reward_rate: bool = False
+    decision_time: float = 0.1
+    non_decision_time: float = 1.0
+
+    def __post_init__(self):
+        put = object.__setattr__.__get__(self)
+        put("learning_rate_q", _checks.real("learning_rate_q", self.learning_rate_q, low=0, high=1, low_open=True))
+        put("learning_rate_sigma", _checks.real("learning_rate_sigma", self.learning_rate_sigma, low=0))
+        for name in ("beta", "sigma_base", "sigma_0", "sigma_min", "sigma_max", "non_decision_time"):
+            put(name, _checks.real(name, getattr(self, name), low=0, low_open=True))
+        for name in ("lam", "beta_rate", "decision_time"):
+            put(name, _checks.real(name, getattr(self, name), low=0))
+        put("gamma", _checks.real("gamma", self.gamma, low=0, high=1))
+        if self.beta_0 is not None:
+            put("beta_0", _checks.real("beta_0", self.beta_0, low=0, high=self.beta, low_open=True))
+        elif self.beta_rate:
+            raise ValueError(f"beta_rate={self.beta_rate!r} needs beta_0, the inverse temperature of episode 0")
+        put("q_init", self._checked_q_init())
+        put("n_trajectories", _checks.integer("n_trajectories", self.n_trajectories, low=1, high=10**6))
+        _checks.choice("gradient", self.gradient, GRADIENTS)
+        _checks.choice("allocation", self.allocation, ALLOCATIONS)
+        _checks.choice("planner", self.planner, PLANNERS)
+        put("learn_q", _checks.flag("learn_q", self.learn_q))
+        put("reward_rate", _checks.flag("reward_rate", self.reward_rate))
+        if self.search_budget is not None:
+            budget = _checks.real("search_budget", self.search_budget, low=0, high=100, low_open=True)
+            put("search_budget", budget)
+        if self.sigma_min > self.sigma_max:
+            raise ValueError(f"sigma_min must not exceed sigma_max, got {self.sigma_min!r} > {self.sigma_max!r}")
+        if not self.sigma_min <= self.sigma_0 <= self.sigma_max:
+            raise ValueError(
+                f"sigma_0 must be in [sigma_min, sigma_max] = [{self.sigma_min!r}, {self.sigma_max!r}], "
+                f"got {self.sigma_0!r}"
+            )
+
+    def _checked_q_init(self):
+        if not isinstance(self.q_init, (tuple, list)):
+            return _checks.real("q_init", self.q_init)
+        if len(self.q_init) != 2:
+            raise ValueError(f"q_init must be a number or a pair (low, high), got {self.q_init!r}")
+        low, high = (_checks.real("q_init", bound) for bound in self.q_init)
+        if low >= high:
+            raise ValueError(f"q_init must have low < high, got {self.q_init!r}")
+        return (low, high)
+
+    def replace(self, **changes):
+        """A copy with the given fields changed, checked again.
+
+        Raises
+        ------
+        ValueError
+            If a field is unknown or the changed agent is not valid.
+        """
+        return type(self)(**{**self.to_dict(), **_known(changes)})
+
+    def to_dict(self):
+        """The fields and their values, in order, as plain Python objects."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    @classmethod
+    def table_b1(cls, task="grid-world", **changes):
+        """The published parameters of a task (Table B.1; clipping and initial q̄ from the scripts).
+
+        Parameters
+        ----------
+        task : {"grid-world", "mountain-car", "planning"}
+        **changes
+            Fields to set otherwise.
+        """
+        _checks.choice("task", task, tuple(_TABLE_B1))
+        return cls(**{**_TABLE_B1[task], **_known(changes)})
+
+    @classmethod
+    def scripts(cls, task="grid-world", **changes):
+        """The parameters of the authors' published scripts where they differ from Table B.1.
+
+        Grid-world: γ = 0.9, λ = 0.1. Mountain car: α₁ = 0.2, σ₀ = 1, σ in [0.01, 10] and β rising as
+        min(1.5^(k/1000), 10). Planning: σ₀ = σ_base = 100 (`tasks.planning(known_last_move=True)` goes with it).
+        """
+        _checks.choice("task", task, tuple(_SCRIPTS))
+        return cls(**{**_TABLE_B1[task], **_SCRIPTS[task], **_known(changes)})
+
+    def beta_at(self, episode):
+        """β in an episode (counted from 0), to the last bits of the platform's exp."""
+        if self.beta_0 is None:
+            return self.beta
+        exponent = self.beta_rate * episode
+        return self.beta if exponent > 700 else min(self.beta, self.beta_0 * math.exp(exponent))
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(Agent))
+
+
+def _known(changes):
+    for name in changes:
+        if name not in FIELDS:
+            raise ValueError(f"unknown agent field {name!r}; the fields are {', '.join(FIELDS)}")
+    return changes
