@@ -17,7 +17,8 @@ X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**
 # kept out of the large loop around it, where the compiler would give up on it.
 UNIX = [
     "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fno-inline-functions-called-once",
-    "-fno-strict-aliasing", "--param=max-completely-peel-times=4",
+    "--param=max-completely-peel-times=4",
+    "--param=max-inline-insns-single=4000",
 ]  # fmt: skip
 MSVC = ["/O2", "/fp:precise"]
 

@@ -16,7 +16,7 @@ from . import _kernel
 from .agent import ALLOCATIONS, GRADIENTS
 from .tasks import MountainCar
 
-ABSENT = -1e300  # q̄ of an action that a state does not have, as the kernel marks it
+ABSENT = -1e200  # q̄ of an action that a state does not have, as the kernel marks it
 SLICE = 50_000  # recalls per slice, well under a tenth of a second
 LARGEST_BATCH = 256
 LARGEST_WORKSPACE = 2**31  # bytes a batch may keep scores in
@@ -97,8 +97,8 @@ def check(task, agent):
     if agent.planner == "depth-first":
         if agent.gradient in ("reinforce", "return"):
             raise ValueError(f"gradient={agent.gradient!r} needs planner='rollouts': depth-first paths share their draws")
-        if task.n_actions > 64:
-            raise ValueError(f"planner='depth-first' takes at most 64 actions, {task.name!r} has {task.n_actions}")
+        if task.n_actions != 2:
+            raise ValueError(f"planner='depth-first' needs two actions in every state, {task.name!r} has {task.n_actions}")
 
 
 def trial_time(task, agent):

@@ -9,6 +9,7 @@ from . import _checks
 GRADIENTS = ("advantage", "q", "reinforce", "return", "best_path")
 ALLOCATIONS = ("dra", "equal", "frequency", "stakes", "fixed")
 PLANNERS = ("rollouts", "depth-first")
+LARGEST_Q = 1e100  # a q̄ beyond this has diverged, as far as the kernel is concerned
 
 _TABLE_B1 = {
     "grid-world": {},
@@ -113,7 +114,8 @@ class Agent:
         put = object.__setattr__.__get__(self)
         put("learning_rate_q", _checks.real("learning_rate_q", self.learning_rate_q, low=0, high=1, low_open=True))
         put("learning_rate_sigma", _checks.real("learning_rate_sigma", self.learning_rate_sigma, low=0))
-        for name in ("beta", "sigma_base", "sigma_0", "sigma_min", "sigma_max", "non_decision_time"):
+        put("beta", _checks.real("beta", self.beta, low=0, high=LARGEST_Q, low_open=True))
+        for name in ("sigma_base", "sigma_0", "sigma_min", "sigma_max", "non_decision_time"):
             put(name, _checks.real(name, getattr(self, name), low=0, low_open=True))
         for name in ("lam", "beta_rate", "decision_time"):
             put(name, _checks.real(name, getattr(self, name), low=0))
@@ -142,10 +144,10 @@ class Agent:
 
     def _checked_q_init(self):
         if not isinstance(self.q_init, (tuple, list)):
-            return _checks.real("q_init", self.q_init)
+            return _checks.real("q_init", self.q_init, low=-LARGEST_Q, high=LARGEST_Q)
         if len(self.q_init) != 2:
             raise ValueError(f"q_init must be a number or a pair (low, high), got {self.q_init!r}")
-        low, high = (_checks.real("q_init", bound) for bound in self.q_init)
+        low, high = (_checks.real("q_init", bound, low=-LARGEST_Q, high=LARGEST_Q) for bound in self.q_init)
         if low >= high:
             raise ValueError(f"q_init must have low < high, got {self.q_init!r}")
         return (low, high)

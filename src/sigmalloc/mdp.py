@@ -327,6 +327,10 @@ class TabularMDP:
     def _check_horizon(self):
         if (self.probability.max(axis=2) < 1).any():
             raise ValueError("horizon: paths can be planned only where outcomes are certain")
+        if (self.action_counts[~self.terminal] < self.n_actions).any():
+            raise ValueError("horizon: paths can be planned only where every state has all the actions")
+        if self.step_limit < self.horizon:
+            raise ValueError(f"step_limit must be at least the horizon {self.horizon}, got {self.step_limit}")
         here = self.start > 0
         following = self.next_state[np.arange(self.n_states)[:, None], np.arange(self.n_actions)[None, :],
                                     self.probability.argmax(axis=2)]  # fmt: skip
@@ -370,7 +374,12 @@ class TabularMDP:
                 both = ~changed.terminal & ~earlier.terminal
                 if (changed.action_counts[both] != earlier.action_counts[both]).any():
                     raise ValueError(f"changes: from episode {episode} on, action_counts differ from those before")
-                if (changed.known != earlier.known)[both].any():
+                known = earlier.known & both[:, None]
+                if (changed.known != earlier.known)[both].any() or any(
+                    (getattr(changed, name)[known] != getattr(earlier, name)[known]).any()
+                    for name in ("known_q", "known_sigma")
+                    if known.any()
+                ):
                     raise ValueError(f"changes: from episode {episode} on, the known memories differ from those before")
             checked.append((episode, changed))
             last = episode

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import _checks, _engine
-from .agent import Agent
+from .agent import LARGEST_Q, Agent
 from .mdp import TabularMDP
 from .result import Result
 from .tasks import MountainCar
@@ -270,8 +270,8 @@ def checked_tables(task, agent, q, sigma, restarts, shared=True):
     memories = np.logical_or.reduce([variant.memories for variant in task.variants])
     if q is not None:
         q = _broadcast("q", q, task, restarts)
-        if not np.isfinite(q[:, memories]).all():
-            raise ValueError("q must be finite for every memory")
+        if not (np.abs(q[:, memories]) < LARGEST_Q).all():
+            raise ValueError(f"q must be finite, and within ±{LARGEST_Q:g}, for every memory")
     elif not agent.learn_q:
         raise ValueError("learn_q=False needs q, the q̄ to be used")
     if sigma is not None:

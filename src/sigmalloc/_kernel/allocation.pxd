@@ -1,21 +1,51 @@
 """Learning: the q̄ update, the gradient of the cost, and the σ update of each allocation."""
 
 from libc.math cimport sqrt
+from libc.stdint cimport int64_t
 
 from .elementary cimport exponential, logarithm
-from .lanes cimport DRA, FREQUENCY, STAKES, Lane, Run, Task, in_, out
+from .lanes cimport ADVANTAGE, DRA, FREQUENCY, LANES, STAKES, Lane, Recall, Run, Task, in_, out
 from .recall cimport ABSENT
+
+cdef extern from *:
+    "#define SM_LARGEST_Q 1e100 /* far from ABSENT, and from overflow in what is computed from it */"
+    const double LARGEST_Q "SM_LARGEST_Q"
+
+
+cdef inline double mean_value(const Lane* lane, const Task* task, Py_ssize_t state) noexcept nogil:
+    """Mean of q̄ over the actions that a state has; 0 if it has none."""
+    cdef Py_ssize_t a
+    cdef double total = 0.0, count = 0.0
+    cdef const double* q = lane.q + state * task.n_actions
+    for a in range(task.n_actions):
+        if q[a] > 0.5 * ABSENT:
+            total += q[a]
+            count += 1.0
+    return total / count if count > 0.0 else 0.0
+
+
+cdef inline double expected_value(const Lane* lane, const Task* task, const Recall* tick, int which) noexcept nogil:
+    """Σ_a p_a q̄(s,a) in the lane's state, p being the tick's recall."""
+    cdef Py_ssize_t a
+    cdef double total = 0.0
+    cdef const double* q = lane.q + lane.state * task.n_actions
+    for a in range(task.n_actions):
+        if q[a] > 0.5 * ABSENT:
+            total += tick.p[a * LANES + which] * q[a]
+    return total
 
 
 cdef inline bint learn_value(Lane* lane, const Task* task, double target) noexcept nogil:
-    """On-policy expected SARSA: q̄(s,a) += α₁ (target − q̄(s,a)), unless the memory is known; False if not finite."""
+    """On-policy expected SARSA: q̄(s,a) += α₁ (target − q̄(s,a)), unless the memory is known; False if out of range."""
     cdef Py_ssize_t entry = lane.acted_in * task.n_actions + lane.action
     cdef double q = lane.q[entry]
     if lane.memory[entry] == 0.0:
         return True
     q = q + lane.agent.learning_rate_q * (target - q)
     lane.q[entry] = q
-    return q - q == 0.0
+    if lane.agent.gradient == ADVANTAGE:
+        lane.baseline[lane.acted_in] = mean_value(lane, task, lane.acted_in)
+    return -LARGEST_Q < q < LARGEST_Q
 
 
 cdef inline double inverse_temperature(const Run* agent, double episode) noexcept nogil:
@@ -116,6 +146,7 @@ cdef inline bint allocate(Lane* lane, const Task* task) noexcept nogil:
     """One σ update from the averaged gradient of the trajectories; False if a σ is not finite."""
     cdef const Run* agent = lane.agent
     cdef Py_ssize_t i, n = task.n_states * task.n_actions
+    cdef int64_t unfit = 0
     cdef double precision_base = 1.0 / (agent.sigma_base * agent.sigma_base)
     cdef double gain = agent.reward_scale / <double> agent.n_trajectories
     if agent.allocation == DRA:
@@ -124,6 +155,5 @@ cdef inline bint allocate(Lane* lane, const Task* task) noexcept nogil:
     else:
         update_shared(lane, task, gain, precision_base)
     for i in range(n):
-        if lane.sigma[i] != lane.sigma[i]:
-            return False
-    return True
+        unfit += lane.sigma[i] != lane.sigma[i]
+    return unfit == 0

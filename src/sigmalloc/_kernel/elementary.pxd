@@ -30,23 +30,28 @@ cdef union Bits:
     uint64_t word
 
 
+cdef inline double power_of_two(double x) noexcept nogil:
+    """2^x for x ≤ 1022: 2^n 2^r with |r| ≤ ½; 2^-1020, which is 9e-308, for any x below −1020."""
+    cdef Bits whole, result
+    cdef double r, square, series
+    x = -1020.0 if x < -1020.0 else x
+    whole.real = x + ROUND
+    r = x - (whole.real - ROUND)
+    # Estrin's order: a shorter chain of dependent operations than Horner's
+    square = r * r
+    series = (0.009618056678524637 + r * 0.001333350238616277) + square * (
+        0.0001546144469856913 + r * 1.5297323760701075e-05
+    )
+    series = (0.24022650922288757 + r * 0.055504108839096185) + square * series
+    series = 0.6931471805599453 + r * series
+    result.real = 1.0 + r * series
+    result.word = result.word + (whole.word << 52)
+    return result.real
+
+
 cdef inline double exponential(double x) noexcept nogil:
-    """e^x for any x: 2^n e^r with |r| ≤ ln2 / 2; 0 below −708, e^709 above 709."""
-    cdef Bits scale
-    cdef double bounded, n, r, series
-    bounded = -708.0 if x < -708.0 else x
-    bounded = 709.0 if bounded > 709.0 else bounded
-    scale.real = bounded * 1.4426950408889634 + ROUND
-    n = scale.real - ROUND
-    r = (bounded - n * 0.6931471803691238) - n * 1.9082149292705877e-10
-    series = 0.0013941108433972674 + r * 0.0001989927395864936
-    series = 0.008333298483754886 + r * series
-    series = 0.04166635289677516 + r * series
-    series = 0.16666666718997508 + r * series
-    series = 0.5000000047117757 + r * series
-    series = 1.0 + r * (1.0 + r * series)
-    scale.word = (scale.word + 1023) << 52
-    return 0.0 if x < -708.0 else series * scale.real
+    """e^x for x ≤ 708; 9e-308 for any x below −707."""
+    return power_of_two(x * 1.4426950408889634)
 
 
 cdef inline double logarithm(double x) noexcept nogil:
@@ -60,9 +65,9 @@ cdef inline double logarithm(double x) noexcept nogil:
     bits.word = bits.word - (exponent & EXPONENT) + BIAS
     f = (bits.real - 1.0) / (bits.real + 1.0)
     t = f * f
-    series = 0.28550820815960665 + t * 0.23330467216303835
-    series = 0.40000121839806124 + t * series
-    series = 0.6666666655449709 + t * series
+    series = (0.6666666655449709 + t * 0.40000121839806124) + (t * t) * (
+        0.28550820815960665 + t * 0.23330467216303835
+    )
     return (k.real - 4503599627371520.0) * 0.6931471805599453 + f * (2.0 + t * series)
 
 
@@ -85,7 +90,7 @@ cdef inline double cosine_quarter(double t) noexcept nogil:
 
 cdef inline double cosine(double x) noexcept nogil:
     """cos x for |x| ≤ 10^4, in full precision: mountain car's slope is compared with libm step by step."""
-    cdef Bits turns
+    cdef Bits turns, sign
     cdef double n, r, u, series
     turns.real = x * 0.3183098861837907 + ROUND
     n = turns.real - ROUND
@@ -100,7 +105,9 @@ cdef inline double cosine(double x) noexcept nogil:
     series = -0.001388888888888889 + u * series
     series = 0.041666666666666664 + u * series
     series = 1.0 + u * (-0.5 + u * series)
-    return -series if turns.word & 1 else series
+    sign.real = series
+    sign.word = sign.word ^ (turns.word << 63)
+    return sign.real
 
 
 cdef inline double uniform(uint64_t raw) noexcept nogil:
@@ -108,10 +115,3 @@ cdef inline double uniform(uint64_t raw) noexcept nogil:
     cdef Bits bits
     bits.word = (raw >> 12) | ONE
     return bits.real - 1.0
-
-
-cdef inline double positive_uniform(uint64_t raw) noexcept nogil:
-    """A uniform number in (0, 1] from the upper 52 bits."""
-    cdef Bits bits
-    bits.word = (raw >> 12) | ONE
-    return 2.0 - bits.real

@@ -21,7 +21,8 @@ cdef enum Phase:
     IDLE
     ACT  # recall in s, act, collect the reward
     BOOTSTRAP  # recall in s' to value it
-    TRAJECTORY  # sample with q̄ and σ frozen
+    SAMPLE  # a trajectory with q̄ and σ frozen, of a single path
+    TRAJECTORY  # the same, of the paths of a planning trial
     EVALUATE
 
 cdef enum Gradient:  # in the order of agent.GRADIENTS
@@ -99,28 +100,39 @@ cdef struct Streams:  # SFC64, one stream a lane
     uint64_t c[LANES]
     uint64_t counter[LANES]
 
-cdef struct Recall:  # one tick: the vectors are [action][lane]
+cdef struct Recall:  # one tick: the vectors are [action][lane], with an even number of actions
     uint64_t* raw
     double* q  # IN: q̄ in the state of each lane; ABSENT where the state has no such action
     double* sigma  # IN
-    double* zeta  # OUT
+    double* beta_zeta  # OUT: βζ
+    double* expected  # OUT: βζp, what each action takes from the score whichever is chosen
     double* p  # OUT: probabilities of the soft policy given ζ (A.1)
-    double* score  # OUT: Ψ ∂log π/∂σ (Eq. 5)
     double beta[LANES]  # IN
-    double psi_q[LANES]  # IN: Ψ = psi_q q̄(s,a) − psi_mean mean q̄(s,·) + psi_one
-    double psi_mean[LANES]  # IN
-    double psi_one[LANES]  # IN
+    double sharpness[LANES]  # IN: β / ln 2
     double choice[LANES]  # OUT: action, as a double
-    double expected_q[LANES]  # OUT: Σ p q̄
+
+cdef struct Cars:  # mountain car: where each lane is, and where its choice would take it
+    double position[LANES]
+    double velocity[LANES]
+    double next_position[LANES]
+    double next_velocity[LANES]
+    double next_cell[LANES]  # table index
 
 cdef struct Lane:
     Phase phase
-    Py_ssize_t run
-    const Run* agent
-    # tables of the run, [state][action]
-    double* q
+    int single  # trajectories are single paths: SAMPLE, not TRAJECTORY
+    int waits  # scores are kept until their return is known
+    Py_ssize_t state
+    int64_t step
+    double* q  # [state][action], as the next three
     double* sigma
     double* gradient
+    double* baseline  # [state] what is taken from q̄(s,a) to give Ψ: its mean over the actions, or 0
+    const int64_t* next_state  # of the variant in force, as the next two
+    const double* outcome_reward
+    const uint8_t* terminal
+    Py_ssize_t run
+    const Run* agent
     double* usage  # [state] recalls in sampled trajectories, for frequency-based allocation
     double scale  # the one learned σ of shaped allocations
     Py_ssize_t variant
@@ -128,11 +140,9 @@ cdef struct Lane:
     int64_t episode
     int64_t trials  # sampled trajectories or evaluation episodes done
     # the trial in progress
-    Py_ssize_t state
     Py_ssize_t acted_in  # the state and action of the q̄ update to come
     Py_ssize_t action
     Py_ssize_t start_state
-    int64_t step
     int64_t path
     double reward
     double discount
@@ -140,8 +150,6 @@ cdef struct Lane:
     double path_value
     double best_reward
     double best_value
-    double position  # mountain car
-    double velocity
     # scores kept until their return is known
     int64_t kept
     double* kept_score  # [kept][action]
@@ -151,10 +159,9 @@ cdef struct Lane:
     int64_t trial
     int64_t* drawn_in  # [state] trial in which the state's memories were drawn
     int64_t* first_choice  # [state]
-    double* drawn_p  # [state][action]
     int64_t* node  # [depth]
     int64_t* taken  # [depth]
-    uint64_t* tried  # [depth] actions as bits
+    int64_t* turned  # [depth] whether it is the second of the node's two actions
     double* reward_before  # [depth] path reward on reaching the node
     double* value_before
     double* discount_before

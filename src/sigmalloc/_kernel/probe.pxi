@@ -3,8 +3,8 @@
 from libc.stdint cimport uint64_t
 
 from .elementary cimport cosine, cosine_quarter, exponential, logarithm, sine_quarter
-from .environment cimport car_state, move_car
-from .lanes cimport LANES, Streams
+from .environment cimport move_cars
+from .lanes cimport LANES, Cars, Streams
 from .recall cimport normal_pair
 from .stream cimport load, next_in_all, store
 
@@ -42,9 +42,9 @@ def raw(uint64_t[:, ::1] states, uint64_t[:, ::1] output):
 
 
 def normals(uint64_t[:, ::1] states, double[:, ::1] output):
-    """Standard normals of 8 streams. states : IN and OUT (8, 4); output : OUT (2 n, 8)."""
+    """Standard normals of 8 streams, in pairs. states : IN and OUT (8, 4); output : OUT (2 n, 8)."""
     cdef Streams streams
-    cdef uint64_t words[2 * LANES]
+    cdef uint64_t words[LANES]
     cdef Py_ssize_t i
     cdef int lane
     _same_lanes(states.shape[0], output.shape[1])
@@ -52,16 +52,21 @@ def normals(uint64_t[:, ::1] states, double[:, ::1] output):
         load(&streams, lane, &states[lane, 0])
     for i in range(output.shape[0] // 2):
         next_in_all(&streams, words)
-        next_in_all(&streams, words + LANES)
-        normal_pair(words, &output[2 * i, 0], &output[2 * i + 1, 0])
+        for lane in range(LANES):
+            normal_pair(words[lane], &output[2 * i, lane], &output[2 * i + 1, lane])
     for lane in range(LANES):
         store(&streams, lane, &states[lane, 0])
 
 
 def drive(double position, double velocity, int action):
     """One step of mountain car: (position, velocity, table index)."""
-    move_car(&position, &velocity, action)
-    return position, velocity, car_state(position, velocity)
+    cdef Cars cars
+    cdef double choice[LANES]
+    cdef int lane
+    for lane in range(LANES):
+        cars.position[lane], cars.velocity[lane], choice[lane] = position, velocity, action
+    move_cars(&cars, choice)
+    return cars.next_position[0], cars.next_velocity[0], <int> cars.next_cell[0]
 
 
 cdef int _same_lanes(Py_ssize_t first, Py_ssize_t second) except -1:

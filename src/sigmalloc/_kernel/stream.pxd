@@ -4,8 +4,12 @@ from libc.stdint cimport uint64_t
 
 from .lanes cimport LANES, Streams
 
+cdef extern from *:
+    "typedef uint64_t *__restrict sm_raw_out;"
+    ctypedef uint64_t* raw_out "sm_raw_out"
 
-cdef inline void next_in_all(Streams* streams, uint64_t* raw) noexcept nogil:
+
+cdef inline void next_in_all(Streams* streams, raw_out raw) noexcept nogil:
     """One raw output of every lane's stream.
 
     raw : OUT [lane]

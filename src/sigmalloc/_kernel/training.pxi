@@ -5,16 +5,34 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from .allocation cimport allocate, clipped, divergence, inverse_temperature, learn_value
-from .elementary cimport uniform
-from .environment cimport step
-from .lanes cimport (
-    ACT, BOOTSTRAP, DRA, EVALUATE, FIXED, IDLE, LANES, NONFINITE_Q, NONFINITE_SIGMA, REINFORCE, REPORT,
-    TRAJECTORY, Error, Lane, Recall, Run, Streams, Task,
+from .allocation cimport (
+    allocate, clipped, divergence, expected_value, inverse_temperature, learn_value, mean_value,
 )
-from .planner cimport begin_path, begin_trial, collect, end_path, remember_draw, score, search
-from .recall cimport recall
+from .elementary cimport uniform
+from .environment cimport move_cars, step
+from .lanes cimport (
+    ACT, ADVANTAGE, BOOTSTRAP, DRA, EVALUATE, FIXED, FREQUENCY, IDLE, LANES, NONFINITE_Q, NONFINITE_SIGMA, REINFORCE, REPORT, SAMPLE,
+    TRAJECTORY, Cars, Error, Lane, Recall, Run, Streams, Task,
+)
+from .planner cimport (
+    begin_path, begin_trial, collect, credit_all, credit_rewards_to_go, end_path, keep_score, kept_return, remember_draw,
+    score, search,
+)
+from .recall cimport ABSENT, recall
 from .stream cimport load, next_in_one, store
+
+
+# A function each, so that the compiler unrolls the loops over pairs and keeps what they share in registers.
+cdef void recall_one_pair(Recall* tick, Streams* streams) noexcept nogil:
+    recall(tick, streams, 1)
+
+
+cdef void recall_two_pairs(Recall* tick, Streams* streams) noexcept nogil:
+    recall(tick, streams, 2)
+
+
+cdef void recall_pairs(Recall* tick, Streams* streams, Py_ssize_t n_pairs) noexcept nogil:
+    recall(tick, streams, n_pairs)
 
 
 @cython.final
@@ -47,6 +65,7 @@ cdef class Batch:
     cdef Task task
     cdef Streams streams
     cdef Recall tick
+    cdef Cars cars
     cdef Lane lanes[LANES]
     cdef Py_ssize_t n_runs, n_checkpoints, n_snapshots, n_entries, next_run, active
     cdef const Run[::1] runs
@@ -93,11 +112,12 @@ cdef class Batch:
     cdef int furnish(self) except -1:
         """Allocate what lanes and ticks work in: nothing is allocated later."""
         cdef Py_ssize_t n_actions = self.task.n_actions, n_states = self.task.n_states, room = self.task.max_path
-        cdef Py_ssize_t raws = LANES * (n_actions + n_actions % 2 + 1), vectors = LANES * (n_actions + n_actions % 2)
+        cdef Py_ssize_t raws = LANES * ((n_actions + 1) // 2 + 1), vectors = LANES * (n_actions + n_actions % 2)
         cdef Py_ssize_t planned = self.tables.depth + 1
         cdef Py_ssize_t lane_words = (
-            self.n_entries + n_states + room * (n_actions + 2) + 2 * n_states + self.n_entries + 6 * planned
+            self.n_entries + 2 * n_states + room * (n_actions + 2) + 2 * n_states + 5 * planned
         )
+        cdef Py_ssize_t a
         cdef Lane* lane
         cdef double* word
         cdef int which
@@ -108,25 +128,27 @@ cdef class Batch:
         self.tick.raw, word = <uint64_t*> word, word + raws
         self.tick.q, word = word, word + vectors
         self.tick.sigma, word = word, word + vectors
-        self.tick.zeta, word = word, word + vectors
+        self.tick.beta_zeta, word = word, word + vectors
+        self.tick.expected, word = word, word + vectors
         self.tick.p, word = word, word + vectors
-        self.tick.score, word = word, word + vectors
         for which in range(LANES):
             lane = &self.lanes[which]
             lane.gradient, word = word, word + self.n_entries
             lane.usage, word = word, word + n_states
+            lane.baseline, word = word, word + n_states
             lane.kept_score, word = word, word + room * n_actions
             lane.kept_reward, word = word, word + room
             lane.kept_state, word = <int64_t*> word, word + room
             lane.drawn_in, word = <int64_t*> word, word + n_states
             lane.first_choice, word = <int64_t*> word, word + n_states
-            lane.drawn_p, word = word, word + self.n_entries
             lane.node, word = <int64_t*> word, word + planned
-            lane.tried, word = <uint64_t*> word, word + planned
+            lane.turned, word = <int64_t*> word, word + planned
             lane.reward_before, word = word, word + planned
             lane.value_before, word = word, word + planned
             lane.discount_before, word = word, word + planned
             lane.trial = 0
+            for a in range(2 * ((n_actions + 1) // 2)):
+                self.tick.q[a * LANES + which] = ABSENT
         return 0
 
     @property
@@ -143,40 +165,85 @@ cdef class Batch:
         return self.active == 0
 
     cdef void run_ticks(self, int64_t ticks) noexcept nogil:
+        # a constant number of actions lets the compiler unroll the loops over them
+        if self.task.n_actions == 2:
+            self.run_ticks_of(ticks, 2)
+        elif self.task.n_actions == 3:
+            self.run_ticks_of(ticks, 3)
+        elif self.task.n_actions == 4:
+            self.run_ticks_of(ticks, 4)
+        else:
+            self.run_ticks_of(ticks, self.task.n_actions)
+
+    cdef inline void run_ticks_of(self, int64_t ticks, Py_ssize_t n_actions) noexcept nogil:
         cdef int which
+        cdef Lane* lane
+        cdef Py_ssize_t action
+        cdef bint ended
         while ticks > 0 and self.active > 0:
-            recall(&self.tick, &self.streams, self.task.n_actions)
+            if n_actions == 2:
+                recall_one_pair(&self.tick, &self.streams)
+            elif n_actions == 3 or n_actions == 4:
+                recall_two_pairs(&self.tick, &self.streams)
+            else:
+                recall_pairs(&self.tick, &self.streams, (n_actions + 1) // 2)
+            if self.task.mountain_car:
+                move_cars(&self.cars, self.tick.choice)
             for which in range(LANES):
-                if self.lanes[which].phase != IDLE:
-                    self.respond(&self.lanes[which], which)
-                    self.face(&self.lanes[which], which)
+                lane = &self.lanes[which]
+                if lane.phase == IDLE:
+                    continue
+                if lane.phase == SAMPLE:  # nearly all of the work is here
+                    action = <Py_ssize_t> self.tick.choice[which]
+                    if lane.waits:
+                        keep_score(lane, &self.tick, which, n_actions, action)
+                    else:
+                        score(lane, &self.tick, which, n_actions, action)
+                    ended = step(&self.task, lane, &self.cars, &self.streams, which, n_actions, action)
+                    if lane.waits:
+                        lane.kept_reward[lane.kept - 1] = lane.reward
+                    lane.step += 1
+                    if ended or lane.step == self.task.step_limit:
+                        lane.steps += lane.step
+                        if lane.agent.gradient == REINFORCE:
+                            credit_rewards_to_go(lane, n_actions)
+                        elif lane.waits:
+                            credit_all(lane, n_actions, kept_return(lane))
+                        self.end_trial(lane, which)
+                else:
+                    self.respond(lane, which)
+                self.face(lane, which, n_actions)
             ticks -= 1
 
-    cdef inline void face(self, const Lane* lane, int which) noexcept nogil:
+    cdef inline void face(self, const Lane* lane, int which, Py_ssize_t n_actions) noexcept nogil:
         """Put the memories of the lane's state before the next recall."""
         cdef Py_ssize_t a
-        cdef const double* q = lane.q + lane.state * self.task.n_actions
-        cdef const double* sigma = lane.sigma + lane.state * self.task.n_actions
-        for a in range(self.task.n_actions):
+        cdef const double* q = lane.q + lane.state * n_actions
+        cdef const double* sigma = lane.sigma + lane.state * n_actions
+        for a in range(n_actions):
             self.tick.q[a * LANES + which] = q[a]
             self.tick.sigma[a * LANES + which] = sigma[a]
 
-    cdef inline void respond(self, Lane* lane, int which) noexcept nogil:
+    cdef void respond(self, Lane* lane, int which) noexcept nogil:
         """What the lane's phase makes of the recall."""
         cdef Py_ssize_t action = <Py_ssize_t> self.tick.choice[which]
         cdef double target
         cdef bint ended
         if lane.phase == TRAJECTORY or lane.phase == EVALUATE:
             if lane.phase == TRAJECTORY:
-                score(lane, &self.task, &self.tick, which)
+                lane.usage[lane.state] += 1.0
+                if lane.waits:
+                    keep_score(lane, &self.tick, which, self.task.n_actions, action)
+                else:
+                    score(lane, &self.tick, which, self.task.n_actions, action)
             elif self.visits.shape[0]:
                 self.visits[lane.run, lane.state * self.task.n_actions + action] += 1.0
             if lane.agent.depth_first:
-                remember_draw(lane, &self.task, &self.tick, which)
-                if search(lane, &self.task, &self.streams, which):
+                remember_draw(lane, &self.tick, which)
+                if search(lane, &self.task, &self.cars, &self.streams, which):
                     self.end_trial(lane, which)
                 return
-            ended = step(&self.task, lane, &self.streams, which, action)
+            ended = step(&self.task, lane, &self.cars, &self.streams, which, self.task.n_actions, action)
             if lane.kept:
                 lane.kept_reward[lane.kept - 1] = lane.reward
             collect(lane)
@@ -190,14 +257,14 @@ cdef class Batch:
             return
         if lane.phase == ACT:
             lane.acted_in, lane.action = lane.state, action
-            ended = step(&self.task, lane, &self.streams, which, action)
+            ended = step(&self.task, lane, &self.cars, &self.streams, which, self.task.n_actions, action)
             collect(lane)
             if not ended:
                 lane.phase = BOOTSTRAP
                 return
             target = lane.reward
         else:
-            target = lane.reward + lane.agent.gamma * self.tick.expected_q[which]
+            target = lane.reward + lane.agent.gamma * expected_value(lane, &self.task, &self.tick, which)
             lane.phase = ACT
             ended = lane.step == self.task.step_limit
             self.counters[lane.run, 2] += ended
@@ -234,35 +301,47 @@ cdef class Batch:
                     lane.sigma[i] = agent.sigma_0
         memset(lane.gradient, 0, self.n_entries * sizeof(double))
         memset(lane.usage, 0, self.task.n_states * sizeof(double))
-        self.tick.psi_q[which] = 1.0 if agent.gradient < REINFORCE else 0.0
-        self.tick.psi_mean[which] = 1.0 if agent.gradient == 0 else 0.0
-        self.tick.psi_one[which] = 0.0 if agent.gradient < REINFORCE else 1.0
+        for i in range(self.task.n_states):
+            lane.baseline[i] = mean_value(lane, &self.task, i) if agent.gradient == ADVANTAGE else 0.0
+        lane.waits = agent.gradient >= REINFORCE
+        lane.single = agent.n_paths == 1 and not agent.depth_first and agent.allocation != FREQUENCY
         lane.scale = agent.sigma_0
         lane.episode = lane.variant = lane.steps = 0
-        lane.memory = self.task.memory
+        self.enter_variant(lane)
         if agent.episodes == 0:
             self.begin_evaluation(lane, which)
         else:
             self.begin_episode(lane, which)
-        self.face(lane, which)
+        self.face(lane, which, self.task.n_actions)
 
     cdef void begin_episode(self, Lane* lane, int which) noexcept nogil:
         """The task of this episode, its β, and the learning episode."""
         while lane.variant + 1 < self.task.n_variants and self.task.change_at[lane.variant + 1] <= lane.episode:
             self.change(lane)
-        self.tick.beta[which] = inverse_temperature(lane.agent, <double> lane.episode)
+        self.set_beta(which, inverse_temperature(lane.agent, <double> lane.episode))
         if not lane.agent.learn_q:
             self.begin_sampling(lane, which)
             return
         lane.phase = ACT
-        begin_trial(&self.task, lane, &self.streams, which)
+        begin_trial(&self.task, lane, &self.cars, &self.streams, which)
+
+    cdef void set_beta(self, int which, double beta) noexcept nogil:
+        self.tick.beta[which] = beta
+        self.tick.sharpness[which] = beta * 1.4426950408889634
+
+    cdef void enter_variant(self, Lane* lane) noexcept nogil:
+        cdef Py_ssize_t outcomes = lane.variant * self.n_entries * self.task.n_outcomes
+        lane.memory = self.task.memory + lane.variant * self.n_entries
+        lane.next_state = self.task.next_state + outcomes
+        lane.outcome_reward = self.task.reward + outcomes
+        lane.terminal = self.task.terminal + lane.variant * self.task.n_states
 
     cdef void change(self, Lane* lane) noexcept nogil:
         """The next variant of the task; where one σ is learned, memories that come into being have it too."""
         cdef const double* before = lane.memory
         cdef Py_ssize_t i
         lane.variant += 1
-        lane.memory = self.task.memory + lane.variant * self.n_entries
+        self.enter_variant(lane)
         if lane.agent.allocation != DRA and lane.agent.allocation != FIXED:
             for i in range(self.n_entries):
                 if lane.memory[i] != 0.0 and before[i] == 0.0:
@@ -273,9 +352,9 @@ cdef class Batch:
         if lane.agent.allocation == FIXED:
             self.end_episode(lane, which)
             return
-        lane.phase = TRAJECTORY
+        lane.phase = SAMPLE if lane.single else TRAJECTORY
         lane.trials = 0
-        begin_trial(&self.task, lane, &self.streams, which)
+        begin_trial(&self.task, lane, &self.cars, &self.streams, which)
 
     cdef void end_trial(self, Lane* lane, int which) noexcept nogil:
         """After a trajectory or an evaluation episode: another one, or what they were for."""
@@ -295,7 +374,7 @@ cdef class Batch:
             else:
                 self.abandon(lane, which, NONFINITE_SIGMA)
             return
-        begin_trial(&self.task, lane, &self.streams, which)
+        begin_trial(&self.task, lane, &self.cars, &self.streams, which)
 
     cdef void end_episode(self, Lane* lane, int which) noexcept nogil:
         cdef Py_ssize_t i
@@ -329,10 +408,10 @@ cdef class Batch:
         lane.reward_sum = lane.reward_squares = lane.value_sum = lane.value_squares = 0.0
         lane.trials = lane.cutoffs = 0
         lane.training_steps = lane.steps
-        self.tick.beta[which] = inverse_temperature(lane.agent, <double> lane.episode)
-        if lane.agent.hard_evaluation:
-            self.tick.beta[which] = 1e300
-        begin_trial(&self.task, lane, &self.streams, which)
+        self.set_beta(
+            which, 1e300 if lane.agent.hard_evaluation else inverse_temperature(lane.agent, <double> lane.episode)
+        )
+        begin_trial(&self.task, lane, &self.cars, &self.streams, which)
 
     cdef void end_evaluation(self, Lane* lane, int which) noexcept nogil:
         cdef Py_ssize_t checkpoint = 0
