@@ -1,0 +1,42 @@
+"""Exact answers for finite tasks: what an allocation is worth, its gradient, and the best one.
+
+Needs SciPy (``pip install 'sigmalloc[exact]'``), and `cma_es` the ``cma`` package (``'sigmalloc[cma]'``).
+
+- `choice_probabilities` and `choice_gradients`: the policy of noisy recalls (Eq. 2, A.1) without sampling.
+- `evaluate` and `gradient`: expected return, cost, objective (Eq. 1) and ∂F/∂σ, by linear solves; for planning, the
+  expected best of the paths that the search budget pays for, and the reward rate (Eq. 8).
+- `expected_estimator`: mean and scatter of the sampled gradient (Eqs. 3-5), to see its bias and variance.
+- `optimum`: the σ that maximises the objective, free or with one precision for all memories.
+- `equilibrium`: q̄ consistent with the policy that it yields.
+- `cma_es`: the black box that the paper compares with.
+
+A terminal state is worth 0, and step limits are not modelled.
+"""
+
+try:
+    import scipy  # noqa: F401
+except ImportError as error:
+    raise ImportError("sigmalloc.exact needs SciPy: pip install 'sigmalloc[exact]'") from error
+
+from ._chain import ImproperPolicyError
+from ._choice import choice_gradients, choice_probabilities
+from ._cma import BlackBox, cma_es
+from ._estimator import Estimator, expected_estimator
+from ._evaluate import Evaluation, evaluate, gradient
+from ._optimum import Optimum, equilibrium, optimum
+
+__all__ = [
+    "BlackBox",
+    "Estimator",
+    "Evaluation",
+    "ImproperPolicyError",
+    "Optimum",
+    "choice_gradients",
+    "choice_probabilities",
+    "cma_es",
+    "equilibrium",
+    "evaluate",
+    "expected_estimator",
+    "gradient",
+    "optimum",
+]

@@ -1,0 +1,196 @@
+"""The Markov chain that a policy makes of a finite MDP, solved by linear algebra.
+
+With P_π the transitions between states that are not terminal, r_π the expected rewards and e₀ the starts,
+
+    V = (I − γP_π)⁻¹ r_π,    d = (I − γP_πᵀ)⁻¹ e₀.
+
+What leaves a state is added up rather than subtracted from 1, so that long stays lose no digits.
+"""
+
+import functools
+
+import numpy as np
+from scipy import sparse
+from scipy.linalg import lapack
+from scipy.sparse import linalg as sparse_linalg
+
+LARGEST_DENSE = 300
+LONGEST = 1e9
+
+
+class ImproperPolicyError(ValueError):
+    """With γ = 1, an episode may never end, so that its return has no expectation."""
+
+
+class Model:
+    """The arrays of a task that chains are made of, over its states that are not terminal.
+
+    Attributes
+    ----------
+    acting : array of int, shape (acting,)
+        Those states; everything below is in their order.
+    reward, reward_squared : array of float, shape (acting, actions)
+        E[r | s, a] and E[r² | s, a].
+    leave : array of float, shape (acting, actions)
+        Probability of ending the episode.
+    transitions : sparse array, shape (acting · actions, acting)
+        P(s' | s, a).
+    """
+
+    def __init__(self, task):
+        self.task = task
+        self.acting = np.flatnonzero(~task.terminal)
+        self.exists = task.exists[self.acting]
+        self.start = task.start[self.acting]
+        probability = task.probability[self.acting]
+        reward = task.reward[self.acting]
+        self.reward = (probability * reward).sum(axis=2)
+        self.reward_squared = (probability * reward**2).sum(axis=2)
+        self.transitions = self.moments(np.ones_like(reward))
+        self.dense = len(self.acting) <= LARGEST_DENSE
+        to_end = task.terminal[task.next_state[self.acting]]
+        self.leave = (probability * to_end).sum(axis=2)
+        self.tensor = self.spread(self.transitions) if self.dense else None
+
+    def moments(self, weight):
+        """Σ_k P(k | s, a) weight(s, a, k) [s'_k = s'], weight of shape (acting, actions, outcomes)."""
+        task, n = self.task, len(self.acting)
+        place = np.full(task.n_states, -1)
+        place[self.acting] = np.arange(n)
+        following = place[task.next_state[self.acting]].reshape(n * task.n_actions, -1)
+        values = (task.probability[self.acting] * weight).reshape(following.shape)
+        row, outcome = np.nonzero((following >= 0) & (values != 0))
+        entries = (values[row, outcome], (row, following[row, outcome]))
+        return sparse.csr_array(entries, shape=(n * task.n_actions, n))
+
+    def spread(self, matrix):
+        """A sparse (acting · actions, acting) array as a dense (acting, actions, acting) one."""
+        return matrix.toarray().reshape(len(self.acting), -1, len(self.acting))
+
+    def mixture(self, policy, matrix=None):
+        """Σ_a π(a|s) of the transitions, or of another such array; sparse if the task is large."""
+        if self.dense:
+            tensor = self.tensor if matrix is None else self.spread(matrix)
+            return np.matmul(policy[:, None, :], tensor)[:, 0]
+        n, n_actions = policy.shape
+        rows = sparse.csr_array(
+            (policy.ravel(), np.arange(n * n_actions), np.arange(0, n * n_actions + 1, n_actions)),
+            shape=(n, n * n_actions),
+        )
+        return rows @ (self.transitions if matrix is None else matrix)
+
+    def action_values(self, state_values, gamma, reward=None):
+        """E[r + γV(s') | s, a], shape (acting, actions)."""
+        following = (self.transitions @ state_values).reshape(self.exists.shape)
+        return (self.reward if reward is None else reward) + gamma * following
+
+
+@functools.lru_cache(maxsize=32)
+def model(task):
+    """The `Model` of a task (one variant of it)."""
+    return Model(task)
+
+
+class Chain:
+    """One policy in a task.
+
+    Parameters
+    ----------
+    model : Model
+    policy : array of float, shape (acting, actions)
+    stop : array of bool, shape (acting, actions), optional
+        Actions that are taken to end the episode.
+    """
+
+    def __init__(self, model, policy, stop=None):
+        self.model = model
+        self.policy = policy
+        going = policy if stop is None else np.where(stop, 0.0, policy)
+        self.transitions = model.mixture(going)
+        self.reward = (policy * model.reward).sum(axis=1)
+        self.leave = (going * model.leave).sum(axis=1) + (policy - going).sum(axis=1)
+        if model.dense:
+            self.flow = self.transitions.copy()
+            np.fill_diagonal(self.flow, 0.0)
+        else:
+            self.flow = self.transitions - sparse.diags_array(self.transitions.diagonal())
+        self.outflow = self.leave + self.flow.sum(axis=1)
+
+    def system(self, gamma):
+        """The equations with discount γ.
+
+        Raises
+        ------
+        ImproperPolicyError
+            If γ = 1 and the policy may never end an episode, or takes more than 10⁹ steps on average.
+        """
+        if gamma < 1:
+            return System(self, gamma, np.arange(len(self.policy)))
+        ends = self._closure(self.leave > 0, forward=False)
+        lost = self._closure(~ends, forward=False)
+        reached = self._closure(self.model.start > 0, forward=True)
+        if (lost & reached).any():
+            state = self.model.acting[np.flatnonzero(lost & reached & ~ends)[0]]
+            raise ImproperPolicyError(
+                f"with gamma=1 the value of this policy in {self.model.task.name!r} is not defined: it may enter state "
+                f"{state}, from which it never reaches a terminal state (use gamma < 1, or a larger sigma)"
+            )
+        kept = np.flatnonzero(~lost)
+        system = System(self, gamma, kept)
+        steps = system.values(np.ones(len(self.policy)))[kept]
+        if not (steps <= LONGEST).all() or not (steps >= 1 - 1e-6).all():
+            system = System(self, gamma, np.flatnonzero(reached))
+            steps = system.values(np.ones(len(self.policy)))[reached]
+            if not (steps <= LONGEST).all() or not (steps >= 1 - 1e-6).all():
+                raise ImproperPolicyError(
+                    f"with gamma=1 the value of this policy in {self.model.task.name!r} cannot be computed: it takes "
+                    f"more than {LONGEST:.0e} steps on average to reach a terminal state (use gamma < 1, or a larger "
+                    "sigma)"
+                )
+        return system
+
+    def _closure(self, seed, forward):
+        """States reached from the seed, or from which it is reached."""
+        steps = self.flow if not forward else self.flow.T
+        found = frontier = seed
+        while frontier.any():
+            frontier = (steps @ frontier.astype(float) > 0) & ~found
+            found = found | frontier
+        return found
+
+
+class System:
+    """(I − γP_π) x = b and its transpose, over some of the states; x is NaN (transposed: 0) elsewhere."""
+
+    def __init__(self, chain, gamma, kept):
+        self.size, self.kept = len(chain.policy), kept
+        diagonal = (1 - gamma) + gamma * chain.outflow[kept]
+        flow = chain.flow if len(kept) == self.size else chain.flow[kept][:, kept]
+        if chain.model.dense:
+            matrix = -gamma * flow
+            matrix[np.arange(len(kept)), np.arange(len(kept))] = diagonal
+            factors, pivots, _ = lapack.dgetrf(matrix)
+            self._solve = lambda b, transposed: lapack.dgetrs(factors, pivots, b, trans=int(transposed))[0]
+        else:
+            try:
+                factors = sparse_linalg.splu((sparse.diags_array(diagonal) - gamma * flow).tocsc())
+            except RuntimeError:  # singular to working precision; a dense system gives NaN by itself
+                self._solve = lambda b, transposed: np.full_like(b, np.nan)
+            else:
+                self._solve = lambda b, transposed: factors.solve(b, trans="T" if transposed else "N")
+
+    def values(self, b):
+        """(I − γP)⁻¹ b, shape (acting,) or (acting, columns)."""
+        return self._apply(b, False, np.nan)
+
+    def occupancy(self, b):
+        """(I − γPᵀ)⁻¹ b."""
+        return self._apply(b, True, 0.0)
+
+    def _apply(self, b, transposed, elsewhere):
+        solved = self._solve(np.ascontiguousarray(b[self.kept]), transposed)
+        if len(self.kept) == self.size:
+            return solved
+        out = np.full(b.shape, elsewhere)
+        out[self.kept] = solved
+        return out
