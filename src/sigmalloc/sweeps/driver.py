@@ -1,0 +1,241 @@
+"""The driver: keeps a bounded window of blocks with an executor until all of them are committed."""
+
+import collections
+import contextlib
+import itertools
+import os
+import queue
+import sys
+import time
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, ThreadPoolExecutor
+
+from .. import _checks, _engine
+from . import files, work
+
+TICK = 0.5  # seconds
+GRACE = 1.2  # seconds that running blocks are given to notice that the sweep was stopped
+_KEPT = "Everything committed is kept: run the sweep again to go on"
+MOST_LOSSES = 5  # times that blocks may be lost with none committed in between
+
+
+class WorkersLostError(RuntimeError):
+    """Workers died again and again, or a pool that cannot be replaced broke. What was committed is kept."""
+
+
+class Engine:
+    """An executor, and how many blocks it works on at once.
+
+    Parameters
+    ----------
+    executor : Executor, callable() -> Executor, or None
+        None: threads of this process.
+    workers : int, optional
+        Default: what the executor tells; threads: one per processor.
+    """
+
+    def __init__(self, executor=None, workers=None):
+        workers = None if workers is None else _checks.integer("workers", workers, low=1)
+        self._workers = workers
+        if executor is None:
+            threads = workers or _engine.usable_processors()
+            self.make = lambda: ThreadPoolExecutor(threads, thread_name_prefix="sigmalloc-sweep")
+        elif isinstance(executor, Executor):
+            self.make = None
+        elif callable(executor):
+            self.make = executor
+        else:
+            raise ValueError(
+                f"executor must be a concurrent.futures.Executor or a function of no arguments that makes one, "
+                f"got {executor!r}"
+            )
+        self.executor = executor if self.make is None else self._made()
+        if self.workers is None:
+            self.close()
+            raise ValueError(f"workers must be given: {type(self.executor).__name__} does not tell how many it has")
+
+    def _made(self):
+        executor = self.make()
+        if not isinstance(executor, Executor):
+            raise ValueError(f"executor: the function must return a concurrent.futures.Executor, got {executor!r}")
+        return executor
+
+    @property
+    def workers(self):
+        """Blocks that are computed at once, or None where nobody knows; Dask clusters grow and shrink."""
+        if self._workers is not None:
+            return self._workers
+        client = getattr(self.executor, "_client", None)
+        if client is not None:
+            return max(1, sum(client.nthreads().values()))
+        return getattr(self.executor, "_max_workers", None) or getattr(self.executor, "num_workers", None)
+
+    @property
+    def owned(self):
+        return self.make is not None
+
+    def renew(self):
+        """Replace a broken pool."""
+        self.close()
+        self.executor = self._made()
+
+    def close(self, wait=False):
+        if self.owned:
+            self.executor.shutdown(wait=wait, cancel_futures=True)
+
+
+def drive(store, blocks, damaged, engine, progress):
+    """Have blocks computed and committed.
+
+    Parameters
+    ----------
+    store : Store
+    blocks : iterable of Block
+        Those to be done. Blocks that appear in the meantime, by another sweep on the same store, are skipped.
+    damaged : set of str
+        Names of blocks that exist but are to be replaced.
+    engine : Engine
+    progress : Progress
+
+    Returns
+    -------
+    int
+        Runs that diverged, of those computed here.
+
+    Raises
+    ------
+    WorkersLostError, OSError, KeyboardInterrupt
+        With nothing lost but the blocks that were being computed.
+    """
+    stop = os.path.join(store.path, files.temporary_name("stop"))
+    waiting = collections.deque()
+    upcoming = iter(blocks)
+    in_flight, finished = {}, queue.SimpleQueue()
+    failed = losses = 0
+    window = _Window(engine)
+
+    def lost(entries, reason):
+        nonlocal losses
+        committed = [block for block in entries if _committed(store, block, damaged)]
+        waiting.extendleft(block for block in reversed(entries) if block not in committed)
+        progress.add(sum(len(block.runs) for block in committed))
+        losses = 1 if committed else losses + 1
+        if losses > MOST_LOSSES:
+            raise WorkersLostError(
+                f"workers were lost {losses} times in a row with no block committed in between (the last time: "
+                f"{reason!r}); the blocks at hand are {', '.join(block.name for block in entries)}. {_KEPT}"
+            ) from reason
+
+    def broken(reason):
+        """The pool is gone, and with it all blocks that were with it."""
+        entries = list(in_flight.values())
+        in_flight.clear()
+        if not engine.owned:
+            raise WorkersLostError(
+                f"the executor broke ({reason}). {_KEPT}, or give a function that makes executors, to have a broken "
+                "one replaced"
+            ) from reason
+        lost(entries, reason)
+        engine.renew()
+
+    try:
+        while True:
+            while len(in_flight) < window.size():
+                block = waiting.popleft() if waiting else next(upcoming, None)
+                if block is None:
+                    break
+                if _committed(store, block, damaged):
+                    progress.add(len(block.runs))
+                    continue
+                job = work.make_job(store, block, stop, replace=block.name in damaged)
+                try:
+                    future = engine.executor.submit(work.run_block, job)
+                except BrokenExecutor as error:
+                    waiting.appendleft(block)
+                    broken(error)
+                    continue
+                in_flight[future] = block
+                future.add_done_callback(finished.put)
+            if not in_flight:
+                engine.close(wait=True)
+                return failed
+            try:
+                future = finished.get(timeout=TICK)
+            except queue.Empty:
+                progress.tick()
+                continue
+            if future not in in_flight:  # of a pool that is gone
+                continue
+            reason = CancelledError("cancelled by the executor") if future.cancelled() else future.exception()
+            if isinstance(reason, BrokenExecutor):
+                broken(reason)
+                continue
+            block = in_flight.pop(future)
+            if reason is None:
+                receipt = future.result()
+                failed += receipt.failed
+                losses = 0
+                damaged.discard(block.name)
+                progress.add(receipt.runs)
+            elif _lost_worker(reason):
+                lost([block], reason)
+            elif isinstance(reason, OSError):
+                raise OSError(reason.errno, f"{reason.strerror or reason}. {_KEPT}") from reason
+            else:
+                raise reason
+    except BaseException:
+        _give_up(stop, in_flight, engine)
+        raise
+    finally:
+        engine.close()
+
+
+def _committed(store, block, damaged):
+    return block.name not in damaged and store.has(block)
+
+
+def _lost_worker(reason):
+    """Whether a block is to be given out again, since it was its worker that failed."""
+    if isinstance(reason, CancelledError):
+        return True
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return False
+    return isinstance(reason, (distributed.KilledWorker, distributed.comm.CommClosedError))
+
+
+def _give_up(stop, in_flight, engine):
+    """Stop the running blocks and wait for them a little."""
+    for future in in_flight:
+        future.cancel()
+    # On a full or unwritable disk the file cannot be made: then only workers of this process hear of it, and the
+    # others finish the blocks they have.
+    with contextlib.suppress(OSError):
+        work.stop(stop)
+    end = time.monotonic() + GRACE
+    # Some executors call a future cancelled while a worker goes on with it: they get all of the time to notice.
+    sure = isinstance(engine.executor, ThreadPoolExecutor)
+    while time.monotonic() < end and not (sure and all(future.done() for future in in_flight)):
+        time.sleep(0.02)
+    if all(future.done() for future in in_flight):
+        work.resume(stop)
+        engine.close(wait=sure)
+
+
+class _Window:
+    """How many blocks may be with the executor; clusters are asked for their size every ten seconds at most."""
+
+    def __init__(self, engine):
+        self.engine, self.asked, self.workers = engine, -float("inf"), 1
+
+    def size(self):
+        if time.monotonic() - self.asked > 10:
+            self.asked, self.workers = time.monotonic(), self.engine.workers
+        return 2 * self.workers
+
+
+def shard_of(blocks, shard):
+    """Every n-th block from the i-th on, for ``shard = (i, n)``; all of them for None."""
+    if shard is None:
+        return blocks
+    first, count = shard
+    return list(itertools.islice(blocks, first, None, count))

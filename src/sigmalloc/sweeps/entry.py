@@ -1,0 +1,166 @@
+"""`sweep` and `open_sweep`."""
+
+import operator
+import os
+import warnings
+
+from .. import _checks
+from ..training import checked_seed
+from . import driver, pilot
+from .progress import Progress, Silence
+from .results import SweepResult, open_result
+from .specification import specify
+from .store import Store, warn_about
+
+
+def sweep(
+    task, agent, grid, *, episodes, store, restarts=5, seed=None, evaluate_every=None, evaluation_episodes=100,
+    evaluation_policy="soft", mode="product", keep="none", q=None, sigma=None, executor=None, workers=None, shard=None,
+    block_size=None, progress=True, task_arguments=None,
+):  # fmt: skip
+    """Train agents over a grid of parameters, into a folder from which nothing is lost.
+
+    Calling it again goes on where the last call was stopped, whatever stopped it; with more values or restarts, it
+    computes what is new. Every run has the bits that `train` gives for its task, agent, seed and restart; restart r
+    draws the same random stream in all cells. `sigmalloc.sweeps` describes the store, and how to use many machines.
+
+    Parameters
+    ----------
+    task : TabularMDP, MountainCar, str or callable
+        A task; or "grid-world", "mountain-car", "planning", or any function that returns a task, whose arguments can
+        then be axes.
+    agent : Agent
+    grid : dict of {str: values}
+        Values of fields of the agent (``"lam"``) and of arguments of the task (``"task.moves"``). Values are a
+        sequence, ``{"linspace": [a, b, n]}`` or ``{"geomspace": [a, b, n]}``.
+    episodes : int
+        Episodes of each run.
+    store : str or Path
+        Folder; made if it is not there. It must be empty or hold the same sweep, or a part of it.
+    restarts : int
+        Runs of each cell.
+    seed : int, optional
+        None: that of the store, or a new one, which the store records.
+    evaluate_every, evaluation_episodes, evaluation_policy
+        As for `train`.
+    mode : {"product", "zip"}
+        All combinations of the values, or the first of each axis, the second of each, and so on.
+    keep : {"none", "all"} or sequence of int
+        Restarts whose final q̄ and σ are kept.
+    q, sigma : array of float, shape (states, actions), optional
+        Initial q̄ and σ of all runs, as for `train`.
+    executor : Executor or callable() -> Executor, optional
+        What computes blocks, or a function that makes it (and makes a new one if it breaks). None: threads.
+    workers : int, optional
+        Threads, or blocks that the executor works on at once (default: as many as it tells).
+    shard : (int, int), optional
+        (i, n): only every n-th block, from the i-th on (counted from 0).
+    block_size : int, optional
+        Runs of a block, for a new or a grown grid; default: a few seconds of work. A store keeps its block sizes.
+    progress : bool
+        A bar on a terminal, else a line a minute, on standard error.
+    task_arguments : dict, optional
+        Arguments of the task that are the same in all cells.
+
+    Returns
+    -------
+    SweepResult
+        With a shard, it has whatever is in the store by then.
+
+    Raises
+    ------
+    ValueError
+        If an argument or a cell is not valid (nothing has been run then), or the store holds another sweep.
+    OSError
+        If the disk is full or cannot be written; the message says where.
+    WorkersLostError
+        If workers die again and again.
+
+    Warns
+    -----
+    StoreWarning
+        Of damaged blocks, which are computed again, and of files that do not belong in the store.
+    RuntimeWarning
+        If q̄ or σ of some runs were no longer finite: see ``error`` of the result.
+    """
+    folder = Store(store)
+    if seed is None and folder.exists():
+        seed = folder.generations()[-1].specification.seed
+    wanted, made = specify(
+        task, agent, grid, restarts=restarts, episodes=episodes, seed=checked_seed(seed), evaluate_every=evaluate_every,
+        evaluation_episodes=evaluation_episodes, evaluation_policy=evaluation_policy, mode=mode, keep=keep, q=q,
+        sigma=sigma, task_arguments=task_arguments,
+    )  # fmt: skip
+    shard = checked_shard(shard)
+    block_size = None if block_size is None else _checks.integer("block_size", block_size, low=1)
+    progress = _checks.flag("progress", progress)
+    folder.prepare()
+    engine = driver.Engine(executor, workers)
+    try:
+        def chosen_size(held):
+            return block_size or pilot.block_size(wanted, made, wanted.n_runs - held, engine.workers)
+
+        folder.adopt(wanted, made, chosen_size)
+        generations, done, bad = folder.survey()
+    except BaseException:
+        engine.close()
+        raise
+    warn_about(bad, "it is not used; the runs of a damaged block are computed again")
+    mine = driver.shard_of([block for generation in generations for block in generation.blocks], shard)
+    to_do = [block for block in mine if block.name not in done]
+    total = sum(len(block.runs) for block in mine)
+    meter = Progress(total, total - sum(len(block.runs) for block in to_do)) if progress else Silence()
+    names = {os.path.basename(path) for path in bad}
+    try:
+        failed = driver.drive(folder, to_do, {block.name for block in to_do if block.name in names}, engine, meter)
+    finally:
+        meter.close()
+    if failed:
+        warnings.warn(
+            f"q̄ or σ of {failed} runs was no longer finite; evaluations they did not reach are NaN, see the result's "
+            "error", RuntimeWarning, stacklevel=2,
+        )  # fmt: skip
+    if shard is not None:
+        return open_result(folder, wanted)
+    last = generations[-1].specification
+    blocks = [block for generation in generations for block in generation.blocks]
+    renewed = {block.name for block in to_do}
+    foreign = {path: fault for path, fault in bad.items() if os.path.basename(path) not in renewed}
+    return SweepResult(folder, last if wanted.same_as(last) else wanted, blocks, foreign)
+
+
+def open_sweep(store):
+    """The runs that are done in the store of a sweep, finished or not.
+
+    Parameters
+    ----------
+    store : str or Path
+
+    Returns
+    -------
+    SweepResult
+
+    Raises
+    ------
+    ValueError
+        If there is no sweep there, or its manifest cannot be read.
+
+    Warns
+    -----
+    StoreWarning
+        Of files that are damaged or do not belong.
+    """
+    return open_result(Store(store))
+
+
+def checked_shard(shard):
+    """(i, n) with 0 ≤ i < n, or None."""
+    if shard is None:
+        return None
+    try:
+        first, count = (operator.index(number) for number in shard)
+    except (TypeError, ValueError):
+        raise ValueError(f"shard must be a pair of integers (i, n), got {shard!r}") from None
+    if not 0 <= first < count:
+        raise ValueError(f"shard must be (i, n) with 0 <= i < n, got {shard!r}")
+    return first, count

@@ -1,0 +1,100 @@
+"""Generations: the runs that a grid had from the start, those it gained when it grew, and their blocks."""
+
+import functools
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from .specification import Specification
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Consecutive runs of a generation, computed and stored together.
+
+    Attributes
+    ----------
+    generation : Generation
+    number : int
+    """
+
+    generation: "Generation"
+    number: int
+
+    @property
+    def runs(self):
+        """Numbers of the runs in the generation's specification."""
+        size = self.generation.block_size
+        return self.generation.runs[self.number * size : (self.number + 1) * size]
+
+    @property
+    def keys(self):
+        return self.generation.specification.keys(self.runs)
+
+    @functools.cached_property
+    def name(self):
+        digest = hashlib.blake2b(key_bytes(self.keys), digest_size=8).hexdigest()
+        return f"{self.generation.number:04d}-{self.number:06d}-{digest}.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class Generation:
+    """The runs that a manifest adds to those before it.
+
+    Attributes
+    ----------
+    number : int
+    specification : Specification
+        Of the whole grid as it is from this generation on.
+    block_size : int
+        Runs of a block.
+    earlier : Generation or None
+    """
+
+    number: int
+    specification: Specification
+    block_size: int
+    earlier: "Generation | None" = None
+
+    @functools.cached_property
+    def runs(self):
+        """Numbers of the new runs, by task and then in order, shape (runs,)."""
+        whole = self.specification
+        runs = np.arange(whole.n_runs)
+        if len(whole.tasks) > 1:
+            by_task = np.argsort(whole.task_numbers(np.arange(whole.n_cells)), kind="stable")
+            runs = (by_task[:, None] * whole.restarts + np.arange(whole.restarts)).ravel()
+        if self.earlier is not None:
+            runs = runs[Lookup(self.earlier.specification).find(whole.keys(runs)) < 0]
+        return runs
+
+    @functools.cached_property
+    def blocks(self):
+        return [Block(self, number) for number in range(-(-len(self.runs) // self.block_size))]
+
+
+class Lookup:
+    """Numbers of runs by their keys."""
+
+    def __init__(self, specification):
+        keys = specification.keys(np.arange(specification.n_runs))
+        self.order = np.argsort(keys[:, 0], kind="stable")
+        self.keys = keys[self.order]
+
+    def find(self, keys):
+        """Run number of each key, or −1."""
+        at = np.minimum(np.searchsorted(self.keys[:, 0], keys[:, 0]), len(self.keys) - 1)
+        return np.where((self.keys[at] == keys).all(axis=1), self.order[at], -1)
+
+
+def contains(larger, smaller):
+    """Whether a specification has all runs of another one."""
+    if larger.n_runs < smaller.n_runs:
+        return False
+    return bool((Lookup(larger).find(smaller.keys(np.arange(smaller.n_runs))) >= 0).all())
+
+
+def key_bytes(keys):
+    """Keys as they are written: uint8 array, shape (runs, 16), little-endian halves."""
+    return np.ascontiguousarray(keys, dtype="<u8").view(np.uint8)

@@ -1,0 +1,138 @@
+"""A short pilot: how long runs take, how large blocks should be, and what a sweep will need."""
+
+import contextlib
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import _engine
+from .work import CURVES
+
+LANES = 8
+BLOCK_SECONDS = 4.0
+BLOCK_BYTES = 32 * 2**20
+LARGEST_NUMBER_OF_BLOCKS = 4000  # of a generation
+SAMPLED_TASKS = 3
+
+
+class _Enough(Exception):
+    pass
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a sweep will need.
+
+    Attributes
+    ----------
+    cells, runs, blocks : int
+    seconds_per_run : float
+        Of one processor, with all lanes of the kernel busy.
+    processor_seconds : float
+        Of all runs together.
+    bytes : int
+        Disk.
+    """
+
+    cells: int
+    runs: int
+    blocks: int
+    seconds_per_run: float
+    processor_seconds: float
+    bytes: int
+
+
+def seconds_per_run(specification, made, budget=0.1):
+    """Time a few runs of up to three tasks of the grid, for about ``budget`` seconds altogether.
+
+    Training and evaluation are shortened in proportion, so that both are in the estimate. Early episodes are longer
+    than later ones in most tasks: the estimate is on the high side.
+    """
+    plan = _shortened(specification.plan)
+    task_numbers = specification.task_numbers(np.arange(specification.n_cells))
+    sampled = _spread(np.unique(task_numbers), SAMPLED_TASKS)
+    rates = []
+    for number in sampled:
+        problem = made[specification.tasks[number]]
+        cells = _spread(np.flatnonzero(task_numbers == number), LANES)
+        runs = [(cell, lane // len(cells)) for lane, cell in enumerate(np.resize(cells, LANES))]
+        rates.append(_seconds_per_episode(specification, problem, plan, runs, budget / len(sampled)))
+    return float(np.mean(rates)) * specification.episodes
+
+
+def _seconds_per_episode(specification, problem, plan, runs, budget):
+    agents = {cell: specification.cell_agent(int(cell)) for cell, _ in runs}
+    shape = (len(runs), problem.task.n_states, problem.task.n_actions)
+    given = {name: None if table is None else np.broadcast_to(table, shape)
+             for name, table in (("q", problem.q), ("sigma", problem.sigma))}  # fmt: skip
+    streams = np.stack([_engine.stream_states(specification.seed, restart) for _, restart in runs])
+    seen = [0]
+
+    def watch(done):
+        seen[0] = done
+        if done and time.perf_counter() - begin > budget:
+            raise _Enough
+
+    begin = time.perf_counter()
+    with contextlib.suppress(_Enough):
+        _engine.run(
+            problem.task, [agents[cell] for cell, _ in runs], plan, streams, workers=1, progress=watch,
+            slice_ticks=_engine.SLICE // 10, **given,
+        )  # fmt: skip
+    return (time.perf_counter() - begin) / max(1, seen[0])
+
+
+def _shortened(plan):
+    """The plan with training and evaluation in the same proportion, in the smallest numbers."""
+    if not plan.evaluate_every:
+        return plan
+    ratio = plan.evaluation_episodes / plan.evaluate_every
+    every = 1 if ratio >= 1 else round(1 / ratio)
+    return _engine.Plan(plan.episodes, min(every, plan.episodes), max(1, round(ratio)), plan.hard_evaluation)
+
+
+def _spread(entries, count):
+    """At most ``count`` of the entries, evenly spread."""
+    return entries[np.unique(np.linspace(0, len(entries) - 1, min(count, len(entries))).round().astype(int))]
+
+
+def run_bytes(specification, made):
+    """Bytes that a run leaves on disk, and bytes that it takes in memory while its block is computed."""
+    entries = max(problem.task.n_states * problem.task.n_actions for problem in made.values())
+    checkpoints = len(specification.checkpoints)
+    kept = len(specification.kept_restarts) / specification.restarts
+    disk = 16 + 8 * len(CURVES) * checkpoints + 2 * 8 + 1 + 4 * 8 + kept * (16 * entries + 24)
+    memory = disk + 8 * len(_engine.REPORT) * checkpoints + 16 * entries
+    return disk, memory
+
+
+def block_size(specification, made, runs, workers, seconds=None):
+    """Runs of a block: seconds of work, but enough blocks for all workers and not too many for a folder.
+
+    Parameters
+    ----------
+    runs : int
+        Runs of the generation.
+    workers : int
+    seconds : float, optional
+        What a run takes; default: from a pilot.
+    """
+    size = runs / (4 * workers)
+    if size > LANES:
+        seconds = seconds_per_run(specification, made) if seconds is None else seconds
+        _, memory = run_bytes(specification, made)
+        size = max(min(size, BLOCK_SECONDS / seconds, BLOCK_BYTES / memory), runs / LARGEST_NUMBER_OF_BLOCKS)
+    return max(LANES, LANES * math.ceil(size / LANES - 1e-9))
+
+
+def estimate(specification, made, runs, workers):
+    """The `Estimate` of a sweep, from a pilot of about two seconds."""
+    seconds = seconds_per_run(specification, made, budget=2.0)
+    disk, _ = run_bytes(specification, made)
+    blocks = -(-runs // block_size(specification, made, runs, workers, seconds)) if runs else 0
+    return Estimate(
+        cells=specification.n_cells, runs=runs, blocks=blocks, seconds_per_run=seconds,
+        processor_seconds=seconds * runs, bytes=int(disk * runs + 2600 * blocks),
+    )  # fmt: skip

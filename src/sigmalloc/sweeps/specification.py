@@ -1,0 +1,373 @@
+"""What a sweep is: its cells, its runs, and the key that tells each run from every other."""
+
+import functools
+import hashlib
+import itertools
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import _checks, _engine
+from ..agent import FIELDS, Agent
+from ..training import POLICIES, check_task_and_agent, checked_tables
+from . import grid as grids
+from . import problems
+
+KEYED = ("seed", "episodes", "evaluate_every", "evaluation_episodes", "evaluation_policy")
+KEY_VERSION = 1
+
+# Fields that no check relates to another field or to the task: their values are checked one by one instead of in all
+# combinations. (A relation missed here is not lost: workers make each agent anew and would refuse it.)
+_UNRELATED = frozenset({
+    "learning_rate_q", "learning_rate_sigma", "gamma", "lam", "sigma_base", "q_init", "n_trajectories",
+    "decision_time", "non_decision_time",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Specification:
+    """All cells of a grid and what is done with each.
+
+    Cells are numbered in C order over the axes (in zip mode, along them); run number = cell · restarts + restart.
+
+    Attributes
+    ----------
+    agent : dict
+        Fields of the agent that are not axes.
+    axes : dict of {str: list}
+        Names are fields of the agent, or ``task.`` and an argument of the task.
+    mode : {"product", "zip"}
+    tasks : list of str
+        Digest of the task for each combination of the ``task.`` axes, in order; one without such axes.
+    restarts, episodes, evaluate_every, evaluation_episodes, evaluation_policy, seed
+        As for `train`.
+    keep : "none", "all" or list of int
+        Restarts whose final q̄ and σ are kept.
+    task_name : str
+    """
+
+    agent: dict
+    axes: dict
+    mode: str
+    tasks: list
+    restarts: int
+    seed: int
+    episodes: int
+    evaluate_every: int | None
+    evaluation_episodes: int
+    evaluation_policy: str
+    keep: str | list
+    task_name: str
+
+    @functools.cached_property
+    def shape(self):
+        """Lengths of the axes; (cells,) in zip mode."""
+        return grids.cell_shape(self.axes, self.mode)
+
+    @property
+    def n_cells(self):
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def n_runs(self):
+        return self.n_cells * self.restarts
+
+    @property
+    def checkpoints(self):
+        """Episodes completed at each evaluation, shape (checkpoints,)."""
+        every = self.evaluate_every
+        return np.arange(every, self.episodes + 1, every) if every else np.zeros(0, dtype=np.int64)
+
+    @property
+    def kept_restarts(self):
+        """Restarts whose q̄ and σ are kept, ascending."""
+        if isinstance(self.keep, str):
+            return list(range(self.restarts)) if self.keep == "all" else []
+        return self.keep
+
+    @property
+    def plan(self):
+        return _engine.Plan(
+            self.episodes, self.evaluate_every or 0, self.evaluation_episodes, self.evaluation_policy == "hard"
+        )
+
+    @property
+    def agent_axes(self):
+        return {name: values for name, values in self.axes.items() if not name.startswith("task.")}
+
+    @property
+    def task_axes(self):
+        return {name: values for name, values in self.axes.items() if name.startswith("task.")}
+
+    def task_numbers(self, cells):
+        """Position in ``tasks`` of the task of each cell."""
+        cells = np.asarray(cells, dtype=np.int64)
+        positions = grids.axis_positions(self.axes, self.mode, cells)
+        names = list(self.task_axes)
+        if not names:
+            return np.zeros(cells.shape, dtype=np.int64)
+        if self.mode == "zip":
+            return cells
+        return np.ravel_multi_index([positions[name] for name in names], [len(self.axes[name]) for name in names])
+
+    def cell_values(self, cells, names):
+        """Rows of the cells' values of some axes, a list of tuples."""
+        positions = grids.axis_positions(self.axes, self.mode, np.asarray(cells, dtype=np.int64))
+        columns = [[self.axes[name][i] for i in positions[name].tolist()] for name in names]
+        return list(zip(*columns, strict=True)) if columns else [()] * len(cells)
+
+    def cell_agent(self, cell):
+        """The agent of a cell."""
+        names = list(self.agent_axes)
+        return Agent(**self.agent, **dict(zip(names, self.cell_values([cell], names)[0], strict=True)))
+
+    def keys(self, runs):
+        """Keys of runs, by their numbers: uint64 array, shape (runs, 2)."""
+        cells, restarts = np.divmod(np.asarray(runs, dtype=np.int64), self.restarts)
+        constant, axis_tables, task_table, restart_step = self._key_tables
+        keys = np.multiply.outer(restarts.astype(np.uint64), restart_step)
+        keys += constant
+        keys += task_table[self.task_numbers(cells)]
+        for name, positions in grids.axis_positions(self.axes, self.mode, cells).items():
+            if name in axis_tables:
+                keys += axis_tables[name][positions]
+        return keys
+
+    @functools.cached_property
+    def _key_tables(self):
+        fixed = [("version", KEY_VERSION), *self.agent.items(), *((name, getattr(self, name)) for name in KEYED)]
+        constant = np.sum([_hash(*pair) for pair in fixed], axis=0, dtype=np.uint64)
+        axis_tables = {
+            name: np.array([_hash(name, value) for value in values]) for name, values in self.agent_axes.items()
+        }
+        task_table = np.array([_hash("task", digest) for digest in self.tasks])
+        return constant, axis_tables, task_table, _hash("restart", None) | np.uint64(1)
+
+    def describe(self):
+        """Agent fields and axes for messages and tables."""
+        lines = [f"{self.task_name}, {self.episodes} episodes, {self.restarts} restarts, seed {self.seed}"]
+        for name, values in self.axes.items():
+            some = values if len(values) <= 6 else [*values[:3], "…", values[-1]]
+            lines.append(f"{name}: {', '.join(str(value) for value in some)} ({len(values)} values)")
+        return lines
+
+    def to_json(self):
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def same_as(self, other):
+        """Whether another specification is this one, with its axes and values in the same order."""
+        return json.dumps(self.to_json()) == json.dumps(other.to_json())
+
+    @classmethod
+    def from_json(cls, record):
+        """The specification of a manifest.
+
+        Raises
+        ------
+        ValueError
+            If fields are missing or not what they should be.
+        """
+        fields = {name: record[name] for name in cls.__dataclass_fields__}
+        if sorted([*fields["agent"], *(name for name in fields["axes"] if name in FIELDS)]) != sorted(FIELDS):
+            raise ValueError("its agent has other fields than the agents of this version")
+        return cls(**fields)
+
+
+def _hash(name, value):
+    text = json.dumps([name, value], allow_nan=False)
+    return np.frombuffer(hashlib.blake2b(text.encode(), digest_size=16).digest(), dtype="<u8").astype(np.uint64)
+
+
+def specify(
+    task, agent, grid, *, episodes, seed, restarts=5, evaluate_every=None, evaluation_episodes=100,
+    evaluation_policy="soft", mode="product", keep="none", q=None, sigma=None, task_arguments=None,
+):  # fmt: skip
+    """Check what a user asks for, all of it, before anything runs.
+
+    Returns
+    -------
+    Specification
+    dict of {str: Problem}
+        The tasks, by their digests.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument, or the cell, that is not valid.
+    """
+    if not isinstance(agent, Agent):
+        raise ValueError(f"agent must be an Agent, got {agent!r}")
+    _checks.choice("mode", mode, grids.MODES)
+    axes = grids.checked_axes(grid)
+    for name in axes:
+        if name not in FIELDS and not name.startswith("task."):
+            raise ValueError(
+                f"grid: unknown {name!r}; axes are fields of the agent ({', '.join(FIELDS)}), or 'task.' and an "
+                "argument of the task"
+            )
+    grids.check_distinct(axes, mode)
+    restarts = _checks.integer("restarts", restarts, low=1)
+    episodes = _checks.integer("episodes", episodes, low=1, high=2**53)
+    seed = _checks.integer("seed", seed, low=0)
+    if evaluate_every is None:
+        evaluation_episodes = 0
+    else:
+        evaluate_every = _checks.integer("evaluate_every", evaluate_every, low=1, high=episodes)
+        evaluation_episodes = _checks.integer("evaluation_episodes", evaluation_episodes, low=1)
+    _checks.choice("evaluation_policy", evaluation_policy, POLICIES)
+    keep = _checked_keep(keep, restarts)
+    if evaluate_every is None and keep == "none":
+        raise ValueError("nothing would be kept: give evaluate_every, or keep='all'")
+    made, tasks = _made_tasks(task, task_arguments or {}, axes, mode, q, sigma)
+    name = task if isinstance(task, str) else getattr(made[tasks[0]].task, "name", "task")
+    draft = Specification(
+        agent={field: grids.plain(field, value) for field, value in agent.to_dict().items() if field not in axes},
+        axes=axes, mode=mode,
+        tasks=tasks, restarts=restarts, seed=seed, episodes=episodes, evaluate_every=evaluate_every,
+        evaluation_episodes=evaluation_episodes, evaluation_policy=evaluation_policy, keep=keep, task_name=name,
+    )  # fmt: skip
+    _check_cells(draft, agent, made)
+    _check_distinct_cells(draft)
+    return draft, made
+
+
+def _checked_keep(keep, restarts):
+    if isinstance(keep, str):
+        return _checks.choice("keep", keep, ("none", "all"))
+    try:
+        numbers = sorted({_checks.integer("keep", number, low=0, high=restarts - 1) for number in keep})
+    except TypeError:
+        raise ValueError(f"keep must be 'none', 'all' or numbers of restarts, got {keep!r}") from None
+    return numbers if numbers else "none"
+
+
+def _made_tasks(task, arguments, axes, mode, q, sigma):
+    """Problems by digest, and the digest for each combination of the task's axes."""
+    task_axes = {name: values for name, values in axes.items() if name.startswith("task.")}
+    for name in task_axes:
+        if name.removeprefix("task.") in arguments:
+            raise ValueError(f"{name} is given both as an argument and as an axis")
+    make = problems.maker(task, [*(f"task.{name}" for name in arguments), *task_axes])
+    made, digests, known = {}, [], {}
+    for row in grids.combinations(task_axes, mode):
+        chosen = {name.removeprefix("task."): value for name, value in zip(task_axes, row, strict=True)}
+        text = json.dumps(chosen)
+        if text not in known:
+            try:
+                problem = problems.Problem(make(**arguments, **chosen), _table("q", q), _table("sigma", sigma))
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"task with {_listed(chosen) or 'its defaults'}: {error}") from error
+            if not isinstance(problem.task, (problems.TabularMDP, problems.MountainCar)):
+                raise ValueError(f"task must be or return a TabularMDP or one of sigmalloc.tasks, got {problem.task!r}")
+            known[text] = problem.digest
+            made.setdefault(problem.digest, problem)
+        digests.append(known[text])
+    return made, digests
+
+
+def _table(name, table):
+    if table is None:
+        return None
+    table = np.asarray(table)
+    if table.dtype.kind not in "iuf" or table.ndim != 2:
+        raise ValueError(f"{name} must be numbers of shape (states, actions), got {table.dtype} of shape {table.shape}")
+    return table.astype(np.float64)
+
+
+def _check_cells(draft, agent, made):
+    """Make the agents of all cells, or of enough of them; put the checked values into the axes."""
+    axes, mode = draft.agent_axes, draft.mode
+    base = agent.to_dict()
+    if mode == "zip":
+        for cell, row in enumerate(grids.combinations(axes, mode)):
+            checked = _checked_agent(base, dict(zip(axes, row, strict=True)))
+            for name in axes:
+                axes[name][cell] = grids.plain(name, getattr(checked, name))
+            problem = made[draft.tasks[cell if draft.task_axes else 0]]
+            _check_pair(problem, checked, axes)
+        return
+    related = {name: values for name, values in axes.items() if name not in _UNRELATED}
+    others = {name: values for name, values in axes.items() if name in _UNRELATED}
+    first = {name: values[0] for name, values in axes.items()}
+    checked_values = {name: list(values) for name, values in axes.items()}
+    shape = grids.cell_shape(related, mode)
+    for number, row in enumerate(grids.combinations(related, mode)):
+        checked = _checked_agent(base, first | dict(zip(related, row, strict=True)))
+        for name, position in zip(related, np.unravel_index(number, shape) if shape else (), strict=True):
+            checked_values[name][position] = grids.plain(name, getattr(checked, name))
+        for problem in made.values():
+            _check_pair(problem, checked, related)
+    for name, values in others.items():
+        for position, value in enumerate(values):
+            checked = _checked_agent(base, first | {name: value})
+            checked_values[name][position] = grids.plain(name, getattr(checked, name))
+    for name, values in checked_values.items():
+        axes[name][:] = values
+    grids.check_distinct(axes, mode)
+
+
+def _checked_agent(base, changes):
+    try:
+        return Agent(**(base | changes))
+    except ValueError as error:
+        raise ValueError(f"grid: {error} (in the cell {_listed(changes)})" if changes else str(error)) from error
+
+
+def _check_pair(problem, agent, names):
+    try:
+        check_task_and_agent(problem.task, agent)
+        _engine._room(problem.task, [agent])
+        checked_tables(problem.task, agent, problem.q, problem.sigma, 1)
+    except ValueError as error:
+        where = _listed({name: getattr(agent, name) for name in names})
+        raise ValueError(f"{error} (in the cell {where})" if where else str(error)) from error
+
+
+def _check_distinct_cells(draft):
+    if draft.mode == "product":
+        if len(set(draft.tasks)) < len(draft.tasks):
+            rows = list(itertools.product(*draft.task_axes.values()))
+            first, second = _same(draft.tasks)
+            raise ValueError(f"grid: {', '.join(draft.task_axes)} = {rows[first]} and {rows[second]} are the same task")
+        return
+    keys = draft.keys(np.arange(draft.n_cells) * draft.restarts)
+    if len(np.unique(keys, axis=0)) < len(keys):
+        first, second = _same([key.tobytes() for key in keys])
+        raise ValueError(f"grid: cells {first} and {second} are the same")
+
+
+def _same(entries):
+    seen = {}
+    for number, entry in enumerate(entries):
+        if entry in seen:
+            return seen[entry], number
+        seen[entry] = number
+    raise AssertionError("all entries differ")
+
+
+def _listed(values):
+    return ", ".join(f"{name}={value!r}" for name, value in values.items())
+
+
+def differences(wanted, held):
+    """What makes a specification another one than a store's, as phrases; none if it is the same or larger."""
+    found = [
+        f"{name} is {getattr(wanted, name)!r}, but {getattr(held, name)!r} in the store"
+        for name in (*KEYED, "keep")
+        if getattr(wanted, name) != getattr(held, name)
+    ]
+    if wanted.restarts < held.restarts:
+        found.append(f"restarts is {wanted.restarts}, but {held.restarts} in the store")
+    for name in FIELDS:
+        mine = wanted.axes.get(name, [wanted.agent.get(name)])
+        lost = [value for value in held.axes.get(name, [held.agent.get(name)]) if value not in mine]
+        if lost:
+            some = ", ".join(map(repr, lost[:5])) + (", …" if len(lost) > 5 else "")
+            found.append(f"{name} lacks {some}")
+    lost = set(held.tasks) - set(wanted.tasks)
+    if lost:
+        arguments = [name for name in held.task_axes if name in wanted.axes]
+        what = f"{len(lost)} of the store's {len(set(held.tasks))} tasks are" if arguments else "the task is"
+        found.append(f"{what} not among those asked for")
+    return found

@@ -1,0 +1,157 @@
+"""A sweep's runs as labelled tables, in memory and in files."""
+
+import csv
+import importlib
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from .. import _checks
+from . import files
+from .grid import axis_positions, combinations
+
+UNITS = {
+    "reward": "reward", "value": "reward", "cost": "reward", "objective": "reward", "cutoffs": "episodes",
+    "episodes": "episodes", "q": "reward", "sigma": "reward", "steps": "steps", "training_cutoffs": "episodes",
+    "lam": "reward/nat", "sigma_base": "reward", "sigma_0": "reward", "sigma_min": "reward", "sigma_max": "reward",
+    "beta": "1/reward", "beta_0": "1/reward", "beta_rate": "1/episode", "q_init": "reward", "search_budget": "%",
+    "decision_time": "time", "non_decision_time": "time",
+}  # fmt: skip
+LONG_NAMES = {
+    "reward": "undiscounted return per episode", "value": "discounted return per episode",
+    "cost": "price of precision", "objective": "value minus cost", "cutoffs": "evaluation episodes cut off",
+    "episodes": "episodes completed", "q": "mean of the memory", "sigma": "standard deviation of the memory",
+}  # fmt: skip
+CURVES = ("reward", "value", "cost", "objective", "cutoffs")
+ENDINGS = (".csv", ".nc", ".zarr")
+
+
+def coordinate(values):
+    """Values of an axis as an array: numbers where all are numbers (None: NaN), otherwise strings."""
+    if all(isinstance(value, bool) for value in values):
+        return np.array(values)
+    if all(value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values):
+        return np.array([np.nan if value is None else value for value in values])
+    return np.array([value if isinstance(value, str) else str(value) for value in values])
+
+
+def to_records(result, checkpoints="last"):
+    """A structured array with the columns of `SweepResult.to_frame`."""
+    _checks.choice("checkpoints", checkpoints, ("last", "all"))
+    n_runs, n_checkpoints = result.specification.n_runs, len(result.episodes)
+    picked = np.arange(n_checkpoints)[-1:] if checkpoints == "last" else np.arange(n_checkpoints)
+    cells, restarts = np.divmod(np.arange(n_runs), result.restarts)
+    columns = {}
+    for name, positions in axis_positions(result.axes, result.specification.mode, cells).items():
+        columns[name] = np.repeat(coordinate(result.axes[name])[positions], max(1, len(picked)))
+    columns["restart"] = np.repeat(restarts, max(1, len(picked)))
+    if len(picked):
+        columns["episodes"] = np.tile(result.episodes[picked], n_runs)
+        for name in CURVES:
+            columns[name] = getattr(result, name)[..., picked].ravel()
+    for name in ("error", "done"):
+        columns[name] = np.repeat(getattr(result, name).ravel(), max(1, len(picked)))
+    table = np.empty(len(columns["restart"]), dtype=[(name, column.dtype) for name, column in columns.items()])
+    for name, column in columns.items():
+        table[name] = column
+    return table
+
+
+def to_frame(result, checkpoints="last"):
+    table = to_records(result, checkpoints)
+    return _extra("pandas", "pandas").DataFrame({name: table[name] for name in table.dtype.names})
+
+
+def to_xarray(result, quantities=CURVES):
+    _check(quantities)
+    xarray = _extra("xarray", "xarray")
+    whole = result.specification
+    if whole.mode == "zip":
+        dims = ("cell",)
+        coordinates = {name: ("cell", coordinate(values), _attributes(name)) for name, values in result.axes.items()}
+    else:
+        dims = tuple(result.axes)
+        coordinates = {name: (name, coordinate(values), _attributes(name)) for name, values in result.axes.items()}
+    dims += ("restart",)
+    coordinates["restart"] = ("restart", np.arange(result.restarts), {"long_name": "number of the restart"})
+    coordinates["episodes"] = ("episodes", result.episodes, _attributes("episodes"))
+    variables = {name: ((*dims, "episodes"), getattr(result, name), _attributes(name)) for name in quantities}
+    for name in ("steps", "training_cutoffs", "error"):
+        variables[name] = (dims, getattr(result, name), _attributes(name))
+    if whole.kept_restarts:
+        coordinates["kept_restart"] = ("kept_restart", whole.kept_restarts)
+        for name in ("q", "sigma"):
+            kept = (*dims[:-1], "kept_restart", "state", "action")
+            variables[name] = (kept, getattr(result, name), _attributes(name))
+    facts = {
+        "task": whole.task_name, "seed": str(whole.seed), "training_episodes": whole.episodes,
+        "evaluation_episodes": whole.evaluation_episodes, "evaluation_policy": whole.evaluation_policy,
+        "agent": ", ".join(f"{name}={value!r}" for name, value in whole.agent.items()),
+        "sigmalloc": ", ".join(sorted({record["sigmalloc"] for record in result.store.versions()})),
+    }  # fmt: skip
+    return xarray.Dataset(variables, coordinates, facts)
+
+
+def export(result, path, quantities=CURVES):
+    path = Path(path)
+    if path.suffix not in ENDINGS:
+        raise ValueError(f"path must end in {', '.join(ENDINGS)}, got {str(path)!r}")
+    _check(quantities)
+    part = path.with_name(files.temporary_name() + path.suffix)
+    try:
+        if path.suffix == ".csv":
+            _write_csv(result, part, quantities)
+        elif path.suffix == ".nc":
+            _extra("h5netcdf", "xarray")
+            _extra("h5py", "xarray")
+            to_xarray(result, quantities).to_netcdf(part, engine="h5netcdf")
+        else:
+            _extra("zarr", "xarray")
+            to_xarray(result, quantities).to_zarr(part, mode="w", zarr_format=2)
+            if path.is_dir():
+                shutil.rmtree(path)
+        os.replace(part, path)
+    finally:
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink(missing_ok=True)
+    return path
+
+
+def _write_csv(result, path, quantities):
+    episodes = result.episodes.tolist() or [""]
+    curves = [getattr(result, name).reshape(result.specification.n_runs, -1) for name in quantities]
+    errors, done = result.error.ravel(), result.done.ravel()
+    with open(path, "x", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*result.axes, "restart", "episodes", *(quantities if result.episodes.size else ()), "error"])
+        run = 0
+        for cell in combinations(result.axes, result.specification.mode):
+            for restart in range(result.restarts):
+                if done[run]:
+                    rows = np.column_stack([curve[run] for curve in curves]).tolist() if result.episodes.size else [()]
+                    for episode, row in zip(episodes, rows, strict=True):
+                        writer.writerow([*cell, restart, episode, *row, int(errors[run])])
+                run += 1
+
+
+def _check(quantities):
+    for name in quantities:
+        _checks.choice("quantities", name, CURVES)
+    if not quantities:
+        raise ValueError("quantities must name at least one curve")
+
+
+def _attributes(name):
+    found = {"units": UNITS[name]} if name in UNITS else {}
+    return found | ({"long_name": LONG_NAMES[name]} if name in LONG_NAMES else {})
+
+
+def _extra(module, extra):
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(f"this needs {module}: pip install 'sigmalloc[{extra}]'") from error

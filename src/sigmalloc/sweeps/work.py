@@ -1,0 +1,204 @@
+"""A block of runs, from its description to its file: what workers do, wherever they are."""
+
+import functools
+import os
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import __version__, _engine
+from ..agent import Agent
+from ..training import tidy
+from . import files, problems
+from .generations import key_bytes
+
+CURVES = ("reward", "value", "cost", "cutoffs")
+STOP_INTERVAL = 0.3  # seconds between two looks at whether the sweep was stopped
+
+_stopped = set()  # names of stopped sweeps of this process
+
+
+class Stopped(Exception):
+    """The sweep was stopped before the block was finished."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """All that a worker needs to compute a block.
+
+    Attributes
+    ----------
+    path : str
+        The block's file.
+    tasks_folder : str
+    keys : array of uint64, shape (runs, 2)
+    agent : dict
+        Fields that are the same in all cells.
+    names : tuple of str
+        The other fields.
+    cells : list of (tuple, str)
+        For each cell of the block the values of those fields and the digest of the task.
+    cell, restart : array of int, shape (runs,)
+        Position in ``cells`` and number of the restart of each run.
+    kept : array of bool, shape (runs,)
+        Runs whose q̄ and σ are kept.
+    seed : int
+    plan : Plan
+    stop : str
+        A file that exists once the sweep has been stopped.
+    replace : bool
+        Whether a block that exists is to be computed again, being damaged.
+    version : str
+    """
+
+    path: str
+    tasks_folder: str
+    keys: np.ndarray
+    agent: dict
+    names: tuple
+    cells: list
+    cell: np.ndarray
+    restart: np.ndarray
+    kept: np.ndarray
+    seed: int
+    plan: _engine.Plan
+    stop: str
+    replace: bool = False
+    version: str = __version__
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a worker sends back: runs done and how many of them diverged."""
+
+    runs: int
+    failed: int
+    seconds: float
+
+
+def make_job(store, block, stop, replace=False):
+    """The description of a block of a store."""
+    whole = block.generation.specification
+    runs = block.runs
+    cells, restarts = np.divmod(runs, whole.restarts)
+    distinct, cell = np.unique(cells, return_inverse=True)
+    names = tuple(whole.agent_axes)
+    digests = [whole.tasks[number] for number in whole.task_numbers(distinct)]
+    return Job(
+        path=os.path.join(store.blocks, block.name), tasks_folder=store.tasks, keys=whole.keys(runs), agent=whole.agent,
+        names=names, cells=list(zip(whole.cell_values(distinct, names), digests, strict=True)), cell=cell,
+        restart=restarts, kept=np.isin(restarts, whole.kept_restarts), seed=whole.seed, plan=whole.plan, stop=stop,
+        replace=replace,
+    )  # fmt: skip
+
+
+def run_block(job):
+    """Compute the runs of a block and commit it.
+
+    Returns
+    -------
+    Receipt
+
+    Raises
+    ------
+    Stopped
+        If the sweep was stopped; nothing is written then.
+    OSError
+        If the block cannot be written.
+    """
+    if job.version != __version__:
+        raise ValueError(f"the sweep runs sigmalloc {job.version}, but a worker has {__version__}")
+    begin = time.perf_counter()
+    watch = _Watch(job.stop)
+    watch.look()
+    if os.path.exists(job.path) and not job.replace:
+        return Receipt(len(job.keys), 0, 0.0)
+    arrays = compute(job, watch)
+    files.write(job.path, lambda file: np.savez(file, **arrays))
+    return Receipt(len(job.keys), int((arrays["error"] > 0).sum()), time.perf_counter() - begin)
+
+
+def compute(job, watch):
+    """The arrays of a block, as they are written."""
+    n, checkpoints = len(job.keys), job.plan.checkpoints
+    curves = {name: np.empty((n, checkpoints)) for name in CURVES}
+    steps, training_cutoffs = np.empty((2, n), dtype=np.int64)
+    error, stream = np.empty(n, dtype=np.int8), np.empty((n, 4), dtype=np.uint64)
+    agents = [Agent(**job.agent, **dict(zip(job.names, values, strict=True))) for values, _ in job.cells]
+    memories = {}
+    digests, task_of_cell = np.unique([digest for _, digest in job.cells], return_inverse=True)
+    task_of_run = task_of_cell[job.cell]
+    by_task = np.argsort(task_of_run, kind="stable")
+    parts = np.split(by_task, np.flatnonzero(np.diff(task_of_run[by_task])) + 1)
+    for digest, rows in zip(digests.tolist(), parts, strict=True):
+        problem = problems.load(job.tasks_folder, digest)
+        task = problem.task
+        shape = (len(rows), task.n_states, task.n_actions)
+        given = {name: None if table is None else np.broadcast_to(table, shape)
+                 for name, table in (("q", problem.q), ("sigma", problem.sigma))}  # fmt: skip
+        outcome = _engine.run(
+            task, [agents[cell] for cell in job.cell[rows]], job.plan,
+            np.stack([_stream_states(job.seed, restart) for restart in job.restart[rows].tolist()]),
+            workers=1, progress=watch, **given,
+        )  # fmt: skip
+        for name in CURVES:
+            curves[name][rows] = outcome.report[:, :, _engine.REPORT.index(name)]
+        counted = dict(zip(_engine.COUNTERS, outcome.counters.T, strict=True))
+        steps[rows], training_cutoffs[rows], error[rows] = counted["steps"], counted["cutoffs"], counted["error"]
+        stream[rows] = outcome.streams[:, 0]
+        last = task.at(job.plan.episodes - 1)
+        q, sigma = outcome.q.reshape(shape), outcome.sigma.reshape(shape)
+        for place in np.flatnonzero(job.kept[rows]):
+            memories[rows[place]] = tidy(last, agents[job.cell[rows[place]]], q[place], sigma[place])
+    arrays = {
+        "keys": key_bytes(job.keys), **curves, "steps": steps, "training_cutoffs": training_cutoffs, "error": error,
+        "stream": stream,
+    }  # fmt: skip
+    if memories:
+        kept = np.array(sorted(memories))
+        arrays |= {
+            "kept": kept,
+            "shape": np.array([memories[row][0].shape for row in kept]),
+            "q": np.concatenate([memories[row][0].ravel() for row in kept]),
+            "sigma": np.concatenate([memories[row][1].ravel() for row in kept]),
+        }
+    return arrays
+
+
+def stop(name):
+    """Tell the workers of a sweep, here and elsewhere, to give up their blocks."""
+    _stopped.add(name)
+    with open(name, "wb"):
+        pass
+
+
+def resume(name):
+    """Take back `stop`."""
+    _stopped.discard(name)
+    if os.path.exists(name):
+        os.unlink(name)
+
+
+class _Watch:
+    """Called with the progress of a kernel: raises `Stopped` soon after the sweep was stopped."""
+
+    def __init__(self, name):
+        self.name, self.last = name, time.monotonic()
+
+    def __call__(self, done):
+        if self.name in _stopped or time.monotonic() - self.last > STOP_INTERVAL:
+            self.look()
+
+    def look(self):
+        self.last = time.monotonic()
+        if self.name in _stopped or os.path.exists(self.name):
+            raise Stopped(self.name)
+
+
+@functools.lru_cache(maxsize=4096)
+def _stream_states(seed, restart):
+    """As `_engine.stream_states`, remembered: all cells draw the same streams."""
+    states = _engine.stream_states(seed, restart)
+    states.setflags(write=False)
+    return states
