@@ -26,12 +26,15 @@ __all__ = [
 ]  # fmt: skip
 
 # What needs matplotlib or SciPy is imported when it is first used.
-_LAZY = {"plot": "plot", "exact": "exact"}
+_LAZY_MODULES = ("plot", "exact")
+_LAZY_FUNCTIONS = {"sweep": "sweeps", "open_sweep": "sweeps"}
 
 
 def __getattr__(name):
-    if name in _LAZY:
-        return importlib.import_module(f".{_LAZY[name]}", __name__)
+    if name in _LAZY_MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    if name in _LAZY_FUNCTIONS:
+        return getattr(importlib.import_module(f".{_LAZY_FUNCTIONS[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

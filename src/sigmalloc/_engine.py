@@ -71,7 +71,8 @@ def stream_states(seed, restart, evaluation_key=0):
     """States of a run's two SFC64 streams, (2, 4): the training stream is that of `numpy.random.SFC64` seeded with
     ``SeedSequence(seed, spawn_key=(restart,))``, the evaluation stream has the spawn key (restart, evaluation_key)."""
     keys = ((restart,), (restart, evaluation_key))
-    return np.stack([np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)).state["state"]["state"] for key in keys])
+    generators = (np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)) for key in keys)
+    return np.stack([generator.state["state"]["state"] for generator in generators])
 
 
 def paths(task, agent):
@@ -96,9 +97,13 @@ def check(task, agent):
         )
     if agent.planner == "depth-first":
         if agent.gradient in ("reinforce", "return"):
-            raise ValueError(f"gradient={agent.gradient!r} needs planner='rollouts': depth-first paths share their draws")
+            raise ValueError(
+                f"gradient={agent.gradient!r} needs planner='rollouts': depth-first paths share their draws"
+            )
         if task.n_actions != 2:
-            raise ValueError(f"planner='depth-first' needs two actions in every state, {task.name!r} has {task.n_actions}")
+            raise ValueError(
+                f"planner='depth-first' needs two actions in every state, {task.name!r} has {task.n_actions}"
+            )
 
 
 def trial_time(task, agent):

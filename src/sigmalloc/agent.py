@@ -15,7 +15,11 @@ _TABLE_B1 = {
     "grid-world": {},
     "mountain-car": {"lam": 0.1, "q_init": (-1.0, 1.0)},
     "planning": {
-        "lam": 1.0, "sigma_base": 100.0, "sigma_0": 50.0, "sigma_min": 1.0, "sigma_max": 100.0,
+        "lam": 1.0,
+        "sigma_base": 100.0,
+        "sigma_0": 50.0,
+        "sigma_min": 1.0,
+        "sigma_max": 100.0,
         "gradient": "best_path",
     },
 }

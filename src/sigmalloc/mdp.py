@@ -281,7 +281,9 @@ class TabularMDP:
         else:
             counts = _integers("action_counts", counts, (self.n_states,))
             if counts.min() < 0 or counts.max() > self.n_actions:
-                raise ValueError(f"action_counts must be in [0, {self.n_actions}], got {counts.min()} to {counts.max()}")
+                raise ValueError(
+                    f"action_counts must be in [0, {self.n_actions}], got {counts.min()} to {counts.max()}"
+                )
         counts = np.where(self.terminal, 0, counts)
         stuck = np.flatnonzero((counts == 0) & ~self.terminal)
         if stuck.size:
@@ -348,7 +350,9 @@ class TabularMDP:
         if not rows or not all(isinstance(row, str) and len(row) == len(rows[0]) for row in rows):
             raise ValueError("layout must be strings of equal length")
         if len(rows) * len(rows[0]) != self.n_states:
-            raise ValueError(f"layout must have one character per state ({self.n_states}), got {len(rows)} rows of {len(rows[0])}")
+            raise ValueError(
+                f"layout must have one character per state ({self.n_states}), got {len(rows)} rows of {len(rows[0])}"
+            )
         return rows
 
     def _checked_changes(self, changes):
@@ -392,7 +396,9 @@ def _state_table(table):
     except (ValueError, TypeError):
         raise ValueError("next_state must be an array of integers") from None
     if table.ndim not in (2, 3) or 0 in table.shape:
-        raise ValueError(f"next_state must have shape (states, actions) or (states, actions, outcomes), got {table.shape}")
+        raise ValueError(
+            f"next_state must have shape (states, actions) or (states, actions, outcomes), got {table.shape}"
+        )
     table = _integers("next_state", table, table.shape)
     if table.min() < 0 or table.max() >= len(table):
         raise ValueError(f"next_state must be in [0, {len(table) - 1}], got {table.min()} to {table.max()}")

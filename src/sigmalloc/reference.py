@@ -140,7 +140,7 @@ class Recall:
 
 
 def recall(stream, q, sigma, beta, n_actions):
-    """q̃ = q̄ + ζσ (Eq. 2), softened (A.1); β = HARD leaves it hard. n_actions: the most actions a state of the task has."""
+    """q̃ = q̄ + ζσ (Eq. 2), softened (A.1); HARD leaves it hard. n_actions: the most actions a state of the task has."""
     normals = [zeta for _ in range((n_actions + 1) // 2) for zeta in stream.normal_pair()]
     zeta = normals[: len(q)]
     memory = [mean + z * sd for mean, z, sd in zip(q, zeta, sigma, strict=True)]

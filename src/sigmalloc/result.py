@@ -93,7 +93,9 @@ class Result:
             f"<Result: {self.task.name}, {self.restarts} runs × {self.training_episodes} episodes, seed {self.seed}",
         ]
         if self.episodes.size:
-            lines.append(f"  after {self.episodes[-1]} episodes, mean ± SEM over runs ({self.evaluation_policy} policy):")
+            lines.append(
+                f"  after {self.episodes[-1]} episodes, mean ± SEM over runs ({self.evaluation_policy} policy):"
+            )
             for name in ("reward", "cost", "objective"):
                 lines.append(f"  {name:<9} {mean_and_sem(getattr(self, name)[:, -1])}")
             cut = int(self.cutoffs[:, -1].sum())

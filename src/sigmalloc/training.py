@@ -12,6 +12,7 @@ from .result import Result
 from .tasks import MountainCar
 
 POLICIES = ("soft", "hard")
+ESTIMATORS = ("sampled", "exact")
 EVALUATION_BLOCKS = 64  # independent streams that one evaluation is spread over
 
 
@@ -33,7 +34,7 @@ class DivergenceError(ArithmeticError):
 
 def train(
     task, agent, *, episodes, restarts=5, seed=None, evaluate_every=None, evaluation_episodes=100,
-    evaluation_policy="soft", snapshots=(), q=None, sigma=None, workers=None, progress=None,
+    evaluation_policy="soft", snapshots=(), q=None, sigma=None, estimator="sampled", workers=None, progress=None,
 ):  # fmt: skip
     """Train an agent (Algorithm 1), several times over.
 
@@ -61,6 +62,10 @@ def train(
         Numbers of completed episodes after which q̄ and σ are kept.
     q, sigma : array of float, shape (states, actions) or (restarts, states, actions), optional
         Initial q̄ and σ, instead of the agent's ``q_init`` and ``sigma_0``.
+    estimator : {"sampled", "exact"}
+        Where the gradient of the σ update comes from: N_traj sampled trajectories, or `sigmalloc.exact.gradient`, which
+        has neither sampling noise nor the bias of the advantage gradient (A.3), costs milliseconds an episode, and
+        needs SciPy and a finite task whose soft policy ends its episodes.
     workers : int, optional
         Threads; None: one per processor.
     progress : callable(done, total), optional
@@ -89,15 +94,23 @@ def train(
             raise ValueError(f"evaluate_every must not exceed episodes, got {evaluate_every} > {episodes}")
         evaluation_episodes = _checks.integer("evaluation_episodes", evaluation_episodes, low=1)
     _checks.choice("evaluation_policy", evaluation_policy, POLICIES)
+    _checks.choice("estimator", estimator, ESTIMATORS)
     snapshots = checked_snapshots(snapshots, episodes)
     workers = None if workers is None else _checks.integer("workers", workers, low=1)
     q, sigma = checked_tables(task, agent, q, sigma, restarts)
     plan = _engine.Plan(episodes, evaluate_every or 0, evaluation_episodes, evaluation_policy == "hard", snapshots)
     total = episodes * restarts
-    outcome = _engine.run(
-        task, [agent] * restarts, plan, np.stack([_engine.stream_states(seed, restart) for restart in range(restarts)]),
-        q=q, sigma=sigma, workers=workers, progress=None if progress is None else lambda done: progress(done, total),
-    )  # fmt: skip
+    streams = np.stack([_engine.stream_states(seed, restart) for restart in range(restarts)])
+    report = None if progress is None else lambda done: progress(done, total)
+    if estimator == "exact":
+        from .exact import _training
+
+        _training.check(task, agent)
+        outcome = _training.run(task, agent, plan, streams, q=q, sigma=sigma, workers=workers, progress=report)
+    else:
+        outcome = _engine.run(
+            task, [agent] * restarts, plan, streams, q=q, sigma=sigma, workers=workers, progress=report
+        )
     result = make_result(task, agent, seed, plan, outcome)
     failed = np.flatnonzero(outcome.counters[:, 3])
     if failed.size:

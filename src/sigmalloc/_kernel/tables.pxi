@@ -44,7 +44,8 @@ cdef class Tables:
         )
         self.depth = depth
         self.task.mountain_car, self.task.uniform_start = mountain_car, uniform_start
-        self.task.n_variants, self.task.n_states, self.task.n_actions = memory.shape[0], memory.shape[1], memory.shape[2]
+        self.task.n_variants, self.task.n_states = memory.shape[0], memory.shape[1]
+        self.task.n_actions = memory.shape[2]
         self.task.n_outcomes, self.task.n_starts = cumulative.shape[3], start_state.shape[1]
         self.task.step_limit, self.task.max_path = step_limit, max_path
         self.task.change_at = &change_at[0]

@@ -11,8 +11,8 @@ from .allocation cimport (
 from .elementary cimport uniform
 from .environment cimport move_cars, step
 from .lanes cimport (
-    ACT, ADVANTAGE, BOOTSTRAP, DRA, EVALUATE, FIXED, FREQUENCY, IDLE, LANES, NONFINITE_Q, NONFINITE_SIGMA, REINFORCE, REPORT, SAMPLE,
-    TRAJECTORY, Cars, Error, Lane, Recall, Run, Streams, Task,
+    ACT, ADVANTAGE, BOOTSTRAP, DRA, EVALUATE, FIXED, FREQUENCY, IDLE, LANES, NONFINITE_Q, NONFINITE_SIGMA, REINFORCE,
+    REPORT, SAMPLE, TRAJECTORY, Cars, Error, Lane, Recall, Run, Streams, Task,
 )
 from .planner cimport (
     begin_path, begin_trial, collect, credit_all, credit_rewards_to_go, end_path, keep_score, kept_return, remember_draw,
