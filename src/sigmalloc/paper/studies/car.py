@@ -1,0 +1,112 @@
+"""Mountain car: maps, gradients, comparison agents and the price of precision (Figure 2, section B.2)."""
+
+import numpy as np
+
+from ... import metrics, tasks
+from .. import _runs
+from ._study import Study, part
+from .grid import SETS, comparison_agents
+
+GRADIENTS = {"A": "advantage", "Q": "q", "R": "reinforce"}
+
+
+def _settings(quick):
+    restarts = {"DRA": 16, "equal": 8, "free": 16, "other prices": 5, "other gradients": {"table": 5, "scripts": 8}}
+    if quick:
+        restarts = {"DRA": 4, "equal": 4, "free": 4, "other prices": 2, "other gradients": {"table": 3, "scripts": 3}}
+    return {
+        "episodes": 1000 if quick else 10_000, "restarts": restarts, "evaluate_every": 250, "evaluation_episodes": 40,
+        "lam": [0.0, 0.1, 0.2, 0.4], "simulated": 40,
+    }  # fmt: skip
+
+
+def _run(seed, settings, workers, progress):
+    task, arrays = tasks.mountain_car(), {"lam": np.array(settings["lam"])}
+    for number, (name, make) in enumerate(SETS.items()):
+        agent = make("mountain-car")
+        agents = comparison_agents(agent)
+        restarts = {key: settings["restarts"][key] for key in agents}
+        others = {key: agent.replace(gradient=psi) for key, psi in GRADIENTS.items() if psi != agent.gradient}
+        restarts |= dict.fromkeys(others, settings["restarts"]["other gradients"][name])
+        prices = [lam for lam in settings["lam"] if name == "table" and lam not in (0.0, agent.lam)]
+        others |= {f"lam={lam}": agent.replace(lam=lam) for lam in prices}
+        restarts |= {f"lam={lam}": settings["restarts"]["other prices"] for lam in prices}
+        results = _runs.train_many(
+            task, agents | others, episodes=settings["episodes"], restarts=restarts, seed=seed,
+            evaluate_every=settings["evaluate_every"], evaluation_episodes=settings["evaluation_episodes"],
+            workers=workers, progress=part(progress, 0.55 * number, 0.55 + 0.43 * number),
+        )  # fmt: skip
+        results["A"] = dra = results["DRA"]
+        arrays["episodes"] = dra.episodes
+        arrays |= {
+            f"{name}_{key}_{quantity}": getattr(results[key], quantity)
+            for key in (*comparison_agents(agent), *GRADIENTS)
+            for quantity in ("reward", "cost")
+        }
+        if name == "table":
+            for index, lam in enumerate(settings["lam"]):
+                result = {0.0: results["free"], agent.lam: dra}.get(lam) or results[f"lam={lam}"]
+                arrays[f"success_{index}"] = 1 - result.cutoffs / settings["evaluation_episodes"]
+        arrays |= {f"{name}_{key}": value for key, value in _maps(task, dra, settings["simulated"], seed).items()}
+    return arrays
+
+
+def _maps(task, result, episodes, seed):
+    """Value, choice entropy and what simulated episodes visit, run by run."""
+    maps = {
+        "value": metrics.state_values(result.q, task.exists),
+        "entropy": metrics.choice_entropy(result.q, result.sigma, task.exists),
+    }
+    visits, togo, paths = [], [], []
+    for run, (q, sigma) in enumerate(zip(result.q, result.sigma, strict=True)):
+        rng = np.random.default_rng([seed, run])
+        x, v, alive = simulate(task, result.agent.beta, q, sigma, episodes, rng)
+        lasted = alive.sum(axis=0)
+        ahead = np.where(alive, lasted - np.arange(len(x))[:, None], 0)
+        states = task.state(x, v)[alive]
+        visited = np.bincount(states, minlength=task.n_states)
+        visits.append(visited / episodes)
+        total = np.bincount(states, weights=ahead[alive], minlength=task.n_states)
+        togo.append(np.where(visited > 0, -total / np.maximum(visited, 1), np.nan))
+        best = lasted.argmin()
+        steps = np.arange(task.step_limit)[:, None] < lasted[best]
+        paths.append(np.where(steps, np.stack([x[:, best], v[:, best]], axis=1), np.nan))
+    return maps | {"visits": np.stack(visits), "reward_to_go": np.stack(togo), "best_path": np.stack(paths)}
+
+
+def simulate(task, beta, q, sigma, episodes, rng):
+    """Episodes of the soft policy with q̄ and σ frozen, side by side.
+
+    Parameters
+    ----------
+    task : MountainCar
+        Starting at the bottom.
+    beta : float
+    q, sigma : array of float, shape (states, actions)
+    episodes : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    x, v : array of float, shape (steps, episodes)
+        Before each step.
+    alive : array of bool, shape (steps, episodes)
+        Whether the episode goes on until then.
+    """
+    x, v = np.full(episodes, -0.5), np.zeros(episodes)
+    going = np.ones(episodes, dtype=bool)
+    xs, vs, alive = [], [], []
+    for _ in range(task.step_limit):
+        xs.append(x), vs.append(v), alive.append(going)
+        states = task.state(x, v)
+        noisy = q[states] + sigma[states] * rng.standard_normal((episodes, task.n_actions))
+        action = (beta * noisy + rng.gumbel(size=noisy.shape)).argmax(axis=1)
+        v = np.clip(v + 0.001 * (action - 1) - 0.0025 * np.cos(3 * x), -0.07, 0.07)
+        x = np.clip(x + v, -1.2, 0.6)
+        v = np.where((x == -1.2) & (v < 0), 0.0, v)
+        going = going & (x < 0.5)
+        x, v = np.where(going, x, -0.5), np.where(going, v, 0.0)
+    return np.array(xs), np.array(vs), np.array(alive)
+
+
+STUDIES = (Study("car", _settings, _run, (65, 4)),)

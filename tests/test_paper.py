@@ -1,0 +1,361 @@
+"""Reproducing the paper: studies, verdicts, files and the command, on studies shrunk to fractions of a second."""
+
+import argparse
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+import sigmalloc as sm
+from sigmalloc.paper import _maze, _runs, _statistics, cache, claims, commands, figures, names, reproduce, reproducing
+from sigmalloc.paper.studies import STUDIES, car, grid
+
+IDS = [
+    "1b",
+    "1c",
+    "1-eq",
+    "1-sarsa",
+    "2b,c",
+    "2d",
+    "2-eq",
+    "2-sarsa",
+    "B2-λ",
+    "B2-σ",
+    "B2-N",
+    "3c",
+    "3d",
+    "3e",
+    "3f",
+    "B1",
+]
+FIGURES = ["fig1b", "fig1c", "fig2b", "fig2c", "fig2d", "fig3c", "fig3d", "fig3e", "fig3f", "figB1"]
+FIELDS = {"id", "claim", "paper", "here", "criterion", "verdict", "evidence", "setting", "figure", "numbers", "levels"}
+
+
+def shrink(monkeypatch, name, **changes):
+    study = STUDIES[name]
+
+    def settings(quick):
+        return study.settings(True) | changes
+
+    monkeypatch.setitem(STUDIES, name, dataclasses.replace(study, settings=settings))
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    shrink(monkeypatch, "grid", episodes=60, restarts=2, evaluate_every=20, evaluation_episodes=2)
+    shrink(monkeypatch, "planning-trajectories", episodes=200, restarts=2, evaluation_episodes=10, cma_evaluations=20)
+
+
+def test_every_claim_and_figure_is_there():
+    assert list(claims.CLAIMS) == IDS
+    assert set(FIGURES) <= set(figures.FIGURES)
+    for claim in claims.CLAIMS.values():
+        assert set(claim.figures) <= set(figures.FIGURES)
+        assert set(claim.studies) <= set(STUDIES)
+        assert claim.paper and claim.criterion
+    for picture in figures.FIGURES.values():
+        assert set(picture.studies) <= set(STUDIES)
+
+
+def test_one_claim_end_to_end(tiny, tmp_path):
+    told = []
+    found = reproduce(tmp_path, only="1b", quick=True, progress=lambda fraction, what: told.append(fraction))
+    (claim,) = found.claims
+    assert set(claim) >= FIELDS and claim["id"] == "1b" and claim["verdict"] in claims.VERDICTS
+    assert claim["figure"] == "fig1b" and claim["levels"].keys() == {"Table B.1", "scripts"}
+    assert json.loads(json.dumps(claim, allow_nan=False)) == claim
+    assert found.computed == ["grid"] and found.notices == [] and found.quick
+    assert told == sorted(told) and told[-1] == pytest.approx(1)
+    png, pdf, table = found.figures
+    assert png.read_bytes()[:4] == b"\x89PNG" and pdf.read_bytes()[:4] == b"%PDF"
+    assert table.read_text().splitlines()[0] == "parameters,quantity,agent,episode,mean,sem"
+    assert len(table.read_text().splitlines()) == 1 + 2 * 2 * 4 * 3
+    page = found.report.read_text()
+    assert 'href="#claim-1b"' in page and 'id="claim-1b"' in page and "data:image/png;base64," in page
+    assert "Quick run" in page and "http" not in page
+    assert sm.__version__ in page and "seed 0" in page
+    assert json.loads((tmp_path / "claims-1b.json").read_text())["claims"] == found.claims
+    with np.load(found.data[0], allow_pickle=False) as archive:
+        assert archive["table_starts_reward"].shape == (4, 2, 3)
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_second_call_only_draws(tiny, tmp_path, monkeypatch):
+    first = reproduce(tmp_path, only="1b", quick=True)
+    images = {path.name: path.read_bytes() for path in first.figures}
+    for path in first.figures:
+        path.unlink()
+    monkeypatch.setattr(_runs, "train_many", lambda *a, **k: pytest.fail("trained again"))
+    again = reproduce(tmp_path, only="1b", quick=True)
+    assert again.computed == [] and again.claims == first.claims
+    assert {path.name: path.read_bytes() for path in again.figures} == images
+
+
+def test_results_are_kept_by_what_determines_them(tiny, tmp_path, monkeypatch):
+    first = reproduce(tmp_path, only="1b", quick=True)
+    assert reproduce(tmp_path, only="1b", quick=True, seed=1).computed == ["grid"]
+    assert reproduce(tmp_path, only="1-eq", quick=True).computed == []
+    monkeypatch.setattr(cache, "source_hash", lambda: "other sources")
+    assert reproduce(tmp_path, only="1b", quick=True).computed == ["grid"]
+    monkeypatch.undo()
+    assert first.claims
+
+
+@pytest.mark.parametrize("harm", ["truncate", "overwrite", "flip", "empty"])
+def test_damaged_file_is_computed_again(tiny, tmp_path, harm):
+    first = reproduce(tmp_path, only="1b", quick=True)
+    (path,) = first.data
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    harmed = {"truncate": content[: len(content) // 2], "overwrite": b"nonsense", "flip": content, "empty": b""}[harm]
+    path.write_bytes(harmed)
+    again = reproduce(tmp_path, only="1b", quick=True)
+    assert again.computed == ["grid"] and again.claims == first.claims
+    assert str(path) in again.notices[0] and "computed again" in again.notices[0]
+    assert "computed again" in again.report.read_text()
+    assert reproduce(tmp_path, only="1b", quick=True).computed == []
+
+
+def test_same_seed_same_claims(tiny, tmp_path):
+    one = reproduce(tmp_path / "one", only=["1b", "1-eq"], quick=True, workers=1, seed=4)
+    two = reproduce(tmp_path / "two", only=["1b", "1-eq"], quick=True, workers=2, seed=4)
+    other = reproduce(tmp_path / "one", only=["1b", "1-eq"], quick=True, seed=5)
+    assert one.claims == two.claims != other.claims
+
+
+def test_interrupted_run_leaves_nothing_half_written(tiny, tmp_path):
+    def interrupt(fraction, what):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(tmp_path / "out", only="1b", quick=True, progress=interrupt)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"only": "fig9"}, r"unknown claim or figure 'fig9'; the names are 1b, 1c, .*figB1"),
+        ({"only": ["1b", "nonsense"]}, "unknown claim or figure 'nonsense'"),
+        ({"only": []}, "only must name"),
+        ({"only": [3]}, "only must hold names"),
+        ({"seed": -1}, "seed must be at least 0"),
+        ({"seed": 1.5}, "seed must be an integer"),
+        ({"quick": "yes"}, "quick must be True or False"),
+        ({"workers": 0}, "workers must be at least 1"),
+        ({"progress": "bar"}, "progress must be"),
+        ({"out": 3.5}, "out must be a path"),
+    ],
+)
+def test_bad_arguments_are_named_before_any_work(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.setattr(_runs, "train_many", lambda *a, **k: pytest.fail("worked"))
+    with pytest.raises(ValueError, match=message):
+        reproduce(**{"out": tmp_path / "out", **arguments})
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "claimed", "drawn"),
+    [
+        ("fig3d", ["3d"], ["fig3d"]),
+        ("3D", ["3d"], ["fig3d"]),
+        ("2b", ["2b,c"], ["fig2b", "fig2c"]),
+        ("fig2c", ["2b,c"], ["fig2b", "fig2c"]),
+        ("2b,c", ["2b,c"], ["fig2b", "fig2c"]),
+        ("B2-lambda", ["B2-λ"], ["figB2-lambda"]),
+        ("b2-σ", ["B2-σ"], ["figB2-maps"]),
+        ("B2-sigma", ["B2-σ"], ["figB2-maps"]),
+        ("fig1-agents", ["1-eq", "1-sarsa"], ["fig1-agents"]),
+        ("b1", ["B1"], ["figB1"]),
+    ],
+)
+def test_names_and_their_spellings(name, claimed, drawn):
+    got_claims, got_figures = reproducing.resolve(name)
+    assert got_claims == claimed and set(drawn) <= set(got_figures)
+
+
+def test_command_prints_a_table(tiny, tmp_path, capsys):
+    assert run("1b", "--quick", "--out", str(tmp_path)) == 0
+    out, err = capsys.readouterr()
+    assert "claim" in out and "verdict" in out and "1b" in out and "QUICK" in out and str(tmp_path) in out
+    assert err == ""
+
+
+def test_command_prints_only_json(tiny, tmp_path, capsys):
+    assert run("1b", "1-eq", "--quick", "--json", "--seed", "3", "--out", str(tmp_path)) == 0
+    out, err = capsys.readouterr()
+    facts = json.loads(out)
+    assert [claim["id"] for claim in facts["claims"]] == ["1b", "1-eq"] and facts["seed"] == 3 and facts["quick"]
+    assert all(set(claim) >= FIELDS for claim in facts["claims"]) and err == ""
+
+
+def test_command_names_what_is_unknown(tmp_path):
+    with pytest.raises(ValueError, match="unknown claim or figure"):
+        run("fig99", "--out", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def run(*arguments):
+    parser = argparse.ArgumentParser()
+    commands.add_parser(parser.add_subparsers(required=True))
+    args = parser.parse_args(["reproduce", *arguments])
+    return args.run(args)
+
+
+def test_without_extras_parts_are_left_out_and_named(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(_runs, "installed", lambda module: False)
+    found = reproduce(tmp_path, only="3c", quick=True)
+    (claim,) = found.claims
+    assert "left out" in claim["evidence"] and claim["verdict"] != "reproduced"
+    assert any("exact optimum" in notice and "sigmalloc[paper]" in notice for notice in found.notices)
+    assert any("CMA-ES" in notice for notice in found.notices)
+    assert "sigmalloc[paper]" in found.report.read_text()
+    monkeypatch.undo()
+
+
+def test_with_extras_the_optimum_and_cma_are_there(tiny, tmp_path):
+    pytest.importorskip("scipy")
+    pytest.importorskip("cma")
+    found = reproduce(tmp_path, only="3c", quick=True)
+    numbers = {number["name"]: number["value"] for number in found.claims[0]["numbers"]}
+    assert numbers["scripts: exact optimum"] == pytest.approx(45.0591, abs=1e-3)
+    assert numbers["scripts: objective, CMA-ES"] < numbers["scripts: exact optimum"]
+    assert found.notices == []
+
+
+def test_batches_give_the_bits_of_train():
+    task = sm.tasks.planning()
+    agent = sm.Agent.table_b1("planning")
+    agents = {budget: agent.replace(search_budget=budget) for budget in (12.5, 50, 100)}
+    options = {"episodes": 60, "evaluate_every": 20, "evaluation_episodes": 4, "snapshots": (30,), "seed": 5}
+    results = _runs.train_many(task, agents, restarts={12.5: 3, 50: 1, 100: 2}, **options)
+    assert list(results) == list(agents)
+    for name, restarts in ((12.5, 3), (50, 1), (100, 2)):
+        alone = sm.train(task, agents[name], restarts=restarts, **options)
+        for field in ("q", "sigma", "reward", "cost", "stream", "snapshot_sigma", "steps"):
+            np.testing.assert_array_equal(getattr(results[name], field), getattr(alone, field))
+
+
+def test_maze_distances():
+    assert _maze.distance_to_goal(0, 3000)[18] == 14 and _maze.distance_to_goal(3000, 3000)[18] == 8
+    old, new = _maze.shortest_paths(0, 3000), _maze.shortest_paths(3000, 3000)
+    assert old[18] and new[18] and old[35] and not new[35]
+    task = sm.tasks.grid_world(change_at=3000)
+    value = task.optimal_q().max(axis=1)
+    reachable = np.isfinite(_maze.distance_to_goal(0, 3000)) & ~task.terminal
+    np.testing.assert_allclose(value[reachable], 11 - _maze.distance_to_goal(0, 3000)[reachable])
+
+
+def test_simulated_car_is_the_trained_car():
+    task, agent = sm.tasks.mountain_car(), sm.Agent.scripts("mountain-car")
+    result = sm.train(task, agent, episodes=2500, restarts=1, seed=2)
+    x, v, alive = car.simulate(task, 10.0, result.q[0], result.sigma[0], 400, np.random.default_rng(0))
+    steps = alive.sum(axis=0)
+    evaluation = sm.evaluate(task, agent, result.q[0], result.sigma[0], episodes=4000, seed=1)
+    error = math.hypot(steps.std() / 20, evaluation.reward_sem)
+    assert abs(-steps.mean() - evaluation.reward) < 4 * error
+    assert (x[0] == -0.5).all() and (v[0] == 0).all()
+    free = alive[1:] & (x[1:] > -1.2)
+    np.testing.assert_allclose(np.diff(x, axis=0)[free], v[1:][free], atol=1e-12)
+
+
+def test_statistics():
+    stats = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 5, 30), rng.normal(size=(3, 30))
+    for row, value in zip(y, _statistics.rank_correlation(x, y), strict=True):
+        assert value == pytest.approx(stats.spearmanr(x, row).statistic)
+    low, high = rng.integers(0, 4, 12), rng.integers(0, 4, 9)
+    assert _statistics.separation(low, high) == pytest.approx(stats.mannwhitneyu(high, low).statistic / (12 * 9))
+    first, second = rng.normal(4, 1, 9), rng.normal(2, 1, 7)
+    number = _statistics.difference("", first, second)
+    assert number.z == pytest.approx(stats.ttest_ind(first, second, equal_var=False).statistic)
+    times = _statistics.ratio("", first, second)
+    assert times.value == pytest.approx(first.mean() / second.mean())
+    assert times.error == pytest.approx(
+        times.value * math.hypot(stats.sem(first) / first.mean(), stats.sem(second) / second.mean())
+    )
+    lines = np.outer([1.0, 2.0, 4.0], [1.0, 3.0]) + 5
+    assert _statistics.slope("", [1, 2, 4], lines).value == pytest.approx(2)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [(-12.984, 0.0334, "−12.984 ± 0.033"), (1.5876, 0.011, "1.588 ± 0.011"), (441.2, 7.8, "441.2 ± 7.8"),
+     (math.nan, 1, "none"),
+     (0.136, math.nan, "0.136"), (5000, 375, "5000 ± 375"), (-888, math.nan, "−888")],
+)  # fmt: skip
+def test_numbers_are_written_with_their_errors(value, error, text):
+    assert _statistics.show(value, error) == text
+
+
+def test_settling_ratio():
+    episodes = np.arange(100, 10_001, 100)
+    rng = np.random.default_rng(0)
+
+    def curves(scale):
+        return -10 * np.exp(-episodes / scale) - 5 + rng.normal(0, 0.05, (8, 100))
+
+    times, slow, fast = _statistics.settling_ratio("", episodes, curves(1000), curves(500), 0.25)
+    assert times.value == pytest.approx(2, abs=0.25) and 0 < times.error < 0.2
+    assert slow.value > fast.value
+    drifting = np.tile(np.linspace(-50, 0, 100), (8, 1))
+    assert math.isnan(_statistics.settling_ratio("", episodes, drifting, curves(500), 0.25)[0].value)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "level"),
+    [(2.0, 0.1, 2), (1.55, 0.05, 2), (1.3, 0.05, 1), (1.1, 0.05, 0), (3.5, 0.1, 1), (0.9, 0.01, 0), (2.0, 0.4, 0)],
+)
+def test_about_twice(value, error, level):
+    assert claims._about(_statistics.Number("", value, error), 2) == level
+
+
+@pytest.mark.parametrize(("levels", "verdict"), [((2, 2), "reproduced"), ((2, 0), "partly"), ((1, 1), "partly"),
+                                                 ((0, 0), "not reproduced"), ((0, 1), "partly")])  # fmt: skip
+def test_verdicts(levels, verdict):
+    assert claims.Finding(dict(enumerate(levels)), "", "").verdict == verdict
+
+
+def test_main_effects():
+    lam, sigma_base = np.array([0.0, 1, 2]), np.array([0.0, 3, 6])
+    values = (lam[:, None] + sigma_base)[:, :, None] + np.zeros(4)
+    by_lam, by_sigma_base = claims.main_effects(values)
+    assert by_sigma_base == pytest.approx(3 * by_lam)
+
+
+def test_maze_study_draws_frames(monkeypatch, tmp_path):
+    pil = pytest.importorskip("PIL.Image")
+    shrink(monkeypatch, "grid-change", episodes=60, change_at=30, restarts=2, moments=[10, 30, 40, 60], frames=[1, 35])
+    monkeypatch.setitem(claims.CLAIMS, "1c", dataclasses.replace(claims.CLAIMS["1c"], judge=lambda data: _held()))
+    found = reproduce(tmp_path, only="fig1c", quick=True)
+    (film,) = (path for path in found.figures if path.suffix == ".gif")
+    with pil.open(film) as image:
+        assert image.n_frames == 2
+    assert "data:image/gif;base64," in found.report.read_text()
+
+
+def _held():
+    return claims.Finding({"table": 2}, "", "")
+
+
+def test_names_lists_claims_and_figures():
+    assert set(IDS) | set(FIGURES) <= set(names())
+
+
+def test_comparison_agents_differ_in_one_field():
+    agent = sm.Agent.table_b1()
+    for other in grid.comparison_agents(agent).values():
+        assert sum(a != b for a, b in zip(agent.to_dict().values(), other.to_dict().values(), strict=True)) <= 1
+
+
+@pytest.mark.slow
+def test_whole_paper_quick(tmp_path):
+    found = reproduce(tmp_path, quick=True)
+    assert [claim["id"] for claim in found.claims] == IDS
+    assert {path.stem for path in found.figures} == set(figures.FIGURES)
+    assert found.report.name == "report.html" and (tmp_path / "claims.json").exists()
+    assert reproduce(tmp_path, quick=True).computed == []
