@@ -11,7 +11,10 @@ def real(name, value, *, low=-math.inf, high=math.inf, low_open=False):
     """A finite float in [low, high], or in (low, high] with ``low_open``."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise ValueError(f"{name} must be a real number, got {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
         raise ValueError(f"{name} must be finite, got {value!r}")
     if number < low or number > high or (low_open and number == low):
@@ -47,14 +50,27 @@ def choice(name, value, allowed):
     return value
 
 
-def array(name, value, shape, dtype=np.float64):
-    """A contiguous array of ``dtype`` and ``shape``; entries must be finite numbers."""
+def numeric(name, value, kinds="iuf"):
+    """An array of numbers, of any shape and with any values."""
     try:
         given = np.asarray(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         given = None
-    if given is None or given.dtype.kind not in "iuf":
+    if given is None or given.dtype.kind not in kinds:
         raise ValueError(f"{name} must be an array of numbers, got {value!r}")
+    return given
+
+
+def sequence(name, value):
+    """A tuple of whatever is in a list, a tuple, a range or an array."""
+    if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__len__") or not hasattr(value, "__iter__"):
+        raise ValueError(f"{name} must be a sequence, got {value!r}")
+    return tuple(value)
+
+
+def array(name, value, shape, dtype=np.float64):
+    """A contiguous array of ``dtype`` and ``shape``; entries must be finite numbers."""
+    given = numeric(name, value)
     if given.shape != tuple(shape):
         raise ValueError(f"{name} must have shape {tuple(shape)}, got {given.shape}")
     if not np.isfinite(given).all():

@@ -18,11 +18,11 @@ from .agent import ALLOCATIONS, GRADIENTS, PLANNERS, Agent
 from .paper import commands as paper_commands
 from .result import mean_and_sem
 from .sweeps import commands as sweep_commands
-from .training import ESTIMATORS, POLICIES, DivergenceError, train
+from .training import ESTIMATORS, POLICIES, DivergenceError, prepare, train
 
 EPISODES = {"grid-world": 5000, "mountain-car": 5000, "planning": 60_000}
 CHOICES = {"gradient": GRADIENTS, "allocation": ALLOCATIONS, "planner": PLANNERS}
-GYMNASIUM = {"frozen-lake": "FrozenLake-v1", "cliff-walking": "CliffWalking-v1", "taxi": "Taxi-v3"}
+GYMNASIUM = {"frozen-lake": "FrozenLake", "cliff-walking": "CliffWalking", "taxi": "Taxi"}
 
 DESCRIPTION = """\
 Agents that spend limited memory precision where it pays: the Dynamic Resource
@@ -60,12 +60,12 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("sigmalloc: interrupted; no half-written file was left", file=sys.stderr)
         return 130
-    except (ValueError, DivergenceError, ImportError, OSError) as error:
-        print(f"sigmalloc: error: {error}", file=sys.stderr)
-        return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except (ValueError, DivergenceError, ImportError, OSError) as error:
+        print(f"sigmalloc: error: {error}", file=sys.stderr)
+        return 2
 
 
 def build_parser():
@@ -158,7 +158,9 @@ def make_task(options):
             f"unknown task {options.task!r}; tasks are {', '.join([*EPISODES, *GYMNASIUM])}, "
             "or the id of a Gymnasium environment such as FrozenLake8x8-v1"
         )
-    return tasks.from_gymnasium(GYMNASIUM.get(options.task, options.task), **wanted)
+    if options.task in GYMNASIUM:
+        return tasks.from_gymnasium(tasks.newest_gymnasium_id(GYMNASIUM[options.task]), **wanted)
+    return tasks.from_gymnasium(options.task, **wanted)
 
 
 def make_agent(options):
@@ -184,13 +186,15 @@ def run(options):
     every = max(1, episodes // 50) if options.evaluate_every is None else options.evaluate_every
     if options.gap:
         exact = require_exact(task)
+    asked = {
+        "episodes": episodes, "restarts": options.restarts, "seed": options.seed, "evaluate_every": every,
+        "evaluation_episodes": options.evaluation_episodes, "evaluation_policy": options.evaluation_policy,
+        "snapshots": options.snapshots, "estimator": options.estimator, "workers": options.workers,
+    }  # fmt: skip
+    prepare(task, agent, **asked)
     folder = writable_folder(options.out or Path("sigmalloc-out") / options.task)
     with progress_bar(quiet=options.json) as progress:
-        result = train(
-            task, agent, episodes=episodes, restarts=options.restarts, seed=options.seed, evaluate_every=every,
-            evaluation_episodes=options.evaluation_episodes, evaluation_policy=options.evaluation_policy,
-            snapshots=options.snapshots, estimator=options.estimator, workers=options.workers, progress=progress,
-        )  # fmt: skip
+        result = train(task, agent, **asked, progress=progress)
     gap = compute_gap(exact, result, options.evaluation_policy) if options.gap else None
     summary = summarise(result, gap)
     written = [result.save(folder / "result.npz"), write_curves(result, folder / "curves.csv")]

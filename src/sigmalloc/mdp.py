@@ -69,7 +69,7 @@ class TabularMDP:
         next_state = _state_table(next_state)
         n_states, n_actions, n_outcomes = next_state.shape
         shape = next_state.shape
-        reward = np.asarray(reward)
+        reward = _checks.numeric("reward", reward)
         if reward.shape == shape[:2]:
             reward = np.broadcast_to(reward[:, :, None], shape)
         reward = _checks.array("reward", reward, shape)
@@ -78,7 +78,7 @@ class TabularMDP:
                 raise ValueError("probability must be given when actions have several outcomes")
             probability = np.ones(shape)
         else:
-            probability = np.asarray(probability)
+            probability = _checks.numeric("probability", probability)
             if probability.shape == shape[:2] and n_outcomes == 1:
                 probability = probability[:, :, None]
             probability = _checks.array("probability", probability, shape)
@@ -125,11 +125,11 @@ class TabularMDP:
         **keywords
             As for `TabularMDP`; ``start`` is required.
         """
-        dense = np.asarray(transitions)
+        dense = _checks.numeric("transitions", transitions)
         if dense.ndim != 3 or dense.shape[0] != dense.shape[2] or 0 in dense.shape:
             raise ValueError(f"transitions must have shape (states, actions, states), got {dense.shape}")
         dense = _checks.array("transitions", dense, dense.shape)
-        rewards = np.asarray(rewards)
+        rewards = _checks.numeric("rewards", rewards)
         if rewards.shape == dense.shape[:2]:
             rewards = np.broadcast_to(rewards[:, :, None], dense.shape)
         rewards = _checks.array("rewards", rewards, dense.shape)
@@ -158,27 +158,39 @@ class TabularMDP:
         TabularMDP
             Its ``state_names`` are the ``str`` of the states, in the order in which they were found (breadth first).
         """
-        starts = start if isinstance(start, dict) else {start: 1.0}
+        try:
+            starts = start if isinstance(start, dict) else {start: 1.0}
+        except TypeError:
+            raise ValueError(
+                f"start must be a hashable state, or a dict of states and probabilities, got {start!r}"
+            ) from None
+        if not starts:
+            raise ValueError("start must have at least one state")
+        starts = {
+            state: _checks.real(f"start: probability of {state!r}", weight, low=0) for state, weight in starts.items()
+        }
         index = {state: number for number, state in enumerate(starts)}
         frontier, table = list(starts), []
         for state in frontier:
             row = []
             for action in actions(state):
                 outcomes = transition(state, action)
-                if isinstance(outcomes, tuple):
+                if isinstance(outcomes, tuple) and len(outcomes) == 2:
                     outcomes = [(1.0, *outcomes)]
                 entry = []
-                for outcome in outcomes:
-                    if len(outcome) != 3:
-                        raise ValueError(
-                            f"transition({state!r}, {action!r}) must give (next_state, reward) or a list of "
-                            f"(probability, next_state, reward), got {outcomes!r}"
-                        )
-                    probability, following, reward = outcome
+                if not isinstance(outcomes, (list, tuple)) or not all(
+                    isinstance(outcome, (list, tuple)) and len(outcome) == 3 for outcome in outcomes
+                ):
+                    raise ValueError(
+                        f"transition({state!r}, {action!r}) must give (next_state, reward) or a list of "
+                        f"(probability, next_state, reward), got {outcomes!r}"
+                    )
+                for probability, following, reward in outcomes:
                     if following not in index:
                         index[following] = len(index)
                         frontier.append(following)
-                    entry.append((probability, index[following], reward))
+                    gain = _checks.real(f"transition({state!r}, {action!r}): reward", reward)
+                    entry.append((probability, index[following], gain))
                 row.append(entry)
             table.append(row)
         keywords.setdefault("state_names", [str(state) for state in index])
@@ -194,7 +206,11 @@ class TabularMDP:
         Equal next states with equal rewards are merged. States without actions are terminal unless ``terminal`` says
         otherwise.
         """
-        merged = [[_merged(entry, s, a) for a, entry in enumerate(row)] for s, row in enumerate(outcomes)]
+        rows = [
+            _checks.sequence(f"outcomes of state {s}", row)
+            for s, row in enumerate(_checks.sequence("outcomes", outcomes))
+        ]
+        merged = [[_merged(entry, s, a) for a, entry in enumerate(row)] for s, row in enumerate(rows)]
         n_states = len(merged)
         n_actions = max((len(row) for row in merged), default=0)
         n_outcomes = max((len(entry) for row in merged for entry in row), default=0)
@@ -293,7 +309,7 @@ class TabularMDP:
         return counts
 
     def _checked_start(self, start):
-        if np.ndim(start) == 0:
+        if _checks.numeric("start", start).ndim == 0:
             state = _checks.integer("start", start, low=0, high=self.n_states - 1)
             start = np.zeros(self.n_states)
             start[state] = 1.0
@@ -311,7 +327,8 @@ class TabularMDP:
             return None, None, np.zeros(shape, dtype=bool)
         if known_q is None or known_sigma is None:
             raise ValueError("known_q and known_sigma must be given together")
-        known_q, known_sigma = (np.asarray(table, dtype=float) for table in (known_q, known_sigma))
+        known_q = _checks.numeric("known_q", known_q).astype(float)
+        known_sigma = _checks.numeric("known_sigma", known_sigma).astype(float)
         for name, table in (("known_q", known_q), ("known_sigma", known_sigma)):
             if table.shape != shape:
                 raise ValueError(f"{name} must have shape {shape}, got {table.shape}")
@@ -346,7 +363,7 @@ class TabularMDP:
             raise ValueError(f"horizon: an episode can go on after {self.horizon} moves")
 
     def _checked_layout(self, layout):
-        rows = tuple(layout)
+        rows = _checks.sequence("layout", layout)
         if not rows or not all(isinstance(row, str) and len(row) == len(rows[0]) for row in rows):
             raise ValueError("layout must be strings of equal length")
         if len(rows) * len(rows[0]) != self.n_states:
@@ -357,7 +374,7 @@ class TabularMDP:
 
     def _checked_changes(self, changes):
         last, checked = 0, []
-        for change in changes:
+        for change in _checks.sequence("changes", changes):
             try:
                 episode, changed = change
             except (TypeError, ValueError):
@@ -391,10 +408,7 @@ class TabularMDP:
 
 
 def _state_table(table):
-    try:
-        table = np.asarray(table)
-    except (ValueError, TypeError):
-        raise ValueError("next_state must be an array of integers") from None
+    table = _checks.numeric("next_state", table)
     if table.ndim not in (2, 3) or 0 in table.shape:
         raise ValueError(
             f"next_state must have shape (states, actions) or (states, actions, outcomes), got {table.shape}"
@@ -406,14 +420,14 @@ def _state_table(table):
 
 
 def _integers(name, value, shape):
-    value = np.asarray(value)
+    value = _checks.numeric(name, value)
     if value.dtype.kind not in "iu":
         raise ValueError(f"{name} must be an array of integers, got dtype {value.dtype}")
     return _checks.array(name, value, shape, dtype=np.int64)
 
 
 def _mask(name, value, n_states):
-    given = np.asarray(value)
+    given = _checks.numeric(name, value, "iufb")
     if given.dtype == bool:
         if given.shape != (n_states,):
             raise ValueError(f"{name} must have shape ({n_states},), got {given.shape}")
@@ -438,10 +452,13 @@ def _check_probability(probability, exists):
 
 
 def _merged(entry, s, a):
-    merged = {}
-    for probability, following, reward in entry:
-        key = (following, float(reward))
-        merged[key] = merged.get(key, 0.0) + _checks.real(f"probability of state {s}, action {a}", probability, low=0)
+    merged, where = {}, f"of state {s}, action {a}"
+    for outcome in _checks.sequence(f"outcomes {where}", entry):
+        if len(_checks.sequence(f"an outcome {where}", outcome)) != 3:
+            raise ValueError(f"an outcome {where} must be (probability, next state, reward), got {outcome!r}")
+        probability, following, reward = outcome
+        key = (_checks.integer(f"next state {where}", following, low=0), _checks.real(f"reward {where}", reward))
+        merged[key] = merged.get(key, 0.0) + _checks.real(f"probability {where}", probability, low=0)
     total = sum(merged.values())
     if abs(total - 1) > 1e-6:
         raise ValueError(f"probability of state {s}, action {a} must sum to 1, got {total:.10g}")
@@ -457,7 +474,7 @@ def _text(name, value):
 def _names(name, values, count):
     if values is None:
         return None
-    names = tuple(values)
+    names = _checks.sequence(name, values)
     if len(names) != count or not all(isinstance(entry, str) for entry in names):
         raise ValueError(f"{name} must be {count} strings, got {values!r}")
     return names

@@ -182,11 +182,9 @@ class Result:
                     for name in ("seed", "training_episodes", "evaluation_episodes", "evaluation_policy", "versions")
                 },
             )
-        except OSError as error:
-            if isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError)):
-                raise
-            raise ValueError(f"{path} is not a readable result: {error}") from error
-        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        except (FileNotFoundError, PermissionError, IsADirectoryError, MemoryError):
+            raise
+        except Exception as error:  # a damaged archive makes its readers raise nearly anything
             raise ValueError(f"{path} is not a readable result: {error}") from error
 
 
@@ -218,6 +216,8 @@ def _packed_task(task):
 def _unpacked_task(facts, arrays):
     if facts["kind"] == "mountain-car":
         return mountain_car(start=facts["start"], step_limit=facts["step_limit"])
+    if facts["kind"] != "tabular":
+        raise ValueError(f"unknown kind of task {facts['kind']!r}")
     variants = []
     for number, variant in reversed(list(enumerate(facts["variants"]))):
         changes = list(zip(facts["change_at"], reversed(variants), strict=True)) if number == 0 else ()

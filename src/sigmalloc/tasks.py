@@ -69,11 +69,14 @@ def maze(layout, *, step_reward=-1.0, goal_reward=10.0, name="maze", **keywords)
     **keywords
         As for `TabularMDP`.
     """
-    cells = [tuple(row) for row in layout]
+    cells = _checks.sequence("layout", layout)
+    if not cells or not all(isinstance(row, str) and row and len(row) == len(cells[0]) for row in cells):
+        raise ValueError(f"layout must be strings of equal length, got {layout!r}")
+    step_reward, goal_reward = _checks.real("step_reward", step_reward), _checks.real("goal_reward", goal_reward)
     rows, columns = len(cells), len(cells[0])
     n_states = rows * columns
     next_state = np.empty((n_states, len(_MOVES)), dtype=np.int64)
-    flat = np.array(cells).ravel()
+    flat = np.array([tuple(row) for row in cells]).ravel()
     for state in range(n_states):
         row, column = divmod(state, columns)
         for action, (down, right) in enumerate(_MOVES.values()):
@@ -250,10 +253,7 @@ def from_gymnasium(env, **keywords):
         If an id is given and Gymnasium is not installed.
     """
     if isinstance(env, str):
-        try:
-            import gymnasium
-        except ImportError:
-            raise ImportError(f"the task {env!r} needs Gymnasium: pip install 'sigmalloc[gymnasium]'") from None
+        gymnasium = _gymnasium(env)
         try:
             env = gymnasium.make(env)
         except gymnasium.error.Error as error:
@@ -290,6 +290,20 @@ def from_gymnasium(env, **keywords):
     elif kind == "CliffWalking" and not end_of:
         keywords.setdefault("layout", ["." * 12] * 3 + ["S" + "H" * 10 + "G"])
     return TabularMDP.from_outcomes(table, start=np.append(start, np.zeros(len(end_of))), **keywords)
+
+
+def newest_gymnasium_id(name):
+    """The id of the newest registered version of an environment: "Taxi" gives "Taxi-v3" or later."""
+    versions = [spec.version for spec in _gymnasium(name).registry.values() if spec.name == name and spec.version]
+    return f"{name}-v{max(versions)}" if versions else name
+
+
+def _gymnasium(name):
+    try:
+        import gymnasium
+    except ImportError:
+        raise ImportError(f"the task {name!r} needs Gymnasium: pip install 'sigmalloc[gymnasium]'") from None
+    return gymnasium
 
 
 def _start_distribution(inner, env, n_states):

@@ -82,30 +82,17 @@ def train(
     DivergenceError
         If a run's q̄ or σ is no longer finite; the other runs are finished and in its ``result``.
     """
-    check_task_and_agent(task, agent)
-    episodes = _checks.integer("episodes", episodes, low=1, high=2**53)
-    restarts = _checks.integer("restarts", restarts, low=1)
-    seed = checked_seed(seed)
-    if evaluate_every is None:
-        evaluation_episodes = 0
-    else:
-        evaluate_every = _checks.integer("evaluate_every", evaluate_every, low=1)
-        if evaluate_every > episodes:
-            raise ValueError(f"evaluate_every must not exceed episodes, got {evaluate_every} > {episodes}")
-        evaluation_episodes = _checks.integer("evaluation_episodes", evaluation_episodes, low=1)
-    _checks.choice("evaluation_policy", evaluation_policy, POLICIES)
-    _checks.choice("estimator", estimator, ESTIMATORS)
-    snapshots = checked_snapshots(snapshots, episodes)
-    workers = None if workers is None else _checks.integer("workers", workers, low=1)
-    q, sigma = checked_tables(task, agent, q, sigma, restarts)
-    plan = _engine.Plan(episodes, evaluate_every or 0, evaluation_episodes, evaluation_policy == "hard", snapshots)
+    plan, seed, q, sigma = prepare(
+        task, agent, episodes=episodes, restarts=restarts, seed=seed, evaluate_every=evaluate_every,
+        evaluation_episodes=evaluation_episodes, evaluation_policy=evaluation_policy, snapshots=snapshots, q=q,
+        sigma=sigma, estimator=estimator, workers=workers, progress=progress,
+    )  # fmt: skip
     total = episodes * restarts
     streams = np.stack([_engine.stream_states(seed, restart) for restart in range(restarts)])
     report = None if progress is None else lambda done: progress(done, total)
     if estimator == "exact":
         from .exact import _training
 
-        _training.check(task, agent)
         outcome = _training.run(task, agent, plan, streams, q=q, sigma=sigma, workers=workers, progress=report)
     else:
         outcome = _engine.run(
@@ -123,6 +110,37 @@ def train(
             tuple(int(restart) for restart in failed),
         )
     return result
+
+
+def prepare(
+    task, agent, *, episodes, restarts=5, seed=None, evaluate_every=None, evaluation_episodes=100,
+    evaluation_policy="soft", snapshots=(), q=None, sigma=None, estimator="sampled", workers=None, progress=None,
+):  # fmt: skip
+    """Every check of `train`, before any work: the plan, the seed, and initial q̄ and σ as tables."""
+    check_task_and_agent(task, agent)
+    episodes = _checks.integer("episodes", episodes, low=1, high=2**53)
+    restarts = _checks.integer("restarts", restarts, low=1)
+    seed = checked_seed(seed)
+    if evaluate_every is None:
+        evaluation_episodes = 0
+    else:
+        evaluate_every = _checks.integer("evaluate_every", evaluate_every, low=1)
+        if evaluate_every > episodes:
+            raise ValueError(f"evaluate_every must not exceed episodes, got {evaluate_every} > {episodes}")
+        evaluation_episodes = _checks.integer("evaluation_episodes", evaluation_episodes, low=1)
+    _checks.choice("evaluation_policy", evaluation_policy, POLICIES)
+    _checks.choice("estimator", estimator, ESTIMATORS)
+    snapshots = checked_snapshots(snapshots, episodes)
+    workers = None if workers is None else _checks.integer("workers", workers, low=1)
+    q, sigma = checked_tables(task, agent, q, sigma, restarts)
+    plan = _engine.Plan(episodes, evaluate_every or 0, evaluation_episodes, evaluation_policy == "hard", snapshots)
+    if estimator == "exact":
+        from .exact import _training
+
+        _training.check(task, agent)
+    if progress is not None and not callable(progress):
+        raise ValueError(f"progress must be callable, got {progress!r}")
+    return plan, seed, q, sigma
 
 
 def make_result(task, agent, seed, plan, outcome):
@@ -226,7 +244,11 @@ def evaluate(task, agent, q, sigma, *, episodes=1000, seed=None, policy="soft", 
     if task.changes:
         task = task.unchanging()
     workers = None if workers is None else _checks.integer("workers", workers, low=1)
-    single = np.ndim(q) == 2
+    q = _checks.numeric("q", q)
+    if q.ndim not in (2, 3) or 0 in q.shape:
+        raise ValueError(f"q must have shape (states, actions) or (restarts, states, actions), got {q.shape}")
+    _checks.numeric("sigma", sigma)
+    single = q.ndim == 2
     restarts = 1 if single else len(q)
     q, sigma = checked_tables(task, agent, q, sigma, restarts, shared=False)
     blocks = min(EVALUATION_BLOCKS, episodes)
@@ -272,6 +294,7 @@ def checked_seed(seed):
 
 
 def checked_snapshots(snapshots, episodes):
+    snapshots = _checks.sequence("snapshots", snapshots)
     numbers = [_checks.integer("snapshots", number, low=1, high=episodes) for number in snapshots]
     if sorted(set(numbers)) != numbers:
         raise ValueError(f"snapshots must be ascending, got {list(snapshots)!r}")
@@ -299,8 +322,8 @@ def checked_tables(task, agent, q, sigma, restarts, shared=True):
 
 def _broadcast(name, table, task, restarts):
     shape = (task.n_states, task.n_actions)
-    table = np.asarray(table)
-    if table.dtype.kind not in "iuf" or table.shape not in (shape, (restarts, *shape)):
+    table = _checks.numeric(name, table)
+    if table.shape not in (shape, (restarts, *shape)):
         raise ValueError(
             f"{name} must be numbers of shape {shape} or {(restarts, *shape)}, got {table.dtype} of shape {table.shape}"
         )

@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 import textwrap
+import unicodedata
 
 _DESCRIPTION = """\
 Check every claim of Patel, Acerbi and Pouget (NeurIPS 2020) and draw its figures.
@@ -90,6 +91,11 @@ def table(claims, width):
         cells = [textwrap.wrap(text, size) or [""] for text, size in zip(row, sizes, strict=True)]
         for line in range(max(map(len, cells))):
             parts = [cell[line] if line < len(cell) else "" for cell in cells]
-            lines.append("  ".join(f"{part:<{size}}" for part, size in zip(parts, sizes, strict=True)).rstrip())
+            lines.append("  ".join(_padded(part, size) for part, size in zip(parts, sizes, strict=True)).rstrip())
         lines.append("─" * width if number == 0 else "")
     return lines[:-1]
+
+
+def _padded(text, size):
+    """Text filled up to a width on the terminal, where combining characters take none."""
+    return text + " " * (size - sum(not unicodedata.combining(character) for character in text))

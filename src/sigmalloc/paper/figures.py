@@ -69,6 +69,7 @@ def write(picture, data, folder, quick=False):
     """
     fig, columns = picture.draw(data)
     if quick:
+        fig.get_layout_engine().set(rect=(0, 0.025, 1, 0.975))
         fig.text(0.998, 0.004, "quick run", fontsize=6, color="#D55E00", ha="right", va="bottom")
     paths = [folder / f"{picture.name}.{suffix}" for suffix in ("png", "pdf", "csv")]
     hidden = {"Software": None}, {"CreationDate": None, "Producer": None, "Creator": None}
