@@ -283,7 +283,7 @@ def test_maze():
     refused("start", sm.tasks.maze, ("...", "..G"))
     for name in ("step_reward", "goal_reward"):
         for value in ("10", None, NAN, INF):
-            refused("reward", sm.tasks.maze, ("S..", "..G"), **{name: value})
+            refused(name, sm.tasks.maze, ("S..", "..G"), **{name: value})
 
 
 TABLE = np.zeros((3, 2))

@@ -454,10 +454,10 @@ def _check_probability(probability, exists):
 def _merged(entry, s, a):
     merged, where = {}, f"of state {s}, action {a}"
     for outcome in _checks.sequence(f"outcomes {where}", entry):
-        if len(_checks.sequence(f"an outcome {where}", outcome)) != 3:
-            raise ValueError(f"an outcome {where} must be (probability, next state, reward), got {outcome!r}")
+        if len(_checks.sequence(f"outcomes: an outcome {where}", outcome)) != 3:
+            raise ValueError(f"outcomes: an outcome {where} must be (probability, next state, reward), got {outcome!r}")
         probability, following, reward = outcome
-        key = (_checks.integer(f"next state {where}", following, low=0), _checks.real(f"reward {where}", reward))
+        key = (_checks.integer(f"next_state {where}", following, low=0), _checks.real(f"reward {where}", reward))
         merged[key] = merged.get(key, 0.0) + _checks.real(f"probability {where}", probability, low=0)
     total = sum(merged.values())
     if abs(total - 1) > 1e-6:

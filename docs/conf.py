@@ -1,0 +1,56 @@
+"""Sphinx configuration: `python -m sphinx -W docs docs/_build/html`."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+os.environ["MPLBACKEND"] = "Agg"
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import snippets  # noqa: E402
+
+import sigmalloc  # noqa: E402
+
+project = "sigmalloc"
+copyright = "the sigmalloc developers"
+version = release = sigmalloc.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = "sigmalloc"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
+pygments_style = "friendly"
+suppress_warnings = ["config.cache"]
+
+myst_enable_extensions = ["attrs_inline"]
+myst_heading_anchors = 3
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+
+# The tutorials are run once a build; their figures are what the pages show.
+FIGURES = HERE / "_build" / "figures"
+
+
+def run_tutorials(app):
+    shutil.rmtree(FIGURES, ignore_errors=True)
+    for page in sorted(HERE.glob("*.md")):
+        if snippets.blocks(page):
+            (FIGURES / page.stem).mkdir(parents=True)
+            snippets.run(page, FIGURES / page.stem)
+
+
+def plain_bars(app, what, name, thing, options, lines):
+    """Bars in docstrings are absolute values and conditional probabilities, not substitutions."""
+    lines[:] = [line if "`" in line else line.replace("|", "\\|") for line in lines]
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", plain_bars)
+    app.connect("builder-inited", run_tutorials)

@@ -1,0 +1,152 @@
+"""What is installed: the contents of the wheel, and which kernel runs on which processor."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import sigmalloc as sm
+from sigmalloc import _kernel
+
+ROOT = Path(__file__).parents[1]
+STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED")
+X86_64 = platform.machine().lower() in ("x86_64", "amd64")
+BITS = """
+import sigmalloc as sm
+from sigmalloc import _kernel
+result = sm.train(sm.tasks.grid_world(), sm.Agent(), episodes=20, restarts=2, seed=0)
+print(_kernel.NAME, _kernel.kernel.__name__, result.q.tobytes().hex(), result.sigma.tobytes().hex())
+"""
+
+
+def run(*command, **variables):
+    done = subprocess.run(
+        [sys.executable, *map(str, command)], env={**os.environ, **variables}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_forced_baseline():
+    name, module, *bits = run("-c", BITS, SIGMALLOC_KERNEL="baseline").split()
+    assert (name, module) == ("baseline", "sigmalloc._kernel.baseline")
+    own = sm.train(sm.tasks.grid_world(), sm.Agent(), episodes=20, restarts=2, seed=0)
+    assert bits == [own.q.tobytes().hex(), own.sigma.tobytes().hex()]
+
+
+def test_a_kernel_that_does_not_exist():
+    done = subprocess.run(
+        [sys.executable, "-c", "import sigmalloc"], env={**os.environ, "SIGMALLOC_KERNEL": "avx9"},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "SIGMALLOC_KERNEL: no kernel 'avx9' can run here; available: " in done.stderr
+
+
+def test_a_processor_without_avx2_never_loads_its_kernel(monkeypatch):
+    monkeypatch.setattr(_kernel.cpu, "has_avx2", lambda: False)
+    assert _kernel.available() == ("baseline",)
+    with pytest.raises(ValueError, match="no kernel 'avx2' can run here; available: 'baseline'"):
+        _kernel.load("avx2")
+    assert _kernel.load("baseline").__name__ == "sigmalloc._kernel.baseline"
+
+
+def test_import_without_avx2_leaves_its_kernel_alone():
+    code = """
+import sys, types
+cpu = types.ModuleType("sigmalloc._kernel.cpu")
+cpu.has_avx2 = lambda: False
+sys.modules[cpu.__name__] = cpu
+import sigmalloc._kernel as kernel
+assert kernel.NAME == "baseline" and "sigmalloc._kernel.avx2" not in sys.modules
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "SIGMALLOC_KERNEL"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+def test_sources_say_which_versions():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["requires-python"] == ">=3.11"
+    assert f"## {sm.__version__}\n" in (ROOT / "docs" / "changelog.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory):
+    """The sdist, and the wheel that is built from it in an environment of its own."""
+    pytest.importorskip("build")
+    folder = tmp_path_factory.mktemp("dist")
+    tree = tmp_path_factory.mktemp("tree") / "sigmalloc"
+    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__"))
+    run("-m", "build", "--outdir", folder, tree)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(dist):
+    (path,) = dist.glob("*.whl")
+    return path
+
+
+@pytest.mark.slow
+def test_sdist_has_the_sources_and_nothing_that_was_built(dist):
+    (path,) = dist.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    for folder, pattern in (("src/sigmalloc", "*.p[yx]*"), ("tests", "*.py"), ("docs", "*.md")):
+        expected = {file.relative_to(ROOT).as_posix() for file in (ROOT / folder).rglob(pattern)}
+        assert {name for name in expected if "__pycache__" not in name and "_build" not in name} <= names
+    assert {"LICENSE", "README.md", "pyproject.toml", "setup.py"} <= names
+    assert not [name for name in names if name.endswith((".c", ".so", ".pyd", ".pyc"))]
+
+
+@pytest.mark.slow
+def test_wheel_has_what_is_needed_and_no_sources(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert not [name for name in names if name.endswith((".c", ".h", ".pyx", ".pxd", ".pxi", ".pyc"))]
+    assert all(name.startswith(("sigmalloc/", f"sigmalloc-{sm.__version__}.dist-info/")) for name in names)
+    assert "sigmalloc/py.typed" in names
+    compiled = {Path(name).name.partition(".")[0] for name in names if name.endswith((".so", ".pyd"))}
+    assert compiled == {"cpu", *(_kernel.BUILDS if X86_64 else ("baseline",))}
+    assert {f"sigmalloc/_kernel/{name}.pyi" for name in ("cpu", *_kernel.BUILDS)} <= set(names)
+    packages = {
+        file.parent.relative_to(ROOT / "src").as_posix() for file in (ROOT / "src" / "sigmalloc").rglob("__init__.py")
+    }
+    assert {f"{package}/__init__.py" for package in packages} <= set(names)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not STABLE_ABI, reason="free-threaded Python has no stable ABI")
+def test_wheel_is_for_every_later_python(wheel):
+    assert wheel.name.startswith(f"sigmalloc-{sm.__version__}-cp311-abi3-")
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if name.endswith(".so"):
+                assert name.endswith(".abi3.so")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not STABLE_ABI, reason="free-threaded Python has no stable ABI")
+def test_wheel_uses_the_stable_abi_only(wheel):
+    pytest.importorskip("abi3audit")
+    run("-m", "abi3audit", "--strict", wheel)
+
+
+@pytest.mark.slow
+def test_wheel_contents(wheel):
+    pytest.importorskip("check_wheel_contents")
+    run("-m", "check_wheel_contents", wheel)
+
+
+@pytest.mark.slow
+def test_metadata(dist):
+    pytest.importorskip("twine")
+    run("-m", "twine", "check", "--strict", *sorted(dist.iterdir()))
