@@ -15,8 +15,8 @@ from .lanes cimport (
     REPORT, SAMPLE, TRAJECTORY, Cars, Error, Lane, Recall, Run, Streams, Task,
 )
 from .planner cimport (
-    begin_path, begin_trial, collect, credit_all, credit_rewards_to_go, end_path, keep_score, kept_return, remember_draw,
-    score, search,
+    begin_path, begin_trial, collect, credit_all, credit_rewards_to_go, end_path, keep_score, kept_return,
+    remember_draw, score, search,
 )
 from .recall cimport ABSENT, recall
 from .stream cimport load, next_in_one, store
