@@ -39,6 +39,7 @@ def overhead(folder, episodes, restarts, repetitions):
             begin = time.perf_counter(), time.process_time()
             work(number)
             times[name].append((time.perf_counter() - begin[0], time.process_time() - begin[1]))
+
     def median(name, clock):
         return statistics.median(row[clock] for row in times[name])
 

@@ -66,7 +66,11 @@ def assert_identical(folder, undisturbed):
 def start(tmp_path, store, text=None):
     script = tmp_path / "driver.py"
     script.write_text(text or DRIVER.replace("{study}", repr(STUDY)))
-    process = subprocess.Popen([sys.executable, str(script), str(store)], stdout=subprocess.PIPE, text=True)
+    # a shell that runs tests in the background may have told its children to ignore the signal
+    heed = None if os.name == "nt" else lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(store)], stdout=subprocess.PIPE, text=True, preexec_fn=heed
+    )
     assert process.stdout.readline() == "ready\n"
     return process
 

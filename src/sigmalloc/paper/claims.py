@@ -627,8 +627,8 @@ def _judge_3c(data):
 def _budget_setting(data):
     s = data["planning-budgets"].settings
     return (
-        f"Planning, {s['restarts_dra']} runs of DRA and {s['restarts']} of others × {s['episodes']} episodes, Table B.1, "
-        "M = 3, q̄ learned, search budgets 12.5 % to 100 %"
+        f"Planning, {s['restarts_dra']} runs of DRA and {s['restarts']} of others × {s['episodes']} episodes, "
+        "Table B.1, M = 3, q̄ learned, search budgets 12.5 % to 100 %"
     )
 
 

@@ -97,6 +97,7 @@ def sweep(
     folder.prepare()
     engine = driver.Engine(executor, workers)
     try:
+
         def chosen_size(held):
             return block_size or pilot.block_size(wanted, made, wanted.n_runs - held, engine.workers)
 
