@@ -14,7 +14,8 @@ MACROS = [("CYTHON_LIMITED_API", "1"), ("Py_LIMITED_API", "0x030B0000")] if STAB
 X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
 
 # Same bits everywhere: no fused multiply-add. Vector instructions: no errno, no trapping arithmetic, and the recall
-# kept out of the large loop around it, where the compiler would give up on it.
+# kept out of the large loop around it, where the compiler would give up on it. The two parameters keep GCC from
+# unrolling the loops over lanes before it vectorises them, and let it inline the recall for each number of actions.
 UNIX = [
     "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fno-inline-functions-called-once",
     "--param=max-completely-peel-times=4",

@@ -2,7 +2,7 @@
 
 Runs the whole with several seeds and compares the verdicts with those of seed 0. Prints a table, and JSON with --json.
 
-    python bench/verdicts.py --out /tmp/verdicts --json verdicts.json
+    python bench/verdicts.py --out verdicts --json verdicts.json
 """
 
 import argparse
