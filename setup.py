@@ -1,5 +1,6 @@
 """Compiled modules: one kernel source built for each instruction set, and the choice between them."""
 
+import os
 import platform
 import sys
 import sysconfig
@@ -14,12 +15,15 @@ MACROS = [("CYTHON_LIMITED_API", "1"), ("Py_LIMITED_API", "0x030B0000")] if STAB
 X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
 
 # Same bits everywhere: no fused multiply-add. Vector instructions: no errno, no trapping arithmetic, and the recall
-# kept out of the large loop around it, where the compiler would give up on it. The two parameters keep GCC from
-# unrolling the loops over lanes before it vectorises them, and let it inline the recall for each number of actions.
+# kept out of the large loop around it, where the compiler would give up on it. The parameters keep GCC from unrolling
+# the loops over lanes before it vectorises them, let it unroll them afterwards, and let it inline the recall for each
+# number of actions. Scheduling before registers are given out mixes operations that do not wait for each other.
 UNIX = [
     "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fno-inline-functions-called-once",
     "--param=max-completely-peel-times=4",
+    "--param=max-completely-peeled-insns=8000",
     "--param=max-inline-insns-single=4000",
+    "-fschedule-insns", "-fsched-pressure",
 ]  # fmt: skip
 MSVC = ["/O2", "/fp:precise"]
 
@@ -31,12 +35,26 @@ DIRECTIVES = {
 }  # fmt: skip
 AVX2 = {"unix": ["-mavx2"], "msvc": ["/arch:AVX2"]}
 
+# SIGMALLOC_BUILD=sanitize or debug builds a kernel that looks for mistakes, as .ci/sanitize does; slow, not for use.
+BUILDS = {
+    "release": [],
+    "sanitize": ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+    "debug": ["-O1", "-g", "-UNDEBUG"],
+}
+BUILD = os.environ.get("SIGMALLOC_BUILD", "release")
+if BUILD not in BUILDS:
+    raise SystemExit(f"SIGMALLOC_BUILD must be one of {', '.join(BUILDS)}, got {BUILD!r}")
+if BUILD == "debug":
+    DIRECTIVES |= {"boundscheck": True, "initializedcheck": True}
+
 
 class BuildExt(build_ext):
     def build_extensions(self):
         kind = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
         for extension in self.extensions:
             extension.extra_compile_args = [*(MSVC if kind == "msvc" else UNIX), *extension.extra_compile_args]
+            extension.extra_compile_args += BUILDS[BUILD]
+            extension.extra_link_args += [flag for flag in BUILDS[BUILD] if flag.startswith("-fsanitize")]
             if extension.name.endswith(".avx2"):
                 extension.extra_compile_args += AVX2[kind]
         super().build_extensions()

@@ -30,7 +30,7 @@ def test_gradient_of_the_log_policy():
                 memory = [beta * (mean + z * sd) for mean, z, sd in zip(q, zeta, sds, strict=True)]
                 return memory[action] - max(memory) - math.log(sum(math.exp(m - max(memory)) for m in memory))
 
-            score = reference.log_policy_gradient(recalled.zeta, recalled.p, action, beta)
+            score = np.multiply(beta, reference.log_policy_gradient(recalled.zeta, recalled.p, action))
             for a in range(n):
                 step = np.zeros(n)
                 step[a] = 1e-5
@@ -121,7 +121,7 @@ def test_equal_precision_moves_by_the_mean_gradient():
 
 @pytest.mark.parametrize("allocation", ["equal", "frequency", "stakes"])
 def test_gradient_of_the_learned_scale(allocation):
-    """The scale climbs the mean over memories of d/dc [Σ g σ − λ D_KL] at σ = c w, by finite differences."""
+    """The scale climbs the mean over memories of d/dc [β Σ g σ − λ D_KL] at σ = c w, by finite differences."""
     rng = np.random.default_rng(2)
     task, agent = random_mdp(5), sm.Agent(allocation=allocation, learning_rate_sigma=0.01)
     run = reference.Run(task, agent, 0, 0)
@@ -136,7 +136,7 @@ def test_gradient_of_the_learned_scale(allocation):
     assert (len(set(shape.values())) == 1) == (allocation == "equal")
 
     def objective(c):
-        reward = sum(gradient[s][a] / agent.n_trajectories * c * w for (s, a), w in shape.items())
+        reward = agent.beta * sum(gradient[s][a] / agent.n_trajectories * c * w for (s, a), w in shape.items())
         nats = sum(reference.divergence(c * w, agent.sigma_base) for w in shape.values())
         return reward - agent.lam * nats
 

@@ -24,10 +24,7 @@ HARD = 1e300  # a β so large that the softmax is the argmax
 
 
 def power_of_two(x):
-    """2^x = 2^n 2^r with |r| ≤ ½; 2^-1020 for any x below −1020."""
-    if math.isnan(x):
-        return x
-    x = max(x, -1020.0)
+    """2^x = 2^n 2^r with |r| ≤ ½."""
     n = round(x)
     r = x - n
     upper = 0.0001546144469856913 + r * 1.5297323760701075e-05
@@ -37,8 +34,8 @@ def power_of_two(x):
 
 
 def exponential(x):
-    """e^x."""
-    return power_of_two(x * LOG2_E)
+    """e^x; 2^-1020 for any x below −707."""
+    return x if math.isnan(x) else power_of_two(max(x * LOG2_E, -1020.0))
 
 
 def logarithm(x):
@@ -145,7 +142,7 @@ def recall(stream, q, sigma, beta, n_actions):
     zeta = normals[: len(q)]
     memory = [mean + z * sd for mean, z, sd in zip(q, zeta, sigma, strict=True)]
     largest = max(memory)
-    weights = [power_of_two(beta * LOG2_E * (value - largest)) for value in memory]
+    weights = [power_of_two(max(beta * LOG2_E * (value - largest), -960.0)) for value in memory]
     total = running_sum(weights)
     share = 1.0 / total
     target = stream.uniform() * total
@@ -166,11 +163,9 @@ def running_sum(terms):
     return total
 
 
-def log_policy_gradient(zeta, p, action, beta):
-    """∂log π(action|s)/∂σ(s,a) = β ζ_a (1[a = action] − p_a) for every a (Eq. 5, A.2, A.3)."""
-    score = [-(beta * z * share) for z, share in zip(zeta, p, strict=True)]
-    score[action] += beta * zeta[action]
-    return score
+def log_policy_gradient(zeta, p, action):
+    """∂log π(action|s)/∂σ(s,a) / β = ζ_a (1[a = action] − p_a) for every a (Eq. 5, A.2, A.3)."""
+    return [z * (float(a == action) - share) for a, (z, share) in enumerate(zip(zeta, p, strict=True))]
 
 
 def cost_gradient(sigma, sigma_base):
@@ -284,6 +279,7 @@ class Run:
         self.q = [[0.0] * count for count in self.counts]
         self.sigma = [[agent.sigma_base] * count for count in self.counts]
         self.scale = agent.sigma_0
+        self.beta = self.inverse_temperature(0)
         self.usage = [0.0] * task.n_states
         self.steps = self.cutoffs = 0
         self.n_paths, trial_time = 1, 1.0
@@ -337,7 +333,8 @@ class Run:
         agent = self.agent
         if agent.beta_0 is None:
             return agent.beta
-        return min(agent.beta, agent.beta_0 * exponential(agent.beta_rate * number))
+        exponent = agent.beta_rate * number
+        return min(agent.beta, agent.beta_0 * exponential(exponent)) if exponent < 700.0 else agent.beta
 
     def recall(self, state, stream):
         """A recall in a state with the β of the moment."""
@@ -412,27 +409,17 @@ class Run:
         return paths
 
     def sampled_gradient(self):
-        """Σ Ψ ∂log π/∂σ over N_traj trajectories, q̄ and σ frozen (Eqs. 3-5)."""
+        """Σ Ψ ∂log π/∂σ / β over N_traj trajectories, q̄ and σ frozen (Eqs. 3-5)."""
         gradient = [[0.0] * count for count in self.counts]
         for _ in range(self.agent.n_trajectories):
             paths, best = self.trial(self.stream)
             for path in paths:
                 for psi, state, recalled in self.credits(path, best):
-                    self.add_score(gradient[state], psi, recalled)
+                    score = log_policy_gradient(recalled.zeta, recalled.p, recalled.action)
+                    gradient[state] = [total + psi * term for total, term in zip(gradient[state], score, strict=True)]
                 for state, _, _ in path.visits:
                     self.usage[state] += 1.0
         return gradient
-
-    def add_score(self, row, psi, recalled):
-        """row += Ψ ∂log π/∂σ; in two steps where Ψ is known at once, as in A.2, and in one where it is not."""
-        zeta, p, action = recalled.zeta, recalled.p, recalled.action
-        if self.agent.gradient in ("advantage", "q"):
-            for a in range(len(row)):
-                row[a] -= psi * (self.beta * zeta[a] * p[a])
-            row[action] += psi * (self.beta * zeta[action])
-        else:
-            for a, term in enumerate(log_policy_gradient(zeta, p, action, self.beta)):
-                row[a] += psi * term
 
     def credits(self, path, best):
         """(Ψ, state, recall) for each recall of a path, in the order of addition."""
@@ -455,7 +442,7 @@ class Run:
     def allocate(self, gradient):
         """The σ update (Eq. 7)."""
         agent, memories = self.agent, self.memories()
-        gain = self.reward_scale / agent.n_trajectories
+        gain = self.beta * self.reward_scale / agent.n_trajectories
         slope = {
             (s, a): gain * gradient[s][a] - agent.lam * cost_gradient(self.sigma[s][a], agent.sigma_base)
             for s, a in memories

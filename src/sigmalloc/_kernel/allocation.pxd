@@ -50,10 +50,11 @@ cdef inline bint learn_value(Lane* lane, const Task* task, double target) noexce
 
 cdef inline double inverse_temperature(const Run* agent, double episode) noexcept nogil:
     """β of an episode: min(β, β₀ exp(rate · k))."""
-    cdef double beta = agent.beta_0 * exponential(agent.beta_rate * episode)
+    cdef double exponent = agent.beta_rate * episode
+    cdef double beta = agent.beta_0 * exponential(exponent if exponent < 700.0 else 0.0)
     if agent.beta_rate == 0.0:
         return agent.beta_0
-    return beta if beta < agent.beta else agent.beta
+    return beta if beta < agent.beta and exponent < 700.0 else agent.beta
 
 
 cdef inline double cost_gradient(double sigma, double precision_base) noexcept nogil:
@@ -148,7 +149,7 @@ cdef inline bint allocate(Lane* lane, const Task* task) noexcept nogil:
     cdef Py_ssize_t i, n = task.n_states * task.n_actions
     cdef int64_t unfit = 0
     cdef double precision_base = 1.0 / (agent.sigma_base * agent.sigma_base)
-    cdef double gain = agent.reward_scale / <double> agent.n_trajectories
+    cdef double gain = lane.beta * agent.reward_scale / <double> agent.n_trajectories
     if agent.allocation == DRA:
         update_each(n, lane.memory, lane.sigma, lane.gradient, gain, agent.learning_rate_sigma, agent.lam,
                     precision_base, agent.sigma_min, agent.sigma_max)

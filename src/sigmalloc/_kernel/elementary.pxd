@@ -31,10 +31,9 @@ cdef union Bits:
 
 
 cdef inline double power_of_two(double x) noexcept nogil:
-    """2^x for x ≤ 1022: 2^n 2^r with |r| ≤ ½; 2^-1020, which is 9e-308, for any x below −1020."""
+    """2^x = 2^n 2^r with |r| ≤ ½, for x in [−1020, 1022]."""
     cdef Bits whole, result
     cdef double r, square, series
-    x = -1020.0 if x < -1020.0 else x
     whole.real = x + ROUND
     r = x - (whole.real - ROUND)
     # Estrin's order: a shorter chain of dependent operations than Horner's
@@ -50,8 +49,9 @@ cdef inline double power_of_two(double x) noexcept nogil:
 
 
 cdef inline double exponential(double x) noexcept nogil:
-    """e^x for x ≤ 708; 9e-308 for any x below −707."""
-    return power_of_two(x * 1.4426950408889634)
+    """e^x for x ≤ 708; 2^-1020, which is 9e-308, for any x below −707."""
+    x = x * 1.4426950408889634
+    return power_of_two(-1020.0 if x < -1020.0 else x)
 
 
 cdef inline double logarithm(double x) noexcept nogil:

@@ -1,7 +1,7 @@
 """Environments: the start and the step of a table of outcomes, and of mountain car."""
 
 from .elementary cimport ROUND, cosine, uniform
-from .lanes cimport LANES, Cars, Lane, Streams, Task, in_
+from .lanes cimport LANES, MOUNTAIN_CAR, UNCERTAIN, Cars, Dynamics, Lane, Streams, Task, in_
 from .stream cimport next_in_one
 
 
@@ -53,7 +53,7 @@ cdef inline void move_cars(Cars* cars, in_ choice) noexcept nogil:
 cdef inline void reset(const Task* task, Lane* lane, Cars* cars, Streams* streams, int which) noexcept nogil:
     """Draw the state in which a trial starts."""
     cdef Py_ssize_t first = lane.variant * task.n_starts
-    if task.mountain_car:
+    if task.dynamics == MOUNTAIN_CAR:
         cars.velocity[which] = 0.0
         cars.position[which] = -0.5
         if task.uniform_start:
@@ -68,18 +68,18 @@ cdef inline void reset(const Task* task, Lane* lane, Cars* cars, Streams* stream
 
 
 cdef inline bint step(const Task* task, Lane* lane, Cars* cars, Streams* streams, int which, Py_ssize_t n_actions,
-                      Py_ssize_t action) noexcept nogil:
+                      Py_ssize_t action, Dynamics dynamics) noexcept nogil:
     """Act: sets the lane's state and reward; True if the episode ends there."""
     cdef Py_ssize_t entry
     cdef const double* cumulative
-    if task.mountain_car:
+    if dynamics == MOUNTAIN_CAR:
         cars.position[which] = cars.next_position[which]
         cars.velocity[which] = cars.next_velocity[which]
         lane.state = <Py_ssize_t> cars.next_cell[which]
         lane.reward = -1.0
         return cars.position[which] >= 0.5
     entry = lane.state * n_actions + action
-    if task.n_outcomes > 1:
+    if dynamics == UNCERTAIN:
         entry *= task.n_outcomes
         cumulative = task.cumulative + lane.variant * task.n_states * n_actions * task.n_outcomes + entry
         if cumulative[0] < 1.0:

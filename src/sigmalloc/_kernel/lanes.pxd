@@ -21,8 +21,9 @@ cdef enum Phase:
     IDLE
     ACT  # recall in s, act, collect the reward
     BOOTSTRAP  # recall in s' to value it
-    SAMPLE  # a trajectory with q̄ and σ frozen, of a single path
-    TRAJECTORY  # the same, of the paths of a planning trial
+    SAMPLE  # a trajectory with q̄ and σ frozen, of a single path, whose Ψ are known at once
+    SAMPLE_KEPT  # the same, where scores are kept until their return is known
+    TRAJECTORY  # a trajectory of the paths of a planning trial
     EVALUATE
 
 cdef enum Gradient:  # in the order of agent.GRADIENTS
@@ -74,8 +75,13 @@ cdef struct Run:  # one run's parameters; the layout is training.RUN_DTYPE
     int64_t evaluation_episodes
     int64_t hard_evaluation
 
+cdef enum Dynamics:
+    CERTAIN  # a table with one outcome for each state and action
+    UNCERTAIN  # a table with several
+    MOUNTAIN_CAR
+
 cdef struct Task:  # read-only; variant v of a changing task is in force from episode change_at[v]
-    int mountain_car
+    Dynamics dynamics
     int uniform_start
     Py_ssize_t n_states
     Py_ssize_t n_actions
@@ -100,16 +106,17 @@ cdef struct Streams:  # SFC64, one stream a lane
     uint64_t c[LANES]
     uint64_t counter[LANES]
 
-cdef struct Recall:  # one tick: the vectors are [action][lane], with an even number of actions
-    uint64_t* raw
-    double* q  # IN: q̄ in the state of each lane; ABSENT where the state has no such action
-    double* sigma  # IN
-    double* beta_zeta  # OUT: βζ
-    double* expected  # OUT: βζp, what each action takes from the score whichever is chosen
-    double* p  # OUT: probabilities of the soft policy given ζ (A.1)
-    double beta[LANES]  # IN
+cdef struct Recall:  # one tick
+    double* q  # IN [lane][action]: q̄ in the state of each lane; ABSENT where the state has no such action
+    double* sigma  # IN [lane][action]
+    double* score  # OUT [lane][action]: Ψ ζ_a (1[a chosen] − p_a), with Ψ = stake · q̄(s, a chosen) − baseline
+    double* p  # OUT [action][lane]: probabilities of the soft policy given ζ (A.1)
     double sharpness[LANES]  # IN: β / ln 2
+    double stake[LANES]  # IN: 1 where Ψ is known at once; 0, with a baseline of −1, where scores wait for a return
+    double baseline[LANES]  # IN
     double choice[LANES]  # OUT: action, as a double
+    uint64_t* raw  # to work in, as the next one
+    double* room
 
 cdef struct Cars:  # mountain car: where each lane is, and where its choice would take it
     double position[LANES]
@@ -120,19 +127,20 @@ cdef struct Cars:  # mountain car: where each lane is, and where its choice woul
 
 cdef struct Lane:
     Phase phase
-    int single  # trajectories are single paths: SAMPLE, not TRAJECTORY
+    Phase sampling  # the phase of its trajectories
     int waits  # scores are kept until their return is known
     Py_ssize_t state
     int64_t step
     double* q  # [state][action], as the next three
     double* sigma
     double* gradient
-    double* baseline  # [state] what is taken from q̄(s,a) to give Ψ: its mean over the actions, or 0
+    double* baseline  # [state] what is taken from stake · q̄(s,a) to give Ψ
     const int64_t* next_state  # of the variant in force, as the next two
     const double* outcome_reward
     const uint8_t* terminal
     Py_ssize_t run
     const Run* agent
+    double beta  # of the episode
     double* usage  # [state] recalls in sampled trajectories, for frequency-based allocation
     double scale  # the one learned σ of shaped allocations
     Py_ssize_t variant

@@ -1,9 +1,10 @@
 """Paths and their returns: what a trial adds up, which scores wait for it, and depth-first planning (section 4.3)."""
 
 from libc.stdint cimport int64_t
+from libc.string cimport memcpy
 
 from .environment cimport reset, step
-from .lanes cimport LANES, REINFORCE, RETURN, TRAJECTORY, Cars, Lane, Recall, Streams, Task, in_, out
+from .lanes cimport LANES, REINFORCE, RETURN, TRAJECTORY, Cars, Lane, Recall, Streams, Task
 
 
 cdef inline void begin_path(Lane* lane) noexcept nogil:
@@ -33,34 +34,17 @@ cdef inline void collect(Lane* lane) noexcept nogil:
     lane.discount = lane.discount * lane.agent.gamma
 
 
-cdef inline void add_score(in_ expected, in_ beta_zeta, Py_ssize_t n_actions, Py_ssize_t action, double psi,
-                           out row) noexcept nogil:
-    """row += Ψ ∂log π(a|s)/∂σ: −β ζ_a' p_a' for every action, and β ζ_a for the one chosen (Eq. 5, A.2).
-
-    expected, beta_zeta : IN [action][lane], from the lane on; row : IN and OUT [action]
-    """
-    cdef Py_ssize_t i
-    for i in range(n_actions):
-        row[i] -= psi * expected[i * LANES]
-    row[action] += psi * beta_zeta[action * LANES]
+cdef inline void add_score(Lane* lane, const Recall* tick, int which, Py_ssize_t n_actions) noexcept nogil:
+    """Add the score of a choice to the gradient."""
+    cdef Py_ssize_t a
+    cdef double* row = lane.gradient + lane.state * n_actions
+    for a in range(n_actions):
+        row[a] += tick.score[which * n_actions + a]
 
 
-cdef inline void score(Lane* lane, const Recall* tick, int which, Py_ssize_t n_actions,
-                       Py_ssize_t action) noexcept nogil:
-    """Add the score of a choice, times Ψ, to the gradient; Ψ is q̄(s,a) less the state's baseline."""
-    cdef Py_ssize_t first = lane.state * n_actions
-    add_score(tick.expected + which, tick.beta_zeta + which, n_actions, action,
-              lane.q[first + action] - lane.baseline[lane.state], lane.gradient + first)
-
-
-cdef inline void keep_score(Lane* lane, const Recall* tick, int which, Py_ssize_t n_actions,
-                            Py_ssize_t action) noexcept nogil:
+cdef inline void keep_score(Lane* lane, const Recall* tick, int which, Py_ssize_t n_actions) noexcept nogil:
     """Keep the score of a choice until its return is known."""
-    cdef Py_ssize_t i
-    cdef double* row = lane.kept_score + lane.kept * n_actions
-    for i in range(n_actions):
-        row[i] = -tick.expected[i * LANES + which]
-    row[action] += tick.beta_zeta[action * LANES + which]
+    memcpy(lane.kept_score + lane.kept * n_actions, tick.score + which * n_actions, n_actions * sizeof(double))
     lane.kept_state[lane.kept] = lane.state
     lane.kept += 1
 
@@ -142,7 +126,7 @@ cdef inline bint search(Lane* lane, const Task* task, Cars* cars, Streams* strea
         else:
             action = 1 - lane.first_choice[lane.state]
             lane.turned[lane.depth - 1] = 1
-        if step(task, lane, cars, streams, which, 2, action):
+        if step(task, lane, cars, streams, which, 2, action, task.dynamics):
             collect(lane)
             if end_path(lane, task):
                 return True

@@ -5,7 +5,7 @@ from libc.stdint cimport uint64_t
 from .elementary cimport cosine, cosine_quarter, exponential, logarithm, sine_quarter
 from .environment cimport move_cars
 from .lanes cimport LANES, Cars, Streams
-from .recall cimport normal_pair
+from .recall cimport draw_normals, draw_radii
 from .stream cimport load, next_in_all, store
 
 
@@ -45,6 +45,7 @@ def normals(uint64_t[:, ::1] states, double[:, ::1] output):
     """Standard normals of 8 streams, in pairs. states : IN and OUT (8, 4); output : OUT (2 n, 8)."""
     cdef Streams streams
     cdef uint64_t words[LANES]
+    cdef double radii[LANES]
     cdef Py_ssize_t i
     cdef int lane
     _same_lanes(states.shape[0], output.shape[1])
@@ -52,8 +53,8 @@ def normals(uint64_t[:, ::1] states, double[:, ::1] output):
         load(&streams, lane, &states[lane, 0])
     for i in range(output.shape[0] // 2):
         next_in_all(&streams, words)
-        for lane in range(LANES):
-            normal_pair(words[lane], &output[2 * i, lane], &output[2 * i + 1, lane])
+        draw_radii(words, radii)
+        draw_normals(words, radii, &output[2 * i, 0])
     for lane in range(LANES):
         store(&streams, lane, &states[lane, 0])
 

@@ -5,8 +5,12 @@ from libc.stdint cimport uint64_t
 from .lanes cimport LANES, Streams
 
 cdef extern from *:
-    "typedef uint64_t *__restrict sm_raw_out;"
+    """
+    typedef uint64_t *__restrict sm_raw_out;
+    typedef const uint64_t *__restrict sm_raw_in;
+    """
     ctypedef uint64_t* raw_out "sm_raw_out"
+    ctypedef const uint64_t* raw_in "sm_raw_in"
 
 
 cdef inline void next_in_all(Streams* streams, raw_out raw) noexcept nogil:

@@ -3,7 +3,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint8_t
 
-from .lanes cimport Task
+from .lanes cimport CERTAIN, MOUNTAIN_CAR, UNCERTAIN, Task
 
 
 @cython.final
@@ -43,10 +43,14 @@ cdef class Tables:
             change_at, cumulative, next_state, reward, terminal, memory, ever_memory, start_cumulative, start_state
         )
         self.depth = depth
-        self.task.mountain_car, self.task.uniform_start = mountain_car, uniform_start
+        self.task.uniform_start = uniform_start
         self.task.n_variants, self.task.n_states = memory.shape[0], memory.shape[1]
         self.task.n_actions = memory.shape[2]
         self.task.n_outcomes, self.task.n_starts = cumulative.shape[3], start_state.shape[1]
+        if mountain_car:
+            self.task.dynamics = MOUNTAIN_CAR
+        else:
+            self.task.dynamics = UNCERTAIN if self.task.n_outcomes > 1 else CERTAIN
         self.task.step_limit, self.task.max_path = step_limit, max_path
         self.task.change_at = &change_at[0]
         self.task.cumulative = &cumulative[0, 0, 0, 0]

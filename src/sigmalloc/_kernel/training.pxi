@@ -11,28 +11,39 @@ from .allocation cimport (
 from .elementary cimport uniform
 from .environment cimport move_cars, step
 from .lanes cimport (
-    ACT, ADVANTAGE, BOOTSTRAP, DRA, EVALUATE, FIXED, FREQUENCY, IDLE, LANES, NONFINITE_Q, NONFINITE_SIGMA, REINFORCE,
-    REPORT, SAMPLE, TRAJECTORY, Cars, Error, Lane, Recall, Run, Streams, Task,
+    ACT, ADVANTAGE, BOOTSTRAP, CERTAIN, DRA, EVALUATE, FIXED, FREQUENCY, IDLE, LANES, MOUNTAIN_CAR, NONFINITE_Q,
+    NONFINITE_SIGMA, REINFORCE, REPORT, SAMPLE, SAMPLE_KEPT, TRAJECTORY, UNCERTAIN, Cars, Dynamics, Error, Lane, Recall,
+    Run, Streams, Task,
 )
 from .planner cimport (
-    begin_path, begin_trial, collect, credit_all, credit_rewards_to_go, end_path, keep_score, kept_return,
-    remember_draw, score, search,
+    add_score, begin_path, begin_trial, collect, credit_all, credit_rewards_to_go, end_path, keep_score, kept_return,
+    remember_draw, search,
 )
 from .recall cimport ABSENT, recall
 from .stream cimport load, next_in_one, store
 
 
-# A function each, so that the compiler unrolls the loops over pairs and keeps what they share in registers.
-cdef void recall_one_pair(Recall* tick, Streams* streams) noexcept nogil:
-    recall(tick, streams, 1)
+# Functions of their own for few actions: the compiler unrolls the loops over them, and knows what points where.
+cdef void recall_of_two(Recall* tick, Streams* streams) noexcept nogil:
+    cdef uint64_t raw[2 * LANES]
+    cdef double room[9 * LANES]
+    recall(tick, streams, raw, room, 2)
 
 
-cdef void recall_two_pairs(Recall* tick, Streams* streams) noexcept nogil:
-    recall(tick, streams, 2)
+cdef void recall_of_three(Recall* tick, Streams* streams) noexcept nogil:
+    cdef uint64_t raw[3 * LANES]
+    cdef double room[15 * LANES]
+    recall(tick, streams, raw, room, 3)
 
 
-cdef void recall_pairs(Recall* tick, Streams* streams, Py_ssize_t n_pairs) noexcept nogil:
-    recall(tick, streams, n_pairs)
+cdef void recall_of_four(Recall* tick, Streams* streams) noexcept nogil:
+    cdef uint64_t raw[3 * LANES]
+    cdef double room[18 * LANES]
+    recall(tick, streams, raw, room, 4)
+
+
+cdef void recall_of_many(Recall* tick, Streams* streams, Py_ssize_t n_actions) noexcept nogil:
+    recall(tick, streams, tick.raw, tick.room, n_actions)
 
 
 @cython.final
@@ -112,7 +123,8 @@ cdef class Batch:
     cdef int furnish(self) except -1:
         """Allocate what lanes and ticks work in: nothing is allocated later."""
         cdef Py_ssize_t n_actions = self.task.n_actions, n_states = self.task.n_states, room = self.task.max_path
-        cdef Py_ssize_t raws = LANES * ((n_actions + 1) // 2 + 1), vectors = LANES * (n_actions + n_actions % 2)
+        cdef Py_ssize_t n_pairs = (n_actions + 1) // 2, vectors = LANES * n_actions
+        cdef Py_ssize_t raws = LANES * (n_pairs + 1), columns = 3 * LANES * (n_actions + n_pairs)
         cdef Py_ssize_t planned = self.tables.depth + 1
         cdef Py_ssize_t lane_words = (
             self.n_entries + 2 * n_states + room * (n_actions + 2) + 2 * n_states + 5 * planned
@@ -121,16 +133,16 @@ cdef class Batch:
         cdef Lane* lane
         cdef double* word
         cdef int which
-        self.workspace = calloc(raws + 5 * vectors + LANES * lane_words, sizeof(double))
+        self.workspace = calloc(raws + columns + 4 * vectors + LANES * lane_words, sizeof(double))
         if self.workspace == NULL:
             raise MemoryError(f"{8 * LANES * lane_words} bytes for the trajectories of {LANES} runs cannot be had")
         word = <double*> self.workspace
         self.tick.raw, word = <uint64_t*> word, word + raws
+        self.tick.room, word = word, word + columns
         self.tick.q, word = word, word + vectors
         self.tick.sigma, word = word, word + vectors
-        self.tick.beta_zeta, word = word, word + vectors
-        self.tick.expected, word = word, word + vectors
         self.tick.p, word = word, word + vectors
+        self.tick.score, word = word, word + vectors
         for which in range(LANES):
             lane = &self.lanes[which]
             lane.gradient, word = word, word + self.n_entries
@@ -147,8 +159,8 @@ cdef class Batch:
             lane.value_before, word = word, word + planned
             lane.discount_before, word = word, word + planned
             lane.trial = 0
-            for a in range(2 * ((n_actions + 1) // 2)):
-                self.tick.q[a * LANES + which] = ABSENT
+            for a in range(n_actions):
+                self.tick.q[which * n_actions + a] = ABSENT
         return 0
 
     @property
@@ -165,67 +177,81 @@ cdef class Batch:
         return self.active == 0
 
     cdef void run_ticks(self, int64_t ticks) noexcept nogil:
-        # a constant number of actions lets the compiler unroll the loops over them
-        if self.task.n_actions == 2:
-            self.run_ticks_of(ticks, 2)
+        # constants let the compiler unroll the loops over the actions, and leave out the other dynamics
+        if self.task.dynamics == MOUNTAIN_CAR:
+            self.run_ticks_of(ticks, 3, MOUNTAIN_CAR)
+        elif self.task.dynamics == UNCERTAIN:
+            self.run_ticks_of(ticks, self.task.n_actions, UNCERTAIN)
+        elif self.task.n_actions == 2:
+            self.run_ticks_of(ticks, 2, CERTAIN)
         elif self.task.n_actions == 3:
-            self.run_ticks_of(ticks, 3)
+            self.run_ticks_of(ticks, 3, CERTAIN)
         elif self.task.n_actions == 4:
-            self.run_ticks_of(ticks, 4)
+            self.run_ticks_of(ticks, 4, CERTAIN)
         else:
-            self.run_ticks_of(ticks, self.task.n_actions)
+            self.run_ticks_of(ticks, self.task.n_actions, CERTAIN)
 
-    cdef inline void run_ticks_of(self, int64_t ticks, Py_ssize_t n_actions) noexcept nogil:
+    cdef inline void run_ticks_of(self, int64_t ticks, Py_ssize_t n_actions, Dynamics dynamics) noexcept nogil:
         cdef int which
         cdef Lane* lane
-        cdef Py_ssize_t action
         cdef bint ended
         while ticks > 0 and self.active > 0:
             if n_actions == 2:
-                recall_one_pair(&self.tick, &self.streams)
-            elif n_actions == 3 or n_actions == 4:
-                recall_two_pairs(&self.tick, &self.streams)
+                recall_of_two(&self.tick, &self.streams)
+            elif n_actions == 3:
+                recall_of_three(&self.tick, &self.streams)
+            elif n_actions == 4:
+                recall_of_four(&self.tick, &self.streams)
             else:
-                recall_pairs(&self.tick, &self.streams, (n_actions + 1) // 2)
-            if self.task.mountain_car:
+                recall_of_many(&self.tick, &self.streams, n_actions)
+            if dynamics == MOUNTAIN_CAR:
                 move_cars(&self.cars, self.tick.choice)
             for which in range(LANES):
                 lane = &self.lanes[which]
-                if lane.phase == IDLE:
-                    continue
                 if lane.phase == SAMPLE:  # nearly all of the work is here
-                    action = <Py_ssize_t> self.tick.choice[which]
-                    if lane.waits:
-                        keep_score(lane, &self.tick, which, n_actions, action)
-                    else:
-                        score(lane, &self.tick, which, n_actions, action)
-                    ended = step(&self.task, lane, &self.cars, &self.streams, which, n_actions, action)
-                    if lane.waits:
-                        lane.kept_reward[lane.kept - 1] = lane.reward
-                    lane.step += 1
-                    if ended or lane.step == self.task.step_limit:
-                        lane.steps += lane.step
+                    add_score(lane, &self.tick, which, n_actions)
+                    if self.go_on(lane, which, n_actions, dynamics):
+                        self.end_trial(lane, which)
+                elif lane.phase == SAMPLE_KEPT:
+                    keep_score(lane, &self.tick, which, n_actions)
+                    ended = self.go_on(lane, which, n_actions, dynamics)
+                    lane.kept_reward[lane.kept - 1] = lane.reward
+                    if ended:
                         if lane.agent.gradient == REINFORCE:
                             credit_rewards_to_go(lane, n_actions)
-                        elif lane.waits:
+                        else:
                             credit_all(lane, n_actions, kept_return(lane))
                         self.end_trial(lane, which)
+                elif lane.phase == IDLE:
+                    continue
                 else:
                     self.respond(lane, which)
                 self.face(lane, which, n_actions)
             ticks -= 1
 
+    cdef inline bint go_on(self, Lane* lane, int which, Py_ssize_t n_actions, Dynamics dynamics) noexcept nogil:
+        """One more step of a sampled trajectory; True if it ends there."""
+        cdef bint ended = step(
+            &self.task, lane, &self.cars, &self.streams, which, n_actions, <Py_ssize_t> self.tick.choice[which],
+            dynamics,
+        )
+        lane.step += 1
+        if ended or lane.step == self.task.step_limit:
+            lane.steps += lane.step
+            return True
+        return False
+
     cdef inline void face(self, const Lane* lane, int which, Py_ssize_t n_actions) noexcept nogil:
         """Put the memories of the lane's state before the next recall."""
-        cdef Py_ssize_t a
-        cdef const double* q = lane.q + lane.state * n_actions
-        cdef const double* sigma = lane.sigma + lane.state * n_actions
-        for a in range(n_actions):
-            self.tick.q[a * LANES + which] = q[a]
-            self.tick.sigma[a * LANES + which] = sigma[a]
+        cdef Py_ssize_t row = lane.state * n_actions
+        memcpy(self.tick.q + which * n_actions, lane.q + row, n_actions * sizeof(double))
+        memcpy(self.tick.sigma + which * n_actions, lane.sigma + row, n_actions * sizeof(double))
+        self.tick.baseline[which] = lane.baseline[lane.state]
 
     cdef void respond(self, Lane* lane, int which) noexcept nogil:
         """What the lane's phase makes of the recall."""
+        cdef Py_ssize_t n_actions = self.task.n_actions
+        cdef Dynamics dynamics = self.task.dynamics
         cdef Py_ssize_t action = <Py_ssize_t> self.tick.choice[which]
         cdef double target
         cdef bint ended
@@ -233,17 +259,17 @@ cdef class Batch:
             if lane.phase == TRAJECTORY:
                 lane.usage[lane.state] += 1.0
                 if lane.waits:
-                    keep_score(lane, &self.tick, which, self.task.n_actions, action)
+                    keep_score(lane, &self.tick, which, n_actions)
                 else:
-                    score(lane, &self.tick, which, self.task.n_actions, action)
+                    add_score(lane, &self.tick, which, n_actions)
             elif self.visits.shape[0]:
-                self.visits[lane.run, lane.state * self.task.n_actions + action] += 1.0
+                self.visits[lane.run, lane.state * n_actions + action] += 1.0
             if lane.agent.depth_first:
                 remember_draw(lane, &self.tick, which)
                 if search(lane, &self.task, &self.cars, &self.streams, which):
                     self.end_trial(lane, which)
                 return
-            ended = step(&self.task, lane, &self.cars, &self.streams, which, self.task.n_actions, action)
+            ended = step(&self.task, lane, &self.cars, &self.streams, which, n_actions, action, dynamics)
             if lane.kept:
                 lane.kept_reward[lane.kept - 1] = lane.reward
             collect(lane)
@@ -257,7 +283,7 @@ cdef class Batch:
             return
         if lane.phase == ACT:
             lane.acted_in, lane.action = lane.state, action
-            ended = step(&self.task, lane, &self.cars, &self.streams, which, self.task.n_actions, action)
+            ended = step(&self.task, lane, &self.cars, &self.streams, which, n_actions, action, dynamics)
             collect(lane)
             if not ended:
                 lane.phase = BOOTSTRAP
@@ -301,10 +327,15 @@ cdef class Batch:
                     lane.sigma[i] = agent.sigma_0
         memset(lane.gradient, 0, self.n_entries * sizeof(double))
         memset(lane.usage, 0, self.task.n_states * sizeof(double))
-        for i in range(self.task.n_states):
-            lane.baseline[i] = mean_value(lane, &self.task, i) if agent.gradient == ADVANTAGE else 0.0
         lane.waits = agent.gradient >= REINFORCE
-        lane.single = agent.n_paths == 1 and not agent.depth_first and agent.allocation != FREQUENCY
+        self.tick.stake[which] = 0.0 if lane.waits else 1.0
+        for i in range(self.task.n_states):
+            lane.baseline[i] = -1.0 if lane.waits else 0.0
+            if agent.gradient == ADVANTAGE:
+                lane.baseline[i] = mean_value(lane, &self.task, i)
+        lane.sampling = SAMPLE_KEPT if lane.waits else SAMPLE
+        if agent.n_paths > 1 or agent.depth_first or agent.allocation == FREQUENCY:
+            lane.sampling = TRAJECTORY
         lane.scale = agent.sigma_0
         lane.episode = lane.variant = lane.steps = 0
         self.enter_variant(lane)
@@ -318,7 +349,8 @@ cdef class Batch:
         """The task of this episode, its β, and the learning episode."""
         while lane.variant + 1 < self.task.n_variants and self.task.change_at[lane.variant + 1] <= lane.episode:
             self.change(lane)
-        self.set_beta(which, inverse_temperature(lane.agent, <double> lane.episode))
+        lane.beta = inverse_temperature(lane.agent, <double> lane.episode)
+        self.set_beta(which, lane.beta)
         if not lane.agent.learn_q:
             self.begin_sampling(lane, which)
             return
@@ -326,7 +358,6 @@ cdef class Batch:
         begin_trial(&self.task, lane, &self.cars, &self.streams, which)
 
     cdef void set_beta(self, int which, double beta) noexcept nogil:
-        self.tick.beta[which] = beta
         self.tick.sharpness[which] = beta * 1.4426950408889634
 
     cdef void enter_variant(self, Lane* lane) noexcept nogil:
@@ -352,7 +383,7 @@ cdef class Batch:
         if lane.agent.allocation == FIXED:
             self.end_episode(lane, which)
             return
-        lane.phase = SAMPLE if lane.single else TRAJECTORY
+        lane.phase = lane.sampling
         lane.trials = 0
         begin_trial(&self.task, lane, &self.cars, &self.streams, which)
 
