@@ -3,19 +3,17 @@
 import json
 import os
 import platform
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from . import __version__
+from . import __version__, _archive
 from .agent import Agent
 from .mdp import TabularMDP
 from .tasks import MountainCar, mountain_car
 
 FORMAT = 1
-LARGEST_FILE = 64 * 2**30  # bytes that a file may unpack to
 
 _ARRAYS = (
     "q", "sigma", "episodes", "reward", "value", "cost", "cutoffs", "steps", "training_cutoffs", "snapshot_episodes",
@@ -158,12 +156,7 @@ class Result:
         """
         path = Path(path)
         try:
-            with zipfile.ZipFile(path) as archive:
-                size = sum(entry.file_size for entry in archive.infolist())
-            if size > LARGEST_FILE:
-                raise ValueError(f"it would unpack to {size} bytes")
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+            arrays = _archive.load(path)
             facts = json.loads(str(arrays.pop("facts")))
             if facts["format"] != FORMAT:
                 raise ValueError(f"its format is {facts['format']!r}, not {FORMAT}")

@@ -7,13 +7,12 @@ temporary name and renamed, so it is complete or absent. Nothing in it is execut
 import hashlib
 import json
 import os
-import zipfile
 from functools import cache as once
 from pathlib import Path
 
 import numpy as np
 
-from .. import __version__
+from .. import __version__, _archive
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _DECIDING = (
@@ -60,14 +59,9 @@ def load(path, wanted):
     if not path.exists():
         return None
     try:
-        with zipfile.ZipFile(path) as archive:
-            broken = archive.testzip()
-        if broken:
-            raise Damaged(f"{path}: {broken} fails its checksum")
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = _archive.load(path)
         facts = json.loads(str(arrays.pop(NOTE)))
-    except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise Damaged(f"{path} is damaged ({error})") from error
     return arrays if facts == wanted else None
 

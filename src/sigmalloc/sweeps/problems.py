@@ -5,12 +5,11 @@ import hashlib
 import inspect
 import json
 import os
-import zipfile
 from dataclasses import dataclass
 
 import numpy as np
 
-from .. import tasks
+from .. import _archive, tasks
 from ..mdp import TabularMDP
 from ..result import _packed_task, _unpacked_task
 from ..tasks import MountainCar
@@ -107,12 +106,11 @@ def load(folder, digest):
     """
     path = os.path.join(folder, digest + ".npz")
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = _archive.load(path)
         task = _unpacked_task(json.loads(str(arrays.pop("facts"))), arrays)
     except FileNotFoundError:
         raise ValueError(f"{path} is missing: run the sweep again to have it written") from None
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not a readable task: {error}; delete it and run the sweep again") from error
     problem = Problem(task, arrays.get("initial_q"), arrays.get("initial_sigma"))
     if problem.digest != digest:

@@ -4,11 +4,10 @@ import json
 import os
 import re
 import warnings
-import zipfile
 
 import numpy as np
 
-from .. import __version__
+from .. import __version__, _archive
 from ..result import versions
 from . import files, problems
 from .generations import Generation, contains
@@ -16,7 +15,6 @@ from .specification import Specification, differences
 
 FORMAT = 1
 _MANIFEST = re.compile(r"manifest(?:-(?P<number>\d{4}))?\.json")
-_UNREADABLE = (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile, zipfile.LargeZipFile)
 
 
 class StoreWarning(UserWarning):
@@ -212,16 +210,12 @@ class Store:
         """
         path = os.path.join(self.blocks, block.name)
         try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-                if not isinstance(archive, np.lib.npyio.NpzFile):
-                    raise ValueError("it is not an archive")
-                keys = archive["keys"]
-                arrays = [archive[name] for name in names]
-        except _UNREADABLE as error:
+            arrays = _archive.load(path, ("keys", *names))
+        except (ValueError, OSError) as error:
             raise DamagedBlock(path, f"is damaged ({error})") from error
-        if keys.tobytes() != np.ascontiguousarray(block.keys, dtype="<u8").tobytes():
+        if arrays["keys"].tobytes() != np.ascontiguousarray(block.keys, dtype="<u8").tobytes():
             raise DamagedBlock(path, "holds other runs than its name says")
-        return arrays
+        return [arrays[name] for name in names]
 
     def has(self, block):
         return os.path.exists(os.path.join(self.blocks, block.name))

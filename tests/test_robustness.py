@@ -1,0 +1,132 @@
+"""Under strain: calls from several threads at once, ten thousand calls in a row, and files that ask for too much."""
+
+import io
+import os
+import sys
+import threading
+import zipfile
+
+import numpy as np
+import pytest
+from same_bits import changing_maze, differing, random_mdp
+
+import sigmalloc as sm
+from sigmalloc import _archive
+
+CALLS = [
+    (sm.tasks.grid_world(), sm.Agent(n_trajectories=4), {"episodes": 60, "workers": 2}),
+    (sm.tasks.planning(3), sm.Agent.table_b1("planning"), {"episodes": 3000, "workers": 1}),
+    (sm.tasks.mountain_car("uniform"), sm.Agent.table_b1("mountain-car"), {"episodes": 20, "workers": 3}),
+    (random_mdp(4), sm.Agent(gradient="return", gamma=0.9), {"episodes": 500}),
+    (changing_maze(), sm.Agent(allocation="stakes"), {"episodes": 300}),
+]
+
+
+def trained(call):
+    task, agent, keywords = call
+    return sm.train(task, agent, restarts=11, seed=8, **keywords)
+
+
+def test_train_in_several_threads_at_once():
+    """The same bits as one after another; a call that fails meanwhile disturbs nobody."""
+    alone, together, refused = [trained(call) for call in CALLS], {}, []
+    barrier = threading.Barrier(2 * len(CALLS) + 1)
+
+    def work(number):
+        barrier.wait()
+        together[number] = trained(CALLS[number % len(CALLS)])
+
+    def fail():
+        barrier.wait()
+        for _ in range(50):
+            try:
+                sm.train(CALLS[0][0], sm.Agent(), episodes=0)
+            except ValueError as error:
+                refused.append(str(error))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(2 * len(CALLS))]
+    threads.append(threading.Thread(target=fail))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 50 and all("episodes must be in [1, " in message for message in refused)
+    for number in range(2 * len(CALLS)):
+        assert differing(together[number], alone[number % len(CALLS)]) == []
+
+
+def resident_bytes():
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_ten_thousand_calls_leak_nothing():
+    """Memory grows by less than 4 MB from the 1,000th to the 11,000th call: 400 bytes a call, less than one table."""
+    task, agent = sm.tasks.grid_world(step_limit=20), sm.Agent(n_trajectories=1)
+
+    def call(seed):
+        result = sm.train(
+            task, agent, episodes=1, restarts=3, seed=seed, evaluate_every=1, evaluation_episodes=1, snapshots=(1,)
+        )
+        sm.evaluate(task, agent, result.q[0], result.sigma[0], episodes=2, seed=seed)
+
+    for seed in range(1000):
+        call(seed)
+    before = resident_bytes()
+    for seed in range(10_000):
+        call(seed)
+    assert resident_bytes() - before < 4e6
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    result = sm.train(sm.tasks.planning(2), sm.Agent.table_b1("planning"), episodes=5, restarts=2, seed=0)
+    return result.save(tmp_path_factory.mktemp("saved") / "result.npz")
+
+
+def rewritten(path, target, member, content):
+    """A copy of an archive in which one member is something else."""
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as copy:
+        for name in source.namelist():
+            copy.writestr(name, content if name == member else source.read(name))
+    return target
+
+
+def header(shape, dtype="<f8"):
+    """The beginning of a .npy file that promises an array of some shape."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("shape", [(10**15,), (2**62, 2**62), (10**9, 10**9), (-1,)])
+def test_a_file_that_promises_more_than_it_holds(saved, shape, tmp_path):
+    path = rewritten(saved, tmp_path / "promise.npz", "q.npy", header(shape) + b"\0" * 64)
+    with pytest.raises(ValueError, match="promise.npz is not a readable result"):
+        sm.Result.load(path)
+
+
+def test_a_file_that_unpacks_to_too_much(saved, tmp_path, monkeypatch):
+    monkeypatch.setattr(_archive, "LARGEST", 10**6)
+    path = rewritten(saved, tmp_path / "bomb.npz", "q.npy", header((10**6,)) + bytes(8 * 10**6))
+    assert path.stat().st_size < 50_000
+    with pytest.raises(ValueError, match=r"bomb.npz is not a readable result: it would unpack to 8\d+ bytes"):
+        sm.Result.load(path)
+
+
+def test_reading_writes_nothing(saved, tmp_path, monkeypatch):
+    """An archive whose members have names that lead elsewhere leaves nothing anywhere."""
+    folder = tmp_path / "inside"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with zipfile.ZipFile(saved) as source, zipfile.ZipFile(tmp_path / "sly.npz", "w") as copy:
+        for name in source.namelist():
+            copy.writestr(name, source.read(name))
+        for name in ("../outside.npy", "/tmp/outside.npy", "..\\outside.npy"):
+            copy.writestr(name, header((1,)) + bytes(8))
+    before = sorted(tmp_path.rglob("*"))
+    sm.Result.load(tmp_path / "sly.npz")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert not os.path.exists("/tmp/outside.npy")
