@@ -1,5 +1,7 @@
 """What the benchmarks share: taking turns, medians, and a description of the machine."""
 
+import contextlib
+import importlib.metadata
 import json
 import os
 import platform
@@ -40,16 +42,25 @@ def machine():
     import sigmalloc
     from sigmalloc import _kernel
 
+    versions = {"numpy": np.__version__, "sigmalloc": sigmalloc.__version__}
+    for package in ("numba", "jax"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
     return {
         "processor": processor(),
         "processors": os.cpu_count(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "numpy": np.__version__,
-        "sigmalloc": sigmalloc.__version__,
+        **versions,
         "kernel": _kernel.NAME,
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
+
+
+def described(machine):
+    """The machine, after it has been printed."""
+    print(", ".join(f"{key} {value}" for key, value in machine.items()))
+    return machine
 
 
 def write(path, report):

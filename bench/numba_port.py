@@ -1,10 +1,11 @@
-"""The Dynamic Resource Allocator in Numba, as a good user would write it.
+"""The Dynamic Resource Allocator in Numba: as a good user writes it, and tuned.
 
-Scalar loops, a numpy.random.Generator used inside, arrays allocated once per run, the probabilities of a recall kept
-for the gradient, gradients added up in place, one exponential an action. The number of actions is a constant of each
-compiled function, so that its loops unroll, and helpers are inlined; without these two it takes a quarter to a half
-longer. fastmath is off, as in the program it is compared with; switched on, it changes the time per step by less than
-4 % either way, which is noise here. The bit generator is the caller's choice: SFC64 takes 5 to 20 % less than PCG64.
+Both are scalar loops with a numpy.random.Generator used inside, arrays allocated once per run, the probabilities of a
+recall kept for the gradient, gradients added up in place, one exponential an action. The first is `@njit` functions
+whose loops go over the actions of the arrays that they are given. Tuned, the number of actions is a constant of each
+compiled function, so that its loops unroll, every function is inlined, and divisions are not checked. fastmath is off,
+as in the program it is compared with; switched on, it changes the time per step of the tuned port by less than 4 %
+either way, which is noise here. The bit generator is the caller's choice: SFC64 takes 5 to 20 % less than PCG64.
 """
 
 import math
@@ -12,66 +13,72 @@ import math
 import numpy as np
 from numba import njit
 
-OPTIONS = {"error_model": "numpy", "nogil": True, "inline": "always"}
+TUNED = {"error_model": "numpy", "nogil": True, "inline": "always"}
 
 
-def compiled(n_actions):
-    """The functions that know how many actions there are: recall, choose, score, allocate."""
+def compiler(n_actions, tuned):
+    """The decorator of all functions, and what tells them how many actions an array has room for."""
+    jit = njit(**TUNED) if tuned else njit
+    return jit, jit((lambda table: n_actions) if tuned else (lambda table: table.shape[-1]))
 
-    @njit(**OPTIONS)
+
+def compiled(jit, actions):
+    """The functions of every task: recall, choose, bootstrap, score, allocate."""
+
+    @jit
     def recall(q, sigma, s, beta, rng, zeta, p):
         """Draw the memories of state s (Eq. 2, softened): fills ζ and the choice probabilities."""
         top = -np.inf
-        for a in range(n_actions):
+        for a in range(actions(p)):
             z = rng.standard_normal()
             x = beta * (q[s, a] + z * sigma[s, a])
             zeta[a] = z
             p[a] = x
             top = max(top, x)
         total = 0.0
-        for a in range(n_actions):
+        for a in range(actions(p)):
             y = math.exp(p[a] - top)
             p[a] = y
             total += y
         scale = 1.0 / total
-        for a in range(n_actions):
+        for a in range(actions(p)):
             p[a] *= scale
 
-    @njit(**OPTIONS)
+    @jit
     def choose(p, rng):
         u = rng.random()
-        for a in range(n_actions - 1):
+        for a in range(actions(p) - 1):
             u -= p[a]
             if u < 0.0:
                 return a
-        return n_actions - 1
+        return actions(p) - 1
 
-    @njit(**OPTIONS)
+    @jit
     def bootstrap(q, sigma, s, beta, rng, zeta, p):
         """Value of state s by one fresh recall."""
         recall(q, sigma, s, beta, rng, zeta, p)
         value = 0.0
-        for a in range(n_actions):
+        for a in range(actions(p)):
             value += p[a] * q[s, a]
         return value
 
-    @njit(**OPTIONS)
+    @jit
     def score(grad, q, s, action, beta, zeta, p):
         """Add Ψ ∂log π/∂σ (Eqs. 4, 5) of one step, with Ψ the advantage."""
         mean = 0.0
-        for a in range(n_actions):
+        for a in range(actions(p)):
             mean += q[s, a]
-        weight = beta * (q[s, action] - mean / n_actions)
-        for a in range(n_actions):
+        weight = beta * (q[s, action] - mean / actions(p))
+        for a in range(actions(p)):
             grad[s, a] -= weight * zeta[a] * p[a]
         grad[s, action] += weight * zeta[action]
 
-    @njit(**OPTIONS)
+    @jit
     def allocate(sigma, grad, acting, n_traj, alpha, lam, sigma_base, low, high):
         """Update the memories of the states in which the agent acts (Eq. 7), and clear the gradient."""
         free = 1.0 / sigma_base**2
         for s in acting:
-            for a in range(n_actions):
+            for a in range(actions(sigma)):
                 x = sigma[s, a]
                 x += alpha * (grad[s, a] / n_traj - lam * (x * free - 1.0 / x))
                 sigma[s, a] = min(max(x, low), high)
@@ -80,11 +87,12 @@ def compiled(n_actions):
     return recall, choose, bootstrap, score, allocate
 
 
-def table_functions(n_actions):
+def table_functions(n_actions, tuned):
     """Training in a finite MDP with certain outcomes and one start."""
-    recall, choose, bootstrap, score, allocate = compiled(n_actions)
+    jit, actions = compiler(n_actions, tuned)
+    recall, choose, bootstrap, score, allocate = compiled(jit, actions)
 
-    @njit(**OPTIONS)
+    @jit
     def learn(task, q, sigma, alpha, beta, gamma, rng, zeta, p):
         following, rewards, terminal, start, limit = task
         s = start
@@ -101,7 +109,7 @@ def table_functions(n_actions):
             s = t
         return limit
 
-    @njit(**OPTIONS)
+    @jit
     def trajectory(task, q, sigma, beta, grad, rng, zeta, p):
         following, rewards, terminal, start, limit = task
         s, total = start, 0.0
@@ -115,14 +123,15 @@ def table_functions(n_actions):
                 return step + 1, total
         return limit, total
 
-    return training(n_actions, learn, trajectory, allocate)
+    return training(jit, n_actions, learn, trajectory, allocate)
 
 
-def car_functions():
+def car_functions(tuned):
     """Training in mountain car, from x = −0.5, v = 0."""
-    recall, choose, bootstrap, score, allocate = compiled(3)
+    jit, actions = compiler(3, tuned)
+    recall, choose, bootstrap, score, allocate = compiled(jit, actions)
 
-    @njit(**OPTIONS)
+    @jit
     def move(x, v, a):
         v += 0.001 * (a - 1) - 0.0025 * math.cos(3.0 * x)
         v = min(max(v, -0.07), 0.07)
@@ -131,11 +140,11 @@ def car_functions():
             v = 0.0
         return x, v
 
-    @njit(**OPTIONS)
+    @jit
     def index(x, v):
         return int(np.rint(10.0 * (x + 1.2))) * 15 + int(np.rint(100.0 * (v + 0.07)))
 
-    @njit(**OPTIONS)
+    @jit
     def learn(limit, q, sigma, alpha, beta, gamma, rng, zeta, p):
         x, v = -0.5, 0.0
         s = index(x, v)
@@ -152,7 +161,7 @@ def car_functions():
             s = t
         return limit
 
-    @njit(**OPTIONS)
+    @jit
     def trajectory(limit, q, sigma, beta, grad, rng, zeta, p):
         x, v = -0.5, 0.0
         for step in range(limit):
@@ -165,14 +174,15 @@ def car_functions():
                 return step + 1, -(step + 1.0)
         return limit, -float(limit)
 
-    return training(3, learn, trajectory, allocate)
+    return training(jit, 3, learn, trajectory, allocate)
 
 
-def planning_functions(moves):
+def planning_functions(moves, tuned):
     """Training in the planning task, one path a trajectory, Ψ its return at every step."""
-    recall, choose, bootstrap, _, allocate = compiled(2)
+    jit, actions = compiler(2, tuned)
+    recall, choose, bootstrap, _, allocate = compiled(jit, actions)
 
-    @njit(**OPTIONS)
+    @jit
     def learn(task, q, sigma, alpha, beta, gamma, rng, zeta, p):
         following, rewards = task
         s = int(6 * rng.random())
@@ -187,7 +197,7 @@ def planning_functions(moves):
             s = t
         return moves
 
-    @njit(**OPTIONS)
+    @jit
     def trajectory(task, q, sigma, beta, grad, rng, zeta, p):
         following, rewards = task
         # zeta and p have a row per move: the scores wait there for the return.
@@ -202,19 +212,19 @@ def planning_functions(moves):
         s, weight = first, beta * total
         for step in range(moves):
             action = (path >> step) & 1
-            for a in range(2):
+            for a in range(actions(grad)):
                 grad[s, a] -= weight * zeta[step, a] * p[step, a]
             grad[s, action] += weight * zeta[step, action]
             s = following[s, action]
         return moves, total
 
-    return training(2, learn, trajectory, allocate, rows=moves)
+    return training(jit, 2, learn, trajectory, allocate, rows=moves)
 
 
-def training(n_actions, learn, trajectory, allocate, rows=0):
+def training(jit, n_actions, learn, trajectory, allocate, rows=0):
     """The outer loop (Algorithm 1), and evaluation, around a task's episodes."""
 
-    @njit(**OPTIONS)
+    @jit
     def train(task, q, sigma, acting, episodes, n_traj, agent, rng):
         alpha_q, alpha_sigma, beta, gamma, lam, sigma_base, low, high = agent
         grad = np.zeros(q.shape)
@@ -228,7 +238,7 @@ def training(n_actions, learn, trajectory, allocate, rows=0):
             allocate(sigma, grad, acting, n_traj, alpha_sigma, lam, sigma_base, low, high)
         return steps
 
-    @njit(**OPTIONS)
+    @jit
     def evaluate(task, q, sigma, episodes, beta, rng):
         grad = np.zeros(q.shape)
         zeta, p = scratch(np.empty(n_actions), np.empty(n_actions))
@@ -239,12 +249,12 @@ def training(n_actions, learn, trajectory, allocate, rows=0):
 
     if rows:
 
-        @njit(**OPTIONS)
+        @jit
         def scratch(zeta, p):
             return np.empty((rows, n_actions)), np.empty((rows, n_actions))
     else:
 
-        @njit(**OPTIONS)
+        @jit
         def scratch(zeta, p):
             return zeta, p
 
@@ -287,7 +297,7 @@ TABLE_B1 = {
 class Port:
     """A task with its compiled functions and published parameters: "grid-world", "mountain-car" or "planning"."""
 
-    def __init__(self, name, **changes):
+    def __init__(self, name, tuned=True, **changes):
         agent, self.sigma_0, self.q_init = TABLE_B1[name]
         names = ("alpha_q", "alpha_sigma", "beta", "gamma", "lam", "sigma_base", "sigma_min", "sigma_max")
         self.agent = tuple(float(changes.get(field, value)) for field, value in zip(names, agent, strict=True))
@@ -295,15 +305,15 @@ class Port:
         if name == "grid-world":
             self.task, self.shape = grid_tables(), (54, 4)
             self.acting = np.flatnonzero(~self.task[2])
-            self._train, self._evaluate = table_functions(4)
+            self._train, self._evaluate = table_functions(4, tuned)
         elif name == "mountain-car":
             self.task, self.shape = 200, (19 * 15, 3)
             self.acting = np.arange(18 * 15)
-            self._train, self._evaluate = car_functions()
+            self._train, self._evaluate = car_functions(tuned)
         else:
             self.task, self.shape = planning_tables(3), (18, 2)
             self.acting = np.arange(18)
-            self._train, self._evaluate = planning_functions(3)
+            self._train, self._evaluate = planning_functions(3, tuned)
 
     def train(self, episodes, rng, n_traj=10):
         """One run; returns q̄, σ and the steps taken in the environment."""

@@ -1,6 +1,8 @@
-"""Writes the table of claims into the README, from the claims.json of `sigmalloc reproduce`.
+"""Writes the table of claims into the README: from `sigmalloc reproduce`, and how often each verdict holds.
 
-sigmalloc reproduce --out sigmalloc-out && python bench/readme_claims.py sigmalloc-out/claims.json
+sigmalloc reproduce --out sigmalloc-out
+python bench/verdicts.py --json bench/verdicts.json
+python bench/readme_claims.py sigmalloc-out/claims.json bench/verdicts.json
 """
 
 import json
@@ -11,21 +13,26 @@ README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- claims -->", "<!-- end of claims -->"
 
 
-def table(claims):
+def table(claims, verdicts):
     """The claims as a Markdown table."""
-    lines = ["| id | claim | here | verdict |", "|---|---|---|---|"]
+    lines = ["| id | claim | here | verdict | other seeds |", "|---|---|---|---|---|"]
+    others = {row["id"]: row for row in verdicts["claims"]}
     for claim in claims:
-        cells = (claim["id"], claim["claim"], claim["here"], f"**{claim['verdict']}**")
+        row = others[claim["id"]]
+        if row["verdict"] != claim["verdict"]:
+            raise SystemExit(f"{claim['id']}: {claim['verdict']!r} here, {row['verdict']!r} in the verdicts' seed 0")
+        same = f"{row['same']} of {len(verdicts['seeds'])}"
+        cells = (claim["id"], claim["claim"], claim["here"], f"**{claim['verdict']}**", same)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
 
 
 def main():
     """Replace what stands between the two marks."""
-    facts = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    facts, verdicts = (json.loads(Path(path).read_text(encoding="utf-8")) for path in sys.argv[1:])
     before, rest = README.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
-    README.write_text(f"{before}{BEGIN}\n{table(facts['claims'])}\n{END}{after}", encoding="utf-8")
+    README.write_text(f"{before}{BEGIN}\n{table(facts['claims'], verdicts)}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

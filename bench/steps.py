@@ -1,44 +1,46 @@
-"""Nanoseconds per environment step of training: sigmalloc, a Numba port and a NumPy script, in turn, on one thread.
+"""Nanoseconds per environment step of training: sigmalloc and what else one would use, in turn, on one thread.
 
 A step is one step of a learning episode or of a sampled trajectory; the σ update, the bootstrap recalls and all
-bookkeeping are in its time. Everything trains with Table B.1 (N_traj = 10). Compilation by Numba is left out: it
-happens before the first measurement, and its time is printed. The Numba port is timed with NumPy's default bit
-generator (PCG64) and with SFC64, the one sigmalloc uses.
+bookkeeping are in its time. Everything trains with Table B.1 (N_traj = 10). Compilation by Numba and by JAX is left
+out: it happens before the first measurement, and its time is printed. JAX, where it is installed, may use every
+processor: it has no setting for one thread.
 
 So that nobody times a wrong program, the programs are compared before: steps per episode, mean σ, mean q̄ and the
 reward at the end, over independent runs, with standard errors. The exit status is 1 if any of them differ.
 """
 
 import argparse
+import importlib.util
 import sys
 import time
 from dataclasses import dataclass
 
-import numba
 import numba_port
 import numpy as np
 import numpy_script
-from common import in_turn, machine, spread, write
+from common import described, in_turn, machine, spread, write
 
 import sigmalloc as sm
 
 
 @dataclass(frozen=True)
 class Job:
-    """How much each program does in a repetition: the same episodes a run, except for the script's fewer."""
+    """How much each program does in a repetition: the same episodes a run, but fewer for the script and for JAX."""
 
     task: object
     episodes: int
     runs: int
     numba_runs: int
     numpy_episodes: int
+    jax_episodes: int
 
 
 JOBS = {
-    "grid-world": Job(sm.tasks.grid_world(), 2000, 32, 8, 10),
-    "mountain-car": Job(sm.tasks.mountain_car(), 2000, 16, 1, 5),
-    "planning": Job(sm.tasks.planning(moves=3), 30_000, 24, 6, 300),
+    "grid-world": Job(sm.tasks.grid_world(), 2000, 64, 8, 10, 30),
+    "mountain-car": Job(sm.tasks.mountain_car(), 2000, 16, 1, 5, 15),
+    "planning": Job(sm.tasks.planning(moves=3), 30_000, 24, 6, 300, 300),
 }
+JAX_RUNS = 64
 QUANTITIES = ("steps/episode", "mean σ", "mean q̄", "final reward")
 EPISODES_PER_EPISODE = 11  # the learning episode and N_traj trajectories
 LIMIT = 4.0  # standard errors that a difference may have
@@ -55,13 +57,21 @@ def sigmalloc_runs(name, job):
     return measure
 
 
-def numba_runs(port, job, bit_generator):
+def numba_runs(port, job):
     def measure(seed):
-        seeds = np.random.SeedSequence(seed).spawn(job.numba_runs)
-        rngs = [np.random.Generator(bit_generator(child)) for child in seeds]
+        rngs = np.random.default_rng(seed).spawn(job.numba_runs)
         begin = time.perf_counter()
         steps = sum(port.train(job.episodes, rng)[2] for rng in rngs)
         return (time.perf_counter() - begin) / steps * 1e9
+
+    return measure
+
+
+def jax_runs(port, job):
+    def measure(seed):
+        begin = time.perf_counter()
+        steps = port.train(job.jax_episodes, seed)[2]
+        return (time.perf_counter() - begin) / int(steps.sum()) * 1e9
 
     return measure
 
@@ -109,6 +119,13 @@ def sample_numpy(name, episodes, runs):
     return np.array(rows).T
 
 
+def sample_jax(port, job):
+    q, sigma, steps = port.train(job.jax_episodes, 4)
+    reward = port.evaluate(q, sigma, 50, 5)
+    lengths = steps / job.jax_episodes / EPISODES_PER_EPISODE
+    return np.array([lengths, sigma[:, port.acting].mean((1, 2)), q[:, port.acting].mean((1, 2)), reward])
+
+
 def compare(title, ours, theirs):
     """Print means over runs, their difference and its standard error; returns the rows."""
     rows = []
@@ -128,38 +145,59 @@ def compare(title, ours, theirs):
     return rows
 
 
-def check(name, job, port):
-    """Compare with the port after the episodes it is timed with, and with the script after its fewer ones."""
+def check(name, job, ports, jax):
+    """Compare with the ports after the episodes they are timed with, and with the script after its fewer ones."""
     print(f"\n{name}: do they compute the same? (means over runs: sigmalloc, the other, difference ± standard error)")
-    rows = compare(
-        f"Numba, {job.episodes} ep.", sample_sigmalloc(name, job, job.episodes, 64), sample_numba(port, job.episodes, 8)
-    )
+    ours, rows = sample_sigmalloc(name, job, job.episodes, 64), []
+    for program, port in ports.items():
+        rows += compare(f"{program}, {job.episodes} ep.", ours, sample_numba(port, job.episodes, 8))
     rows += compare(
         f"NumPy, {job.numpy_episodes} ep.",
         sample_sigmalloc(name, job, job.numpy_episodes, 256),
         sample_numpy(name, job.numpy_episodes, 5),
     )
+    if jax:
+        ours = sample_sigmalloc(name, job, job.jax_episodes, 256)
+        rows += compare(f"JAX, {job.jax_episodes} ep.", ours, sample_jax(jax, job))
     return rows
 
 
-def measure(name, job, repetitions):
+def warmed(port):
+    """The port, compiled by a little work, and the seconds that this took."""
     begin = time.perf_counter()
-    port = numba_port.Port(name)
-    for bit_generator in (np.random.PCG64, np.random.SFC64):
-        port.train(2, np.random.Generator(bit_generator(0)))
     port.evaluate(*port.train(2, np.random.default_rng(0))[:2], 2, np.random.default_rng(0))
-    compilation = time.perf_counter() - begin
-    agreement = check(name, job, port)
-    results = in_turn(
-        {
-            "sigmalloc": sigmalloc_runs(name, job),
-            "Numba": numba_runs(port, job, np.random.PCG64),
-            "Numba, SFC64": numba_runs(port, job, np.random.SFC64),
-            "NumPy": numpy_runs(name, job),
-        },
-        repetitions,
-    )
-    print(f"\n{name}: nanoseconds per environment step (Numba compiled in {compilation:.1f} s beforehand, not counted)")
+    return port, time.perf_counter() - begin
+
+
+def warmed_jax(name, job):
+    """The same for JAX, which compiles for a number of episodes; None where it is not installed."""
+    if importlib.util.find_spec("jax") is None:
+        print("\nJAX is not installed: pip install jax")
+        return None, 0.0
+    import jax_port
+
+    port, begin = jax_port.Port(name, JAX_RUNS), time.perf_counter()
+    port.train(job.jax_episodes, 0)
+    return port, time.perf_counter() - begin
+
+
+def measure(name, job, repetitions, quick=False):
+    """Check and time the programs; quick: without those that take long, the script and JAX."""
+    ports = {"Numba": warmed(numba_port.Port(name, tuned=False)), "Numba, tuned": warmed(numba_port.Port(name))}
+    compilation = {program: seconds for program, (_, seconds) in ports.items()}
+    ports = {program: port for program, (port, _) in ports.items()}
+    contestants = {"sigmalloc": sigmalloc_runs(name, job)}
+    contestants |= {program: numba_runs(port, job) for program, port in ports.items()}
+    agreement = []
+    if not quick:
+        jax, compilation["JAX"] = warmed_jax(name, job)
+        agreement = check(name, job, ports, jax)
+        if jax:
+            contestants["JAX"] = jax_runs(jax, job)
+        contestants["NumPy"] = numpy_runs(name, job)
+    results = in_turn(contestants, repetitions)
+    took = ", ".join(f"{program} in {seconds:.1f} s" for program, seconds in compilation.items())
+    print(f"\n{name}: nanoseconds per environment step (compiled beforehand, not counted: {took})")
     table = {program: spread(values) for program, values in results.items()}
     for program, row in table.items():
         ratios = [other / own for other, own in zip(results[program], results["sigmalloc"], strict=True)]
@@ -168,20 +206,27 @@ def measure(name, job, repetitions):
     return {"ns_per_step": table, "compilation_s": compilation, "agreement": agreement}
 
 
+def measured(repetitions, names=tuple(JOBS), quick=False):
+    """The figures of the tasks, as they go into a file."""
+    return {name: measure(name, JOBS[name], repetitions, quick) for name in names}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--task", choices=sorted(JOBS), action="append", help="this task only; may be repeated")
     parser.add_argument("--repetitions", type=int, default=5, help="measurements of each program (default: 5)")
     parser.add_argument("--json", metavar="FILE", help="write the figures to a file")
     options = parser.parse_args()
-    report = {"machine": {**machine(), "numba": numba.__version__}, "repetitions": options.repetitions, "tasks": {}}
-    print(", ".join(f"{key} {value}" for key, value in report["machine"].items()))
-    for name in options.task or JOBS:
-        report["tasks"][name] = measure(name, JOBS[name], options.repetitions)
+    report = {"machine": described(machine()), "repetitions": options.repetitions}
+    report["tasks"] = measured(options.repetitions, options.task or JOBS)
     if options.json:
         write(options.json, report)
-    wrong = [row for task in report["tasks"].values() for row in task["agreement"] if not row["agree"]]
-    return 1 if wrong else 0
+    return 1 if disagreements(report["tasks"]) else 0
+
+
+def disagreements(tasks):
+    """Comparisons in which two programs did not compute the same."""
+    return [row for task in tasks.values() for row in task["agreement"] if not row["agree"]]
 
 
 if __name__ == "__main__":
