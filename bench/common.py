@@ -63,5 +63,13 @@ def described(machine):
     return machine
 
 
+def into_readme(mark, text):
+    """Put text between <!-- mark --> and <!-- end of mark --> of the README."""
+    readme = Path(__file__).parents[1] / "README.md"
+    begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
+    before, rest = readme.read_text(encoding="utf-8").split(begin)
+    readme.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}", encoding="utf-8")
+
+
 def write(path, report):
     Path(path).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

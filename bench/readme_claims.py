@@ -9,8 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- claims -->", "<!-- end of claims -->"
+from common import into_readme
 
 
 def table(claims, verdicts):
@@ -30,9 +29,7 @@ def table(claims, verdicts):
 def main():
     """Replace what stands between the two marks."""
     facts, verdicts = (json.loads(Path(path).read_text(encoding="utf-8")) for path in sys.argv[1:])
-    before, rest = README.read_text(encoding="utf-8").split(BEGIN)
-    after = rest.split(END)[1]
-    README.write_text(f"{before}{BEGIN}\n{table(facts['claims'], verdicts)}\n{END}{after}", encoding="utf-8")
+    into_readme("claims", table(facts["claims"], verdicts))
 
 
 if __name__ == "__main__":
