@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 import sys
 import sysconfig
 
@@ -14,12 +15,13 @@ STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED") and platform.python
 MACROS = [("CYTHON_LIMITED_API", "1"), ("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else []
 X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
 
-# Same bits everywhere: no fused multiply-add. Vector instructions: no errno, no trapping arithmetic, and the recall
-# kept out of the large loop around it, where the compiler would give up on it. The parameters keep GCC from unrolling
-# the loops over lanes before it vectorises them, let it unroll them afterwards, and let it inline the recall for each
-# number of actions. Scheduling before registers are given out mixes operations that do not wait for each other.
-UNIX = [
-    "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fno-inline-functions-called-once",
+# Same bits everywhere: no fused multiply-add. Vector instructions: no errno, no trapping arithmetic.
+UNIX = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+# For GCC, the recall is kept out of the large loop around it, where it would give up on it. The parameters keep it from
+# unrolling the loops over lanes before it vectorises them, let it unroll them afterwards, and let it inline the recall
+# for each number of actions. Scheduling before registers are given out mixes operations that do not wait for others.
+GCC = [
+    "-fno-inline-functions-called-once",
     "--param=max-completely-peel-times=4",
     "--param=max-completely-peeled-insns=8000",
     "--param=max-inline-insns-single=4000",
@@ -48,12 +50,18 @@ if BUILD == "debug":
     DIRECTIVES |= {"boundscheck": True, "initializedcheck": True}
 
 
+def is_gcc(command):
+    """Whether a compiler is GCC, which other compilers pretend to be in name but not in what they say of themselves."""
+    said = subprocess.run([*command[:1], "--version"], capture_output=True, text=True, check=False).stdout
+    return "Free Software Foundation" in said
+
+
 class BuildExt(build_ext):
     def build_extensions(self):
         kind = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
+        flags = MSVC if kind == "msvc" else [*UNIX, *(GCC if is_gcc(self.compiler.compiler_so) else [])]
         for extension in self.extensions:
-            extension.extra_compile_args = [*(MSVC if kind == "msvc" else UNIX), *extension.extra_compile_args]
-            extension.extra_compile_args += BUILDS[BUILD]
+            extension.extra_compile_args = [*flags, *extension.extra_compile_args, *BUILDS[BUILD]]
             extension.extra_link_args += [flag for flag in BUILDS[BUILD] if flag.startswith("-fsanitize")]
             if extension.name.endswith(".avx2"):
                 extension.extra_compile_args += AVX2[kind]

@@ -316,6 +316,12 @@ def test_train(name, value):
     refused(name, sm.train, **{**given, name: value})
 
 
+@pytest.mark.parametrize("value", COUNT)
+def test_train_without_evaluation(value):
+    """An argument that nothing would use is checked all the same."""
+    refused("evaluation_episodes", sm.train, mdp(), sm.Agent(), episodes=10, seed=0, evaluation_episodes=value)
+
+
 EVALUATE = {
     "task": TRAIN["task"],
     "agent": TRAIN["agent"],

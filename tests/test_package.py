@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -70,6 +71,30 @@ assert kernel.NAME == "baseline" and "sigmalloc._kernel.avx2" not in sys.modules
 """
     environment = {name: value for name, value in os.environ.items() if name != "SIGMALLOC_KERNEL"}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="needs qemu-x86_64")
+@pytest.mark.skipif(not X86_64, reason="emulates an older processor of the same kind")
+def test_a_processor_without_avx2():
+    """A real one, emulated: it trains with the baseline, to the same bits, and the other build would kill it."""
+    emulated = ("qemu-x86_64", "-cpu", "Nehalem", sys.executable, "-c")
+    environment = {name: value for name, value in os.environ.items() if name != "SIGMALLOC_KERNEL"}
+    done = subprocess.run([*emulated, BITS], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    name, module, *bits = done.stdout.split()
+    assert (name, module) == ("baseline", "sigmalloc._kernel.baseline")
+    own = sm.train(sm.tasks.grid_world(), sm.Agent(), episodes=20, restarts=2, seed=0)
+    assert bits == [own.q.tobytes().hex(), own.sigma.tobytes().hex()]
+    forced = """
+import sigmalloc as sm
+from sigmalloc import _kernel
+from sigmalloc._kernel import avx2
+_kernel.kernel = avx2
+sm.train(sm.tasks.grid_world(), sm.Agent(), episodes=20, restarts=2, seed=0)
+"""
+    done = subprocess.run([*emulated, forced], env=environment, capture_output=True, text=True)
+    assert "Illegal instruction" in done.stderr
 
 
 def test_sources_say_which_versions():
@@ -141,9 +166,37 @@ def test_wheel_uses_the_stable_abi_only(wheel):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="auditwheel is for Linux")
+def test_wheel_needs_nothing_that_a_linux_may_lack(wheel):
+    pytest.importorskip("auditwheel")
+    assert re.search(r'platform tag: "manylinux_2_\d+_', run("-m", "auditwheel", "show", wheel))
+
+
+@pytest.mark.slow
 def test_wheel_contents(wheel):
     pytest.importorskip("check_wheel_contents")
     run("-m", "check_wheel_contents", wheel)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("platform", "arch", "suffixes"),
+    [
+        ("linux", "x86_64", ("manylinux_x86_64", "musllinux_x86_64")),
+        ("linux", "aarch64", ("manylinux_aarch64", "musllinux_aarch64")),
+        ("macos", "x86_64", ("macosx_x86_64",)),
+        ("macos", "arm64", ("macosx_arm64",)),
+        ("windows", "AMD64", ("win_amd64",)),
+    ],
+)
+def test_wheels_of_a_release(platform, arch, suffixes):
+    """Those of the release workflow: the stable ABI's, which 3.14 is only tested with, and the free-threaded one."""
+    pytest.importorskip("cibuildwheel")
+    workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    assert f"archs: {arch} }}" in workflow
+    printed = run("-m", "cibuildwheel", "--print-build-identifiers", "--platform", platform, "--archs", arch, ROOT)
+    expected = {f"{python}-{suffix}" for python in ("cp311", "cp314", "cp314t") for suffix in suffixes}
+    assert set(printed.split()) == expected
 
 
 @pytest.mark.slow

@@ -87,7 +87,8 @@ class Stream:
 
     def __init__(self, seed, key):
         words = np.random.SeedSequence(seed, spawn_key=key).generate_state(3, np.uint64)
-        self.a, self.b, self.c, self.counter = (*map(int, words), 1)
+        self.a, self.b, self.c = words.tolist()
+        self.counter = 1
         for _ in range(12):
             self.raw()
 

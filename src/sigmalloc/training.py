@@ -121,13 +121,13 @@ def prepare(
     episodes = _checks.integer("episodes", episodes, low=1, high=2**53)
     restarts = _checks.integer("restarts", restarts, low=1)
     seed = checked_seed(seed)
+    evaluation_episodes = _checks.integer("evaluation_episodes", evaluation_episodes, low=1)
     if evaluate_every is None:
         evaluation_episodes = 0
     else:
         evaluate_every = _checks.integer("evaluate_every", evaluate_every, low=1)
         if evaluate_every > episodes:
             raise ValueError(f"evaluate_every must not exceed episodes, got {evaluate_every} > {episodes}")
-        evaluation_episodes = _checks.integer("evaluation_episodes", evaluation_episodes, low=1)
     _checks.choice("evaluation_policy", evaluation_policy, POLICIES)
     _checks.choice("estimator", estimator, ESTIMATORS)
     snapshots = checked_snapshots(snapshots, episodes)

@@ -110,7 +110,7 @@ class Claim:
         }  # fmt: skip
 
 
-CLAIMS = {}
+CLAIMS: dict = {}
 """Every claim by its id."""
 
 

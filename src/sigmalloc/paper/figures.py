@@ -47,7 +47,7 @@ class Picture:
     caption: str
 
 
-FIGURES = {}
+FIGURES: dict = {}
 """Every figure by its name."""
 
 

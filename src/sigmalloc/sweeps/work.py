@@ -16,7 +16,7 @@ from .generations import key_bytes
 CURVES = ("reward", "value", "cost", "cutoffs")
 STOP_INTERVAL = 0.3  # seconds between two looks at whether the sweep was stopped
 
-_stopped = set()  # names of stopped sweeps of this process
+_stopped: set[str] = set()  # names of stopped sweeps of this process
 
 
 class Stopped(Exception):
