@@ -18,8 +18,8 @@ TUNED = {"error_model": "numpy", "nogil": True, "inline": "always"}
 
 def compiler(n_actions, tuned):
     """The decorator of all functions, and what tells them how many actions an array has room for."""
-    jit = njit(**TUNED) if tuned else njit
-    return jit, jit((lambda table: n_actions) if tuned else (lambda table: table.shape[-1]))
+    actions = (lambda table: n_actions) if tuned else (lambda table: table.shape[-1])
+    return njit(**TUNED) if tuned else njit, njit(inline="always")(actions)
 
 
 def compiled(jit, actions):
