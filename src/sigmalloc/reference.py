@@ -461,8 +461,10 @@ class Run:
         for s, a in memories:
             shape = 1.0
             if total > 0.0:
-                shape = 1.0 / math.sqrt(1.0 + self.importance(s) * (len(memories) / total))
+                shape = 1.0 / math.sqrt(1.0 + self.importance(s) * len(memories) / total)
             self.sigma[s][a] = self._clipped(self.scale * shape)
+            if math.isnan(self.sigma[s][a]):
+                raise DivergenceError("σ")
 
     def importance(self, state):
         """What shapes σ in a state: how often it was recalled, or the spread of its q̄."""

@@ -136,7 +136,7 @@ cdef inline void update_shared(Lane* lane, const Task* task, double gain, double
     for s in range(task.n_states):
         w = 1.0
         if total > 0.0:
-            w = 1.0 / sqrt(1.0 + importance(lane, task, s) * (count / total))
+            w = 1.0 / sqrt(1.0 + importance(lane, task, s) * count / total)
         for a in range(task.n_actions):
             i = s * task.n_actions + a
             if lane.memory[i] != 0.0:
