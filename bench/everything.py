@@ -5,7 +5,7 @@
 
 The check compares ratios of programs that are measured in turn, never times: those depend on the machine. Ratios do
 too, though less, so it fails only where one has fallen below 60 % of what it was: a kernel that lost its vector
-instructions, or its threads, does.
+instructions, or its threads, does. Threads are compared on an idle machine only.
 """
 
 import argparse
@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 PICTURE = HERE.parent / "docs" / "images" / "benchmark.png"
 TOLERANCE = 0.6
+BUSY = 0.5  # load above which there may not be two processors for two threads
 TITLES = {"grid-world": "Grid-world", "mountain-car": "Mountain car", "planning": "Planning"}
 PROGRAMS = {
     "sigmalloc": "**sigmalloc**",
@@ -102,7 +103,9 @@ def ratios(report):
         for program, rows in task["ns_per_step"].items()
         if program.startswith("Numba")
     }
-    return found | {"one thread / two": report["threads"]["ratio"]["median"]}
+    if "threads" in report:
+        found["one thread / two"] = report["threads"]["ratio"]["median"]
+    return found
 
 
 def worse(now, before):
@@ -114,14 +117,19 @@ def worse(now, before):
 def check(path, repetitions):
     """Measure the ratios again and compare them; the exit status."""
     before = json.loads(Path(path).read_text(encoding="utf-8"))
-    described(machine())
-    now = {"tasks": steps.measured(repetitions, quick=True), "threads": scaling.threads(repetitions)}
+    where = described(machine())
+    now = {"tasks": steps.measured(repetitions, quick=True)}
+    if where["load"] and where["load"] > BUSY:
+        print(f"\nthreads are not compared: the load was {where['load']:.1f} before, so others may need the processors")
+    else:
+        now["threads"] = scaling.threads(repetitions)
     print()
     for name, ratio in ratios(now).items():
         print(f"  {name:40}{ratio:8.2f} ({ratios(before)[name]:.2f} then)")
-    for name, ratio, then in worse(now, before):
+    slower = worse(now, before)
+    for name, ratio, then in slower:
         print(f"{name} is {ratio:.2f}, less than {TOLERANCE:.0%} of the {then:.2f} in {path}", file=sys.stderr)
-    return 1 if worse(now, before) else 0
+    return 1 if slower else 0
 
 
 def main():

@@ -138,9 +138,7 @@ class Port:
             (q, sigma), steps = lax.scan(partial(episode, n_traj=n_traj), (q, sigma), jax.random.split(key, episodes))
             return q, sigma, steps.sum()
 
-        self._train = jax.jit(
-            jax.vmap(train, (0, 0, 0, None, None)), static_argnums=(3, 4)
-        )  # fmt: skip
+        self._train = jax.jit(jax.vmap(train, (0, 0, 0, None, None)), static_argnums=(3, 4))
         self._evaluate = jax.jit(
             lambda keys, q, sigma: jax.vmap(jax.vmap(trajectory, (0, None, None)))(keys, q, sigma)[2].mean(1)
         )

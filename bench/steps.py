@@ -3,7 +3,7 @@
 A step is one step of a learning episode or of a sampled trajectory; the σ update, the bootstrap recalls and all
 bookkeeping are in its time. Everything trains with Table B.1 (N_traj = 10). Compilation by Numba and by JAX is left
 out: it happens before the first measurement, and its time is printed. JAX, where it is installed, may use every
-processor: it has no setting for one thread.
+processor.
 
 So that nobody times a wrong program, the programs are compared before: steps per episode, mean σ, mean q̄ and the
 reward at the end, over independent runs, with standard errors. The exit status is 1 if any of them differ.

@@ -58,3 +58,16 @@ def test_a_slower_kernel_is_noticed(everything, results):
     slower["threads"]["ratio"]["median"] *= 0.55
     names = [name for name, _, _ in everything.worse(slower, results)]
     assert names == ["planning: Numba / sigmalloc", "one thread / two"]
+    del slower["threads"]  # not measured on a busy machine
+    assert [name for name, _, _ in everything.worse(slower, results)] == names[:1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fallen, status", [(1.0, 0), (0.65, 0), (0.55, 1)])
+def test_the_check_fails_by_its_exit_status(everything, results, monkeypatch, capsys, fallen, status):
+    now = copy.deepcopy(results)
+    now["tasks"]["grid-world"]["ns_per_step"]["Numba, tuned"]["ratio"] *= fallen
+    monkeypatch.setattr(everything.steps, "measured", lambda *_, **__: now["tasks"])
+    monkeypatch.setattr(everything.scaling, "threads", lambda _: now["threads"])
+    assert everything.check(RESULTS, 1) == status
+    assert ("grid-world: Numba, tuned / sigmalloc is" in capsys.readouterr().err) == bool(status)

@@ -85,13 +85,15 @@ def test_one_claim_end_to_end(tiny, tmp_path):
 
 def test_second_call_only_draws(tiny, tmp_path, monkeypatch):
     first = reproduce(tmp_path, only="1b", quick=True)
-    images = {path.name: path.read_bytes() for path in first.figures}
+    # not PDF: the solver of the layout depends on where objects lie in memory, in the seventh digit, which PDF writes
+    images = {path.name: path.read_bytes() for path in first.figures if path.suffix != ".pdf"}
     for path in first.figures:
         path.unlink()
     monkeypatch.setattr(_runs, "train_many", lambda *a, **k: pytest.fail("trained again"))
     again = reproduce(tmp_path, only="1b", quick=True)
     assert again.computed == [] and again.claims == first.claims
-    assert {path.name: path.read_bytes() for path in again.figures} == images
+    assert again.figures == first.figures and all(path.exists() for path in again.figures)
+    assert {path.name: path.read_bytes() for path in again.figures if path.suffix != ".pdf"} == images
 
 
 def test_results_are_kept_by_what_determines_them(tiny, tmp_path, monkeypatch):

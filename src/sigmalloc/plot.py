@@ -70,7 +70,7 @@ def figure(rows=1, columns=1, width=COLUMN, height=2.4):
 
 
 def save(fig, path):
-    """Write a figure as PNG (200 dots per inch) and PDF; the same picture gives the same bytes.
+    """Write a figure as PNG (200 dots per inch) and PDF, without dates or versions in the files.
 
     Parameters
     ----------
