@@ -5,7 +5,7 @@ recall kept for the gradient, gradients added up in place, one exponential an ac
 whose loops go over the actions of the arrays that they are given. Tuned, the number of actions is a constant of each
 compiled function, so that its loops unroll, every function is inlined, and divisions are not checked. fastmath is off,
 as in the program it is compared with; switched on, it changes the time per step of the tuned port by less than 4 %
-either way, which is noise here. The bit generator is the caller's choice: SFC64 takes 5 to 20 % less than PCG64.
+either way, which is noise here. The bit generator is the caller's choice.
 """
 
 import math

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from .environment cimport reset, step
-from .lanes cimport LANES, REINFORCE, RETURN, TRAJECTORY, Cars, Lane, Recall, Streams, Task
+from .lanes cimport REINFORCE, RETURN, TRAJECTORY, Cars, Lane, Recall, Streams, Task
 
 
 cdef inline void begin_path(Lane* lane) noexcept nogil:
