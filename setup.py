@@ -20,12 +20,13 @@ UNIX = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 # For GCC, the recall is kept out of the large loop around it, where it would give up on it. The parameters keep it from
 # unrolling the loops over lanes before it vectorises them, let it unroll them afterwards, and let it inline the recall
 # for each number of actions. Scheduling before registers are given out mixes operations that do not wait for others.
+# A loop over lanes that only sets or copies must not become a call or narrow moves, which the loads after it wait for.
 GCC = [
     "-fno-inline-functions-called-once",
     "--param=max-completely-peel-times=4",
     "--param=max-completely-peeled-insns=8000",
     "--param=max-inline-insns-single=4000",
-    "-fschedule-insns", "-fsched-pressure",
+    "-fschedule-insns", "-fsched-pressure", "-fno-tree-loop-distribute-patterns",
 ]  # fmt: skip
 MSVC = ["/O2", "/fp:precise"]
 

@@ -134,7 +134,7 @@ def tables(task, agents, kernel):
     shape = (task.n_states, task.n_actions)
     memory = np.stack([variant.memories for variant in variants]).astype(np.float64)
     change_at = np.array([0, *(episode for episode, _ in task.changes)], dtype=np.int64)
-    terminal = np.stack([variant.terminal for variant in variants]).astype(np.uint8)
+    terminal = np.stack([variant.terminal for variant in variants]).astype(np.int64)
     if isinstance(task, MountainCar):
         cumulative = np.ones((1, *shape, 1))
         next_state, reward = np.zeros(cumulative.shape, dtype=np.int64), np.zeros(cumulative.shape)
@@ -161,8 +161,9 @@ def tables(task, agents, kernel):
             start_state[v, : len(starts)] = starts
             chances = variant.start[starts]
             start_cumulative[v, : len(starts)] = _closed(np.cumsum(chances), chances)
+    following = 2 * next_state + terminal[np.arange(len(variants))[:, None, None, None], next_state]
     return kernel.Tables(
-        change_at, cumulative, next_state, reward, terminal, memory, memory.max(axis=0), start_cumulative, start_state,
+        change_at, cumulative, following, reward, memory, memory.max(axis=0), start_cumulative, start_state,
         task.step_limit, _room(task, agents), task.horizon or 0,
         isinstance(task, MountainCar), getattr(task, "start", None) is not None and isinstance(task, MountainCar)
         and task.start == "uniform",

@@ -12,39 +12,40 @@ cdef extern from *:
     const double LARGEST_Q "SM_LARGEST_Q"
 
 
-cdef inline double mean_value(const Lane* lane, const Task* task, Py_ssize_t state) noexcept nogil:
-    """Mean of q̄ over the actions that a state has; 0 if it has none."""
+cdef inline double mean_value(const double* q, Py_ssize_t n_actions) noexcept nogil:
+    """Mean of q̄ over the actions that a state has; 0 if it has none.
+
+    q : IN [action]
+    """
     cdef Py_ssize_t a
     cdef double total = 0.0, count = 0.0
-    cdef const double* q = lane.q + state * task.n_actions
-    for a in range(task.n_actions):
+    for a in range(n_actions):
         if q[a] > 0.5 * ABSENT:
             total += q[a]
             count += 1.0
     return total / count if count > 0.0 else 0.0
 
 
-cdef inline double expected_value(const Lane* lane, const Task* task, const Recall* tick, int which) noexcept nogil:
+cdef inline double expected_value(const Lane* lane, const Recall* tick, int which, Py_ssize_t n_actions) noexcept nogil:
     """Σ_a p_a q̄(s,a) in the lane's state, p being the tick's recall."""
     cdef Py_ssize_t a
     cdef double total = 0.0
-    cdef const double* q = lane.q + lane.state * task.n_actions
-    for a in range(task.n_actions):
+    cdef const double* q = lane.q + lane.state * n_actions
+    for a in range(n_actions):
         if q[a] > 0.5 * ABSENT:
             total += tick.p[a * LANES + which] * q[a]
     return total
 
 
-cdef inline bint learn_value(Lane* lane, const Task* task, double target) noexcept nogil:
+cdef inline bint learn_value(Lane* lane, double target, Py_ssize_t n_actions) noexcept nogil:
     """On-policy expected SARSA: q̄(s,a) += α₁ (target − q̄(s,a)), unless the memory is known; False if out of range."""
-    cdef Py_ssize_t entry = lane.acted_in * task.n_actions + lane.action
-    cdef double q = lane.q[entry]
-    if lane.memory[entry] == 0.0:
+    cdef double q = lane.q[lane.acted]
+    if lane.memory[lane.acted] == 0.0:
         return True
     q = q + lane.agent.learning_rate_q * (target - q)
-    lane.q[entry] = q
+    lane.q[lane.acted] = q
     if lane.agent.gradient == ADVANTAGE:
-        lane.baseline[lane.acted_in] = mean_value(lane, task, lane.acted_in)
+        lane.baseline[lane.acted_in] = mean_value(lane.q + lane.acted_in * n_actions, n_actions)
     return -LARGEST_Q < q < LARGEST_Q
 
 

@@ -62,7 +62,7 @@ cdef inline double logarithm(double x) noexcept nogil:
     bits.real = x
     exponent = bits.word - SQRT_HALF + BIAS
     k.word = (exponent >> 52) | TWO_52
-    bits.word = bits.word - (exponent & EXPONENT) + BIAS
+    bits.word = (exponent & ~EXPONENT) + SQRT_HALF
     f = (bits.real - 1.0) / (bits.real + 1.0)
     t = f * f
     series = (0.6666666655449709 + t * 0.40000121839806124) + (t * t) * (

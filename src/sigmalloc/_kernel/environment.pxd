@@ -1,7 +1,9 @@
 """Environments: the start and the step of a table of outcomes, and of mountain car."""
 
+from libc.stdint cimport int64_t
+
 from .elementary cimport ROUND, cosine, uniform
-from .lanes cimport LANES, MOUNTAIN_CAR, UNCERTAIN, Cars, Dynamics, Lane, Streams, Task, in_
+from .lanes cimport LANES, MOUNTAIN_CAR, UNCERTAIN, Cars, Dynamics, Lane, Recall, Streams, Task, in_
 from .stream cimport next_in_one
 
 
@@ -67,23 +69,37 @@ cdef inline void reset(const Task* task, Lane* lane, Cars* cars, Streams* stream
         ]
 
 
-cdef inline bint step(const Task* task, Lane* lane, Cars* cars, Streams* streams, int which, Py_ssize_t n_actions,
-                      Py_ssize_t action, Dynamics dynamics) noexcept nogil:
-    """Act: sets the lane's state and reward; True if the episode ends there."""
-    cdef Py_ssize_t entry
+cdef inline Py_ssize_t chosen_entry(const Lane* lane, const Recall* tick, int which, Py_ssize_t n_actions) noexcept nogil:
+    """Place in the tables of the lane's state and the action chosen."""
+    return lane.state * n_actions + <int> tick.choice[which]
+
+
+cdef inline bint move(const Task* task, Lane* lane, Cars* cars, Streams* streams, int which, Py_ssize_t* entry,
+                      Dynamics dynamics) noexcept nogil:
+    """Act: sets the lane's state; True if the episode ends there.
+
+    entry : IN place in the tables of the state and the action, OUT of the outcome
+    """
     cdef const double* cumulative
+    cdef int64_t following
     if dynamics == MOUNTAIN_CAR:
         cars.position[which] = cars.next_position[which]
         cars.velocity[which] = cars.next_velocity[which]
         lane.state = <Py_ssize_t> cars.next_cell[which]
-        lane.reward = -1.0
         return cars.position[which] >= 0.5
-    entry = lane.state * n_actions + action
     if dynamics == UNCERTAIN:
-        entry *= task.n_outcomes
-        cumulative = task.cumulative + lane.variant * task.n_states * n_actions * task.n_outcomes + entry
+        entry[0] *= task.n_outcomes
+        cumulative = task.cumulative + lane.variant * task.n_states * task.n_actions * task.n_outcomes + entry[0]
         if cumulative[0] < 1.0:
-            entry += sample(cumulative, task.n_outcomes, uniform(next_in_one(streams, which)))
-    lane.reward = lane.outcome_reward[entry]
-    lane.state = lane.next_state[entry]
-    return lane.terminal[lane.state]
+            entry[0] += sample(cumulative, task.n_outcomes, uniform(next_in_one(streams, which)))
+    following = lane.following[entry[0]]
+    lane.state = following >> 1
+    return following & 1
+
+
+cdef inline bint step(const Task* task, Lane* lane, Cars* cars, Streams* streams, int which, Py_ssize_t entry,
+                      Dynamics dynamics) noexcept nogil:
+    """Act and collect the reward: sets the lane's state and reward; True if the episode ends there."""
+    cdef bint ended = move(task, lane, cars, streams, which, &entry, dynamics)
+    lane.reward = -1.0 if dynamics == MOUNTAIN_CAR else lane.outcome_reward[entry]
+    return ended

@@ -4,7 +4,7 @@ Everything that is computed for all lanes at once is stored one vector after ano
 plain loop over a constant number of lanes becomes vector instructions. What one lane does alone is in its `Lane`.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 cdef extern from *:
     """
@@ -92,9 +92,8 @@ cdef struct Task:  # read-only; variant v of a changing task is in force from ep
     int64_t max_path  # steps for which there is room in a lane's buffers
     const int64_t* change_at  # [variant]
     const double* cumulative  # [variant][state][action][outcome] cumulative probability; the last one is 1
-    const int64_t* next_state  # same shape
+    const int64_t* following  # same shape: 2 · next state, and 1 more where that is terminal
     const double* reward  # same shape
-    const uint8_t* terminal  # [variant][state]
     const double* memory  # [variant][state][action] 1 where a memory is allocated, else 0
     const double* ever_memory  # [state][action] 1 where a memory is allocated in some variant
     const double* start_cumulative  # [variant][start]
@@ -107,16 +106,27 @@ cdef struct Streams:  # SFC64, one stream a lane
     uint64_t counter[LANES]
 
 cdef struct Recall:  # one tick
-    double* q  # IN [lane][action]: q̄ in the state of each lane; ABSENT where the state has no such action
-    double* sigma  # IN [lane][action]
-    double* score  # OUT [lane][action]: Ψ ζ_a (1[a chosen] − p_a), with Ψ = stake · q̄(s, a chosen) − baseline
+    double* q  # IN [action][lane]: q̄ in the state of each lane; ABSENT where the state has no such action
+    # σ (IN) and the scores (OUT) follow, of the same shape: one address for a lane to keep
+    # a score is Ψ ζ_a (1[a chosen] − p_a), with Ψ = stake · q̄(s, a chosen) − baseline
     double* p  # OUT [action][lane]: probabilities of the soft policy given ζ (A.1)
     double sharpness[LANES]  # IN: β / ln 2
+    double faintest[LANES]  # IN: the least exponent of 2 of a weight; as a constant, its maximum would be a branch
     double stake[LANES]  # IN: 1 where Ψ is known at once; 0, with a baseline of −1, where scores wait for a return
     double baseline[LANES]  # IN
     double choice[LANES]  # OUT: action, as a double
     uint64_t* raw  # to work in, as the next one
     double* room
+
+cdef inline double* sigma_of(const Recall* tick, Py_ssize_t n_actions) noexcept nogil:
+    """σ of each action in the state of each lane, [action][lane]."""
+    return <double*> tick.q + n_actions * LANES
+
+
+cdef inline double* score_of(const Recall* tick, Py_ssize_t n_actions) noexcept nogil:
+    """The scores, [action][lane]."""
+    return <double*> tick.q + 2 * n_actions * LANES
+
 
 cdef struct Cars:  # mountain car: where each lane is, and where its choice would take it
     double position[LANES]
@@ -135,9 +145,8 @@ cdef struct Lane:
     double* sigma
     double* gradient
     double* baseline  # [state] what is taken from stake · q̄(s,a) to give Ψ
-    const int64_t* next_state  # of the variant in force, as the next two
+    const int64_t* following  # of the variant in force, as the next one
     const double* outcome_reward
-    const uint8_t* terminal
     Py_ssize_t run
     const Run* agent
     double beta  # of the episode
@@ -148,8 +157,8 @@ cdef struct Lane:
     int64_t episode
     int64_t trials  # sampled trajectories or evaluation episodes done
     # the trial in progress
-    Py_ssize_t acted_in  # the state and action of the q̄ update to come
-    Py_ssize_t action
+    Py_ssize_t acted_in  # the state of the q̄ update to come
+    Py_ssize_t acted  # place in the tables of that state and the action
     Py_ssize_t start_state
     int64_t path
     double reward

@@ -1,10 +1,9 @@
 """Paths and their returns: what a trial adds up, which scores wait for it, and depth-first planning (section 4.3)."""
 
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy
 
 from .environment cimport reset, step
-from .lanes cimport REINFORCE, RETURN, TRAJECTORY, Cars, Lane, Recall, Streams, Task
+from .lanes cimport LANES, REINFORCE, RETURN, TRAJECTORY, Cars, Lane, Recall, Streams, Task, score_of
 
 
 cdef inline void begin_path(Lane* lane) noexcept nogil:
@@ -38,13 +37,18 @@ cdef inline void add_score(Lane* lane, const Recall* tick, int which, Py_ssize_t
     """Add the score of a choice to the gradient."""
     cdef Py_ssize_t a
     cdef double* row = lane.gradient + lane.state * n_actions
+    cdef const double* scores = score_of(tick, n_actions) + which
     for a in range(n_actions):
-        row[a] += tick.score[which * n_actions + a]
+        row[a] += scores[a * LANES]
 
 
 cdef inline void keep_score(Lane* lane, const Recall* tick, int which, Py_ssize_t n_actions) noexcept nogil:
     """Keep the score of a choice until its return is known."""
-    memcpy(lane.kept_score + lane.kept * n_actions, tick.score + which * n_actions, n_actions * sizeof(double))
+    cdef Py_ssize_t a
+    cdef double* row = lane.kept_score + lane.kept * n_actions
+    cdef const double* scores = score_of(tick, n_actions) + which
+    for a in range(n_actions):
+        row[a] = scores[a * LANES]
     lane.kept_state[lane.kept] = lane.state
     lane.kept += 1
 
@@ -126,7 +130,7 @@ cdef inline bint search(Lane* lane, const Task* task, Cars* cars, Streams* strea
         else:
             action = 1 - lane.first_choice[lane.state]
             lane.turned[lane.depth - 1] = 1
-        if step(task, lane, cars, streams, which, 2, action, task.dynamics):
+        if step(task, lane, cars, streams, which, 2 * lane.state + action, task.dynamics):
             collect(lane)
             if end_path(lane, task):
                 return True

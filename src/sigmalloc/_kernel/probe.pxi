@@ -5,7 +5,7 @@ from libc.stdint cimport uint64_t
 from .elementary cimport cosine, cosine_quarter, exponential, logarithm, sine_quarter
 from .environment cimport move_cars
 from .lanes cimport LANES, Cars, Streams
-from .recall cimport draw_normals, draw_radii
+from .normals cimport draw_normals, draw_radii
 from .stream cimport load, next_in_all, store
 
 

@@ -1,7 +1,7 @@
 """The task as the kernel reads it."""
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t
 
 from .lanes cimport CERTAIN, MOUNTAIN_CAR, UNCERTAIN, Task
 
@@ -14,8 +14,8 @@ cdef class Tables:
     ----------
     change_at : int64 (variants,)
         Episode from which each variant is in force; 0 for the first.
-    cumulative, next_state, reward : (variants, states, actions, outcomes)
-    terminal : uint8 (variants, states)
+    cumulative, following, reward : (variants, states, actions, outcomes)
+        following: 2 · next state, and 1 more where that is terminal.
     memory : float64 (variants, states, actions)
         1 where a memory is allocated, else 0.
     ever_memory : float64 (states, actions)
@@ -35,12 +35,12 @@ cdef class Tables:
     cdef tuple arrays
 
     def __cinit__(self, const int64_t[::1] change_at, const double[:, :, :, ::1] cumulative,
-                  const int64_t[:, :, :, ::1] next_state, const double[:, :, :, ::1] reward,
-                  const uint8_t[:, ::1] terminal, const double[:, :, ::1] memory, const double[:, ::1] ever_memory,
+                  const int64_t[:, :, :, ::1] following, const double[:, :, :, ::1] reward,
+                  const double[:, :, ::1] memory, const double[:, ::1] ever_memory,
                   const double[:, ::1] start_cumulative, const int64_t[:, ::1] start_state, int64_t step_limit,
                   int64_t max_path, Py_ssize_t depth, bint mountain_car, bint uniform_start):
         self.arrays = (
-            change_at, cumulative, next_state, reward, terminal, memory, ever_memory, start_cumulative, start_state
+            change_at, cumulative, following, reward, memory, ever_memory, start_cumulative, start_state
         )
         self.depth = depth
         self.task.uniform_start = uniform_start
@@ -54,9 +54,8 @@ cdef class Tables:
         self.task.step_limit, self.task.max_path = step_limit, max_path
         self.task.change_at = &change_at[0]
         self.task.cumulative = &cumulative[0, 0, 0, 0]
-        self.task.next_state = &next_state[0, 0, 0, 0]
+        self.task.following = &following[0, 0, 0, 0]
         self.task.reward = &reward[0, 0, 0, 0]
-        self.task.terminal = &terminal[0, 0]
         self.task.memory = &memory[0, 0, 0]
         self.task.ever_memory = &ever_memory[0, 0]
         self.task.start_cumulative = &start_cumulative[0, 0]

@@ -1,7 +1,6 @@
 """Algorithm 1 in lanes: the one training loop. Included by the modules that build it for each instruction set."""
 
-
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
@@ -9,11 +8,11 @@ from .allocation cimport (
     allocate, clipped, divergence, expected_value, inverse_temperature, learn_value, mean_value,
 )
 from .elementary cimport uniform
-from .environment cimport move_cars, step
+from .environment cimport chosen_entry, move, move_cars, step
 from .lanes cimport (
     ACT, ADVANTAGE, BOOTSTRAP, CERTAIN, DRA, EVALUATE, FIXED, FREQUENCY, IDLE, LANES, MOUNTAIN_CAR, NONFINITE_Q,
     NONFINITE_SIGMA, REINFORCE, REPORT, SAMPLE, SAMPLE_KEPT, TRAJECTORY, UNCERTAIN, Cars, Dynamics, Error, Lane, Recall,
-    Run, Streams, Task,
+    Run, Streams, Task, sigma_of,
 )
 from .planner cimport (
     add_score, begin_path, begin_trial, collect, credit_all, credit_rewards_to_go, end_path, keep_score, kept_return,
@@ -26,19 +25,19 @@ from .stream cimport load, next_in_one, store
 # Functions of their own for few actions: the compiler unrolls the loops over them, and knows what points where.
 cdef void recall_of_two(Recall* tick, Streams* streams) noexcept nogil:
     cdef uint64_t raw[2 * LANES]
-    cdef double room[9 * LANES]
+    cdef double room[8 * LANES]
     recall(tick, streams, raw, room, 2)
 
 
 cdef void recall_of_three(Recall* tick, Streams* streams) noexcept nogil:
     cdef uint64_t raw[3 * LANES]
-    cdef double room[15 * LANES]
+    cdef double room[13 * LANES]
     recall(tick, streams, raw, room, 3)
 
 
 cdef void recall_of_four(Recall* tick, Streams* streams) noexcept nogil:
     cdef uint64_t raw[3 * LANES]
-    cdef double room[18 * LANES]
+    cdef double room[15 * LANES]
     recall(tick, streams, raw, room, 4)
 
 
@@ -124,7 +123,7 @@ cdef class Batch:
         """Allocate what lanes and ticks work in: nothing is allocated later."""
         cdef Py_ssize_t n_actions = self.task.n_actions, n_states = self.task.n_states, room = self.task.max_path
         cdef Py_ssize_t n_pairs = (n_actions + 1) // 2, vectors = LANES * n_actions
-        cdef Py_ssize_t raws = LANES * (n_pairs + 1), columns = 3 * LANES * (n_actions + n_pairs)
+        cdef Py_ssize_t raws = LANES * (n_pairs + 1), columns = LANES * (2 * n_actions + 1 + 3 * n_pairs)
         cdef Py_ssize_t planned = self.tables.depth + 1
         cdef Py_ssize_t lane_words = (
             self.n_entries + 2 * n_states + room * (n_actions + 2) + 2 * n_states + 5 * planned
@@ -139,10 +138,8 @@ cdef class Batch:
         word = <double*> self.workspace
         self.tick.raw, word = <uint64_t*> word, word + raws
         self.tick.room, word = word, word + columns
-        self.tick.q, word = word, word + vectors
-        self.tick.sigma, word = word, word + vectors
+        self.tick.q, word = word, word + 3 * vectors
         self.tick.p, word = word, word + vectors
-        self.tick.score, word = word, word + vectors
         for which in range(LANES):
             lane = &self.lanes[which]
             lane.gradient, word = word, word + self.n_entries
@@ -160,7 +157,7 @@ cdef class Batch:
             lane.discount_before, word = word, word + planned
             lane.trial = 0
             for a in range(n_actions):
-                self.tick.q[which * n_actions + a] = ABSENT
+                self.tick.q[a * LANES + which] = ABSENT
         return 0
 
     @property
@@ -195,6 +192,7 @@ cdef class Batch:
         cdef int which
         cdef Lane* lane
         cdef bint ended
+        cdef Py_ssize_t entry
         while ticks > 0 and self.active > 0:
             if n_actions == 2:
                 recall_of_two(&self.tick, &self.streams)
@@ -209,32 +207,33 @@ cdef class Batch:
             for which in range(LANES):
                 lane = &self.lanes[which]
                 if lane.phase == SAMPLE:  # nearly all of the work is here
+                    entry = chosen_entry(lane, &self.tick, which, n_actions)
                     add_score(lane, &self.tick, which, n_actions)
-                    if self.go_on(lane, which, n_actions, dynamics):
+                    ended = move(&self.task, lane, &self.cars, &self.streams, which, &entry, dynamics)
+                    if self.count_step(lane, ended):
                         self.end_trial(lane, which)
                 elif lane.phase == SAMPLE_KEPT:
+                    entry = chosen_entry(lane, &self.tick, which, n_actions)
                     keep_score(lane, &self.tick, which, n_actions)
-                    ended = self.go_on(lane, which, n_actions, dynamics)
+                    ended = step(&self.task, lane, &self.cars, &self.streams, which, entry, dynamics)
                     lane.kept_reward[lane.kept - 1] = lane.reward
-                    if ended:
+                    if self.count_step(lane, ended):
                         if lane.agent.gradient == REINFORCE:
                             credit_rewards_to_go(lane, n_actions)
                         else:
                             credit_all(lane, n_actions, kept_return(lane))
                         self.end_trial(lane, which)
+                elif lane.phase == ACT or lane.phase == BOOTSTRAP:
+                    self.learn(lane, which, n_actions, dynamics)
                 elif lane.phase == IDLE:
                     continue
                 else:
-                    self.respond(lane, which)
+                    self.explore(lane, which)
                 self.face(lane, which, n_actions)
             ticks -= 1
 
-    cdef inline bint go_on(self, Lane* lane, int which, Py_ssize_t n_actions, Dynamics dynamics) noexcept nogil:
-        """One more step of a sampled trajectory; True if it ends there."""
-        cdef bint ended = step(
-            &self.task, lane, &self.cars, &self.streams, which, n_actions, <Py_ssize_t> self.tick.choice[which],
-            dynamics,
-        )
+    cdef inline bint count_step(self, Lane* lane, bint ended) noexcept nogil:
+        """One more step of a sampled trajectory; True if it ends there, by itself or by the step limit."""
         lane.step += 1
         if ended or lane.step == self.task.step_limit:
             lane.steps += lane.step
@@ -243,62 +242,67 @@ cdef class Batch:
 
     cdef inline void face(self, const Lane* lane, int which, Py_ssize_t n_actions) noexcept nogil:
         """Put the memories of the lane's state before the next recall."""
-        cdef Py_ssize_t row = lane.state * n_actions
-        memcpy(self.tick.q + which * n_actions, lane.q + row, n_actions * sizeof(double))
-        memcpy(self.tick.sigma + which * n_actions, lane.sigma + row, n_actions * sizeof(double))
+        cdef Py_ssize_t a, row = lane.state * n_actions
+        cdef double* q = self.tick.q + which
+        cdef double* sigma = sigma_of(&self.tick, n_actions) + which
+        for a in range(n_actions):
+            q[a * LANES] = lane.q[row + a]
+            sigma[a * LANES] = lane.sigma[row + a]
         self.tick.baseline[which] = lane.baseline[lane.state]
 
-    cdef void respond(self, Lane* lane, int which) noexcept nogil:
-        """What the lane's phase makes of the recall."""
-        cdef Py_ssize_t n_actions = self.task.n_actions
-        cdef Dynamics dynamics = self.task.dynamics
-        cdef Py_ssize_t action = <Py_ssize_t> self.tick.choice[which]
+    cdef inline void learn(self, Lane* lane, int which, Py_ssize_t n_actions, Dynamics dynamics) noexcept nogil:
+        """A step of the learning episode, or the recall in the state to which it led."""
         cdef double target
         cdef bint ended
-        if lane.phase == TRAJECTORY or lane.phase == EVALUATE:
-            if lane.phase == TRAJECTORY:
-                lane.usage[lane.state] += 1.0
-                if lane.waits:
-                    keep_score(lane, &self.tick, which, n_actions)
-                else:
-                    add_score(lane, &self.tick, which, n_actions)
-            elif self.visits.shape[0]:
-                self.visits[lane.run, lane.state * n_actions + action] += 1.0
-            if lane.agent.depth_first:
-                remember_draw(lane, &self.tick, which)
-                if search(lane, &self.task, &self.cars, &self.streams, which):
-                    self.end_trial(lane, which)
-                return
-            ended = step(&self.task, lane, &self.cars, &self.streams, which, n_actions, action, dynamics)
-            if lane.kept:
-                lane.kept_reward[lane.kept - 1] = lane.reward
-            collect(lane)
-            if ended or lane.step == self.task.step_limit:
-                if lane.phase == EVALUATE and not ended:
-                    lane.cutoffs += 1
-                if end_path(lane, &self.task):
-                    self.end_trial(lane, which)
-                else:
-                    begin_path(lane)
-            return
         if lane.phase == ACT:
-            lane.acted_in, lane.action = lane.state, action
-            ended = step(&self.task, lane, &self.cars, &self.streams, which, n_actions, action, dynamics)
+            lane.acted_in = lane.state
+            lane.acted = chosen_entry(lane, &self.tick, which, n_actions)
+            ended = step(&self.task, lane, &self.cars, &self.streams, which, lane.acted, dynamics)
             collect(lane)
             if not ended:
                 lane.phase = BOOTSTRAP
                 return
             target = lane.reward
         else:
-            target = lane.reward + lane.agent.gamma * expected_value(lane, &self.task, &self.tick, which)
+            target = lane.reward + lane.agent.gamma * expected_value(lane, &self.tick, which, n_actions)
             lane.phase = ACT
             ended = lane.step == self.task.step_limit
             self.counters[lane.run, 2] += ended
-        if not learn_value(lane, &self.task, target):
+        if not learn_value(lane, target, n_actions):
             self.abandon(lane, which, NONFINITE_Q)
         elif ended:
             if end_path(lane, &self.task):
                 self.begin_sampling(lane, which)
+            else:
+                begin_path(lane)
+
+    cdef void explore(self, Lane* lane, int which) noexcept nogil:
+        """A step of a trajectory that is planned, or whose states are counted; or of an evaluation episode."""
+        cdef Py_ssize_t n_actions = self.task.n_actions
+        cdef Py_ssize_t entry = chosen_entry(lane, &self.tick, which, n_actions)
+        cdef bint ended
+        if lane.phase == TRAJECTORY:
+            lane.usage[lane.state] += 1.0
+            if lane.waits:
+                keep_score(lane, &self.tick, which, n_actions)
+            else:
+                add_score(lane, &self.tick, which, n_actions)
+        elif self.visits.shape[0]:
+            self.visits[lane.run, entry] += 1.0
+        if lane.agent.depth_first:
+            remember_draw(lane, &self.tick, which)
+            if search(lane, &self.task, &self.cars, &self.streams, which):
+                self.end_trial(lane, which)
+            return
+        ended = step(&self.task, lane, &self.cars, &self.streams, which, entry, self.task.dynamics)
+        if lane.kept:
+            lane.kept_reward[lane.kept - 1] = lane.reward
+        collect(lane)
+        if ended or lane.step == self.task.step_limit:
+            if lane.phase == EVALUATE and not ended:
+                lane.cutoffs += 1
+            if end_path(lane, &self.task):
+                self.end_trial(lane, which)
             else:
                 begin_path(lane)
 
@@ -332,7 +336,7 @@ cdef class Batch:
         for i in range(self.task.n_states):
             lane.baseline[i] = -1.0 if lane.waits else 0.0
             if agent.gradient == ADVANTAGE:
-                lane.baseline[i] = mean_value(lane, &self.task, i)
+                lane.baseline[i] = mean_value(lane.q + i * self.task.n_actions, self.task.n_actions)
         lane.sampling = SAMPLE_KEPT if lane.waits else SAMPLE
         if agent.n_paths > 1 or agent.depth_first or agent.allocation == FREQUENCY:
             lane.sampling = TRAJECTORY
@@ -359,13 +363,13 @@ cdef class Batch:
 
     cdef void set_beta(self, int which, double beta) noexcept nogil:
         self.tick.sharpness[which] = beta * 1.4426950408889634
+        self.tick.faintest[which] = -960.0
 
     cdef void enter_variant(self, Lane* lane) noexcept nogil:
         cdef Py_ssize_t outcomes = lane.variant * self.n_entries * self.task.n_outcomes
         lane.memory = self.task.memory + lane.variant * self.n_entries
-        lane.next_state = self.task.next_state + outcomes
+        lane.following = self.task.following + outcomes
         lane.outcome_reward = self.task.reward + outcomes
-        lane.terminal = self.task.terminal + lane.variant * self.task.n_states
 
     cdef void change(self, Lane* lane) noexcept nogil:
         """The next variant of the task; where one σ is learned, memories that come into being have it too."""
