@@ -10,6 +10,7 @@ GRADIENTS = ("advantage", "q", "reinforce", "return", "best_path")
 ALLOCATIONS = ("dra", "equal", "frequency", "stakes", "fixed")
 PLANNERS = ("rollouts", "depth-first")
 LARGEST_Q = 1e100  # a q̄ beyond this has diverged, as far as the kernel is concerned
+SMALLEST_BETA = 1e-100  # with less, actions that a state does not have would count
 
 _TABLE_B1 = {
     "grid-world": {},
@@ -118,14 +119,15 @@ class Agent:
         put = object.__setattr__.__get__(self)
         put("learning_rate_q", _checks.real("learning_rate_q", self.learning_rate_q, low=0, high=1, low_open=True))
         put("learning_rate_sigma", _checks.real("learning_rate_sigma", self.learning_rate_sigma, low=0))
-        put("beta", _checks.real("beta", self.beta, low=0, high=LARGEST_Q, low_open=True))
-        for name in ("sigma_base", "sigma_0", "sigma_min", "sigma_max", "non_decision_time"):
-            put(name, _checks.real(name, getattr(self, name), low=0, low_open=True))
+        put("beta", _checks.real("beta", self.beta, low=SMALLEST_BETA, high=LARGEST_Q))
+        for name in ("sigma_base", "sigma_0", "sigma_min", "sigma_max"):
+            put(name, _checks.real(name, getattr(self, name), low=0, high=LARGEST_Q, low_open=True))
+        put("non_decision_time", _checks.real("non_decision_time", self.non_decision_time, low=0, low_open=True))
         for name in ("lam", "beta_rate", "decision_time"):
             put(name, _checks.real(name, getattr(self, name), low=0))
         put("gamma", _checks.real("gamma", self.gamma, low=0, high=1))
         if self.beta_0 is not None:
-            put("beta_0", _checks.real("beta_0", self.beta_0, low=0, high=self.beta, low_open=True))
+            put("beta_0", _checks.real("beta_0", self.beta_0, low=SMALLEST_BETA, high=self.beta))
         elif self.beta_rate:
             raise ValueError(f"beta_rate={self.beta_rate!r} needs beta_0, the inverse temperature of episode 0")
         put("q_init", self._checked_q_init())

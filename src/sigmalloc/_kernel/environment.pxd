@@ -69,7 +69,9 @@ cdef inline void reset(const Task* task, Lane* lane, Cars* cars, Streams* stream
         ]
 
 
-cdef inline Py_ssize_t chosen_entry(const Lane* lane, const Recall* tick, int which, Py_ssize_t n_actions) noexcept nogil:
+cdef inline Py_ssize_t chosen_entry(
+    const Lane* lane, const Recall* tick, int which, Py_ssize_t n_actions
+) noexcept nogil:
     """Place in the tables of the lane's state and the action chosen."""
     return lane.state * n_actions + <int> tick.choice[which]
 

@@ -23,7 +23,7 @@ cdef enum Phase:
     BOOTSTRAP  # recall in s' to value it
     SAMPLE  # a trajectory with q̄ and σ frozen, of a single path, whose Ψ are known at once
     SAMPLE_KEPT  # the same, where scores are kept until their return is known
-    TRAJECTORY  # a trajectory of the paths of a planning trial
+    TRAJECTORY  # a trajectory of the paths of a planning trial, or one whose states are counted
     EVALUATE
 
 cdef enum Gradient:  # in the order of agent.GRADIENTS
@@ -111,7 +111,7 @@ cdef struct Recall:  # one tick
     # a score is Ψ ζ_a (1[a chosen] − p_a), with Ψ = stake · q̄(s, a chosen) − baseline
     double* p  # OUT [action][lane]: probabilities of the soft policy given ζ (A.1)
     double sharpness[LANES]  # IN: β / ln 2
-    double faintest[LANES]  # IN: the least exponent of 2 of a weight; as a constant, its maximum would be a branch
+    double faintest[LANES]  # IN: the least exponent of 2 of a weight; GCC finds no maximum with a constant
     double stake[LANES]  # IN: 1 where Ψ is known at once; 0, with a baseline of −1, where scores wait for a return
     double baseline[LANES]  # IN
     double choice[LANES]  # OUT: action, as a double
@@ -177,7 +177,6 @@ cdef struct Lane:
     int64_t* drawn_in  # [state] trial in which the state's memories were drawn
     int64_t* first_choice  # [state]
     int64_t* node  # [depth]
-    int64_t* taken  # [depth]
     int64_t* turned  # [depth] whether it is the second of the node's two actions
     double* reward_before  # [depth] path reward on reaching the node
     double* value_before

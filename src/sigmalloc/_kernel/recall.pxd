@@ -34,18 +34,18 @@ cdef inline void keep_larger(in_ memory, out largest) noexcept nogil:
         largest[lane] = memory[lane] if memory[lane] > largest[lane] else largest[lane]
 
 
-cdef inline void sharpen(in_ sharpness, in_ faintest, in_ largest, out memory) noexcept nogil:
+cdef inline void sharpen(in_ sharpness, in_ faintest, in_ largest, out exponent) noexcept nogil:
     """β(q̃ − max q̃) / ln 2 of one action, no less than −960.
 
     Below 2^-960, which is 1e-289, products with the weight may be too small for a normal number, and such are slow.
 
-    sharpness : IN [lane], β / ln 2; largest : IN [lane]; memory : IN q̃, OUT exponent of 2 [lane]
+    sharpness, faintest : IN [lane], β / ln 2 and −960; largest : IN [lane]; exponent : IN q̃, OUT exponent of 2 [lane]
     """
     cdef int lane
-    cdef double exponent
+    cdef double power
     for lane in range(LANES):
-        exponent = sharpness[lane] * (memory[lane] - largest[lane])
-        memory[lane] = exponent if exponent > faintest[lane] else faintest[lane]
+        power = sharpness[lane] * (exponent[lane] - largest[lane])
+        exponent[lane] = power if power > faintest[lane] else faintest[lane]
 
 
 cdef inline void weigh(out weight, out total) noexcept nogil:
@@ -72,7 +72,9 @@ cdef inline void choose(in_ weight, in_ target, out below, out beyond, out choic
 
 
 cdef inline void mark(in_ beyond, in_ before, in_ q, out chosen, out value) noexcept nogil:
-    """1[a chosen] of one action, and q̄ of the chosen one so far: beyond the actions before this one, but not beyond it.
+    """1[a chosen] of one action, and q̄ of the chosen one so far.
+
+    The chosen action is the one that the choice is not beyond, while it is beyond the action before.
 
     beyond, before, q : IN [lane]; chosen : OUT [lane]; value : IN and OUT [lane]
     """

@@ -156,6 +156,7 @@ cdef class Batch:
             lane.value_before, word = word, word + planned
             lane.discount_before, word = word, word + planned
             lane.trial = 0
+            self.tick.faintest[which] = -960.0
             for a in range(n_actions):
                 self.tick.q[a * LANES + which] = ABSENT
         return 0
@@ -363,7 +364,6 @@ cdef class Batch:
 
     cdef void set_beta(self, int which, double beta) noexcept nogil:
         self.tick.sharpness[which] = beta * 1.4426950408889634
-        self.tick.faintest[which] = -960.0
 
     cdef void enter_variant(self, Lane* lane) noexcept nogil:
         cdef Py_ssize_t outcomes = lane.variant * self.n_entries * self.task.n_outcomes
