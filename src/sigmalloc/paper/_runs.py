@@ -78,8 +78,12 @@ def tail(curves):
     -------
     array of float, shape (...)
     """
-    last = max(1, round(TAIL * curves.shape[-1]))
-    return curves[..., -last:].mean(axis=-1)
+    return last(curves).mean(axis=-1)
+
+
+def last(curves):
+    """The last fifth of the checkpoints, at least one: what final levels are averaged over."""
+    return curves[..., -max(1, round(TAIL * curves.shape[-1])) :]
 
 
 def installed(module):

@@ -14,8 +14,10 @@ the maze's q̄ update alone and report undiscounted rewards.
 
 Changed after numbers had been seen, and why: the objective is undiscounted reward − cost in both parameter sets; part
 (c) of 3d is two-sided, because the one-sided form would have counted a reversal as vanishing (the verdict went from
-reproduced to partly); more runs for power in 2-sarsa and 3e; fewer budgets and episodes in places, for time. Over seeds
-0 to 3 the verdicts of 2-sarsa, B2-λ, 3c and 3e were not all the same; all others were.
+reproduced to partly); fewer budgets and episodes in places, for time. So that verdicts do not hang on the seed: more
+runs in 2d, 2-eq, 2-sarsa, 3c, 3e and B2-λ, their number set by a pilot with a seed of its own; a margin of three
+standard errors in B2-λ and in part (a) of 3c, where what is found lies next to the bound; and in 3c the exact worth of
+the trained σ in place of a sampled one (the verdict went from reproduced to partly).
 """
 
 import math
@@ -325,11 +327,20 @@ def _judge_1_sarsa(data):
 # Mountain car
 
 
+def _by_count(restarts, labels):
+    """ "16 runs of DRA, 8 of equal precision" """
+    return ", ".join(
+        f"{restarts[key]}{'' if number else ' runs'} of {label}" for number, (key, label) in enumerate(labels.items())
+    )
+
+
 def _car_setting(data):
     s = data["car"].settings
+    runs = {"DRA": "DRA", "free": "λ = 0", "equal": "equal precision"}
     return (
-        f"Mountain car from the bottom, {s['restarts']['DRA']} runs of DRA and λ = 0 and {s['restarts']['equal']} of "
-        f"equal precision × {s['episodes']} episodes, evaluated every "
+        "Mountain car from the bottom, "
+        + " and ".join(f"{_by_count(s['restarts'][name], runs)} ({label})" for name, label in SETS.items())
+        + f" × {s['episodes']} episodes, evaluated every "
         f"{s['evaluate_every']} episodes with {s['evaluation_episodes']} episodes of the soft policy; Table B.1 and "
         "the authors' scripts (α₁ = 0.2, σ₀ = 1, β rising to 10)"
     )
@@ -342,7 +353,10 @@ def _car_setting(data):
     criterion="(b) Over visited states, rank correlation of the value with the reward to go observed in simulated "
     "episodes at least 0.8; (c) a state that is visited at least every second episode has a lower choice entropy than "
     "any other one with probability ≥ 0.8. Each with z > 3 over runs",
-    setting=lambda data: f"{_car_setting(data)}; {data['car'].settings['simulated']} simulated episodes per run",
+    setting=lambda data: (
+        f"{_car_setting(data)}; {data['car'].settings['simulated']} simulated episodes of each of the first "
+        f"{data['car'].settings['mapped']} runs of DRA"
+    ),
     studies=("car",),
     figures=("fig2b", "fig2c"),
 )
@@ -376,9 +390,11 @@ def _judge_2bc(data):
     paper="A best",
     criterion="Final objective with A above that with Q and above that with R, each by more than 3 standard errors",
     setting=lambda data: (
-        _car_setting(data) + "; Ψ: advantage, q̄ or reward-to-go, the latter two with "
-        f"{data['car'].settings['restarts']['other gradients']['table']} (Table B.1) and "
-        f"{data['car'].settings['restarts']['other gradients']['scripts']} (scripts) runs"
+        f"{_car_setting(data)}; Ψ: advantage (A, which is DRA), q̄ (Q) or reward-to-go (R); "
+        + " and ".join(
+            f"{_by_count(data['car'].settings['restarts'][name], {'Q': 'Q', 'R': 'R'})} ({label})"
+            for name, label in SETS.items()
+        )
     ),
     studies=("car",),
     figures=("fig2d",),
@@ -428,11 +444,11 @@ def _judge_2_sarsa(data):
     "With enough training, λ from 0 to 0.4 all allow the task to be done",
     paper="λ ∈ [0, 0.4]",
     criterion="Fraction of evaluation episodes that reach the goal within the step limit, last fifth of training: at "
-    "least 0.9 on average over runs for every λ; for some only: partly",
+    "least 0.9 on average over runs, with 3 standard errors to spare, for every λ; for some only: partly",
     setting=lambda data: (
         f"Mountain car from the bottom, Table B.1 with λ ∈ {{{_listed(data['car']['lam'])}}}, "
-        f"{data['car'].settings['restarts']['DRA']} runs (λ ≤ 0.1) or "
-        f"{data['car'].settings['restarts']['other prices']} × {data['car'].settings['episodes']} episodes"
+        "{free} (λ = 0), {DRA} (λ = 0.1) or {other prices} runs".format_map(data["car"].settings["restarts"]["table"])
+        + f" × {data['car'].settings['episodes']} episodes"
     ),
     studies=("car",),
     figures=("figB2-lambda",),
@@ -443,7 +459,7 @@ def _judge_b2_lambda(data):
         mean(f"success, λ = {lam:g}", _runs.tail(data[f"success_{index}"])) for index, lam in enumerate(data["lam"])
     ]
     here = ", ".join(f"{lam:g}: {number.value:.0%}" for lam, number in zip(data["lam"], success, strict=True))
-    level = _level(*(number.value >= 0.9 for number in success))
+    level = _level(*(number.value - Z * number.error >= 0.9 for number in success))
     evidence = "the goal is reached in " + ", ".join(
         f"{show(100 * number.value, 100 * number.error)} % of episodes at λ = {lam:g}"
         for lam, number in zip(data["lam"], success, strict=True)
@@ -590,11 +606,12 @@ def _judge_b2_n(data):
     "3c",
     "The gradient with N_traj ≥ 10 is comparable to black-box optimisation (CMA-ES); with N_traj = 1 it is worse",
     paper="N_traj = 10 as good as CMA-ES",
-    criterion="q̄ = q* fixed. (a) Final objective with N_traj = 10 within 5 % of that found by CMA-ES; (b) with "
-    "N_traj = 1 below that with 10 by more than 3 standard errors. Without CMA-ES (extra not installed) part (a) "
-    "does not hold",
+    criterion="q̄ = q* fixed. (a) What the σ of the last fifth of training are worth, by the exact solver and with "
+    "the hard policy, with N_traj = 10 and with more: within 5 % of what CMA-ES finds, with 3 standard errors to "
+    "spare; (b) sampled final objective with N_traj = 1 below that with 10 by more than 3 standard errors. Without "
+    "CMA-ES (extra not installed) part (a) does not hold",
     setting=lambda data: _planning_setting(
-        data["planning-trajectories"].settings,
+        data["planning-trajectories"].settings | {"restarts": data["planning-trajectories"].settings["restarts_fixed"]},
         " and the scripts' variant (σ₀ = 100, last move known), M = 3, q̄ = q* fixed",
     ),
     studies=("planning-trajectories",),
@@ -609,13 +626,21 @@ def _judge_3c(data):
         means = {n: mean(f"{label}: objective, N_traj = {n}", runs) for n, runs in final.items()}
         loss = difference(f"{label}: gain from 1 to 10", final[10], final[1])
         numbers += [*means.values(), loss]
-        text = f"N_traj = 1 loses {loss}, N_traj = 10 ends at {means[10]}"
-        close = False
+        text = f"N_traj = 1 loses {loss} of {means[10]}"
+        close, shown = False, means
+        if f"{name}_fixed_exact" in data:
+            exact = dict(zip(counts, data[f"{name}_fixed_exact"], strict=True))
+            shown = {n: mean(f"{label}: exact objective, N_traj = {n}", runs) for n, runs in exact.items()}
+            numbers += shown.values()
         if f"{name}_cma" in data:
             cma = mean(f"{label}: objective, CMA-ES", data[f"{name}_cma"])
-            close = abs(means[10].value - cma.value) <= 0.05 * abs(cma.value)
-            numbers.append(cma)
-            text += f", CMA-ES at {cma}"
+            gaps = {n: difference(f"{label}: CMA-ES − N_traj = {n}", data[f"{name}_cma"], exact[n])
+                    for n in counts if n >= 10}  # fmt: skip
+            close = all(abs(gap.value) + Z * gap.error <= 0.05 * abs(cma.value) for gap in gaps.values())
+            numbers += [cma, *gaps.values()]
+            text += f", CMA-ES finds {cma}; exactly, " + " and ".join(
+                f"N_traj = {n} reaches {shown[n]}, {shown[n].value / cma.value:.1%} of it" for n in gaps
+            )
         else:
             text += ", CMA-ES was left out (pip install 'sigmalloc[paper]')"
         if f"{name}_optimum" in data:
@@ -623,8 +648,8 @@ def _judge_3c(data):
             numbers.append(best)
             text += f", the exact optimum is {best}"
         levels[name] = _level(close, loss.z > Z)
-        others = f", CMA-ES {show(cma.value)}" if f"{name}_cma" in data else ", CMA-ES left out"
-        here[name] = f"N=1: {show(means[1].value)}, N=10: {show(means[10].value)}{others}"
+        others = f", CMA-ES: {show(cma.value)}" if f"{name}_cma" in data else ", CMA-ES left out"
+        here[name] = ", ".join(f"N={n}: {show(number.value)}" for n, number in shown.items()) + others
         evidence[name] = text
     return Finding(levels, _by_set(here), _by_set(evidence), numbers)
 

@@ -259,8 +259,8 @@ def _joined(columns, part):
 
 @_figure(
     "fig2b", "Figure 2b: value over position and velocity", studies=("car",),
-    caption="Value of every state, the largest q̄ of its actions, for the run whose simulated episodes are shortest; "
-    "the line is the shortest of them. States never visited keep their initial value, near 0.",
+    caption="Value of every state, the largest q̄ of its actions, for the run, of those simulated, whose episodes are "
+    "shortest; the line is the shortest of them. States never visited keep their initial value, near 0.",
 )  # fmt: skip
 def fig2b(data):
     return _car_maps(data, "value", "viridis", None, None, r"Value $\mathrm{max}_a\,\bar{q}$ (reward)")
@@ -373,7 +373,8 @@ def _trajectory_panels(data, kind, references):
     fig, axes = plot.figure(1, 2, height=2.6)
     columns = {}
     for ax, (name, title) in zip(axes, SETS.items(), strict=True):
-        final = data[f"{name}_{kind}_objective"]
+        exact = f"{name}_{kind}_exact"
+        final = data[exact if exact in data else f"{name}_{kind}_objective"]
         names = [str(count) for count in counts]
         _points(ax, range(len(counts)), final)
         part = _table({"method": [f"N_traj = {n}" for n in names], "run": range(final.shape[1])}, objective=final)
@@ -424,9 +425,9 @@ def _note_missing(fig, optimum, cma=True):
 
 @_figure(
     "fig3c", "Figure 3c: gradient and black-box optimisation", studies=("planning-trajectories",),
-    caption="Final objective in the planning task (M = 3) with q̄ = q* fixed, mean ± SEM over runs (dots: runs), for "
-    "different numbers of trajectories per update and for CMA-ES; lines: the exact optimum and the best equal "
-    "precision.",
+    caption="What the trained σ are worth in the planning task (M = 3) with q̄ = q* fixed (mean ± SEM over runs; dots: "
+    "runs), for different numbers of trajectories per update and for CMA-ES; lines: the exact optimum and the best "
+    "equal precision. By the exact solver and with the hard policy; sampled and with the soft one if SciPy is missing.",
 )  # fmt: skip
 def fig3c(data):
     return _trajectory_panels(data, "fixed", True)

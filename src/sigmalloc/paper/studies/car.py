@@ -11,30 +11,32 @@ GRADIENTS = {"A": "advantage", "Q": "q", "R": "reinforce"}
 
 
 def _settings(quick):
-    restarts = {"DRA": 16, "equal": 8, "free": 16, "other prices": 5, "other gradients": {"table": 5, "scripts": 8}}
+    restarts = {
+        "table": {"DRA": 112, "equal": 144, "free": 56, "Q": 5, "R": 5, "other prices": 8},
+        "scripts": {"DRA": 112, "equal": 8, "free": 64, "Q": 36, "R": 36},
+    }
     if quick:
-        restarts = {"DRA": 4, "equal": 4, "free": 4, "other prices": 2, "other gradients": {"table": 3, "scripts": 3}}
+        few = {"other prices": 2}
+        restarts = {name: {key: few.get(key, 3) for key in counts} for name, counts in restarts.items()}
     return {
         "episodes": 1000 if quick else 10_000, "restarts": restarts, "evaluate_every": 250, "evaluation_episodes": 40,
-        "lam": [0.0, 0.1, 0.2, 0.4], "simulated": 40,
+        "lam": [0.0, 0.1, 0.2, 0.4], "mapped": 3 if quick else 16, "simulated": 40,
     }  # fmt: skip
 
 
 def _run(seed, settings, workers, progress):
     task, arrays = tasks.mountain_car(), {"lam": np.array(settings["lam"])}
     for number, (name, make) in enumerate(SETS.items()):
-        agent = make("mountain-car")
+        agent, restarts = make("mountain-car"), dict(settings["restarts"][name])
         agents = comparison_agents(agent)
-        restarts = {key: settings["restarts"][key] for key in agents}
-        others = {key: agent.replace(gradient=psi) for key, psi in GRADIENTS.items() if psi != agent.gradient}
-        restarts |= dict.fromkeys(others, settings["restarts"]["other gradients"][name])
-        prices = [lam for lam in settings["lam"] if name == "table" and lam not in (0.0, agent.lam)]
-        others |= {f"lam={lam}": agent.replace(lam=lam) for lam in prices}
-        restarts |= {f"lam={lam}": settings["restarts"]["other prices"] for lam in prices}
+        agents |= {key: agent.replace(gradient=psi) for key, psi in GRADIENTS.items() if psi != agent.gradient}
+        prices = [lam for lam in settings["lam"] if "other prices" in restarts and lam not in (0.0, agent.lam)]
+        agents |= {f"lam={lam}": agent.replace(lam=lam) for lam in prices}
+        restarts |= {f"lam={lam}": restarts["other prices"] for lam in prices}
         results = _runs.train_many(
-            task, agents | others, episodes=settings["episodes"], restarts=restarts, seed=seed,
+            task, agents, episodes=settings["episodes"], restarts={key: restarts[key] for key in agents}, seed=seed,
             evaluate_every=settings["evaluate_every"], evaluation_episodes=settings["evaluation_episodes"],
-            workers=workers, progress=part(progress, 0.55 * number, 0.55 + 0.43 * number),
+            workers=workers, progress=part(progress, 0.45 * number, 0.45 + 0.53 * number),
         )  # fmt: skip
         results["A"] = dra = results["DRA"]
         arrays["episodes"] = dra.episodes
@@ -47,20 +49,22 @@ def _run(seed, settings, workers, progress):
             for index, lam in enumerate(settings["lam"]):
                 result = {0.0: results["free"], agent.lam: dra}.get(lam) or results[f"lam={lam}"]
                 arrays[f"success_{index}"] = 1 - result.cutoffs / settings["evaluation_episodes"]
-        arrays |= {f"{name}_{key}": value for key, value in _maps(task, dra, settings["simulated"], seed).items()}
+        maps = _maps(task, dra, slice(settings["mapped"]), settings["simulated"], seed)
+        arrays |= {f"{name}_{key}": value for key, value in maps.items()}
     return arrays
 
 
-def _maps(task, result, episodes, seed):
+def _maps(task, result, runs, episodes, seed):
     """Value, choice entropy and what simulated episodes visit, run by run."""
+    q, sigma = result.q[runs], result.sigma[runs]
     maps = {
-        "value": metrics.state_values(result.q, task.exists),
-        "entropy": metrics.choice_entropy(result.q, result.sigma, task.exists),
+        "value": metrics.state_values(q, task.exists),
+        "entropy": metrics.choice_entropy(q, sigma, task.exists),
     }
     visits, togo, paths = [], [], []
-    for run, (q, sigma) in enumerate(zip(result.q, result.sigma, strict=True)):
+    for run in range(len(q)):
         rng = np.random.default_rng([seed, run])
-        x, v, alive = simulate(task, result.agent.beta, q, sigma, episodes, rng)
+        x, v, alive = simulate(task, result.agent.beta, q[run], sigma[run], episodes, rng)
         lasted = alive.sum(axis=0)
         ahead = np.where(alive, lasted - np.arange(len(x))[:, None], 0)
         states = task.state(x, v)[alive]
@@ -109,4 +113,4 @@ def simulate(task, beta, q, sigma, episodes, rng):
     return np.array(xs), np.array(vs), np.array(alive)
 
 
-STUDIES = (Study("car", _settings, _run, (65, 4)),)
+STUDIES = (Study("car", _settings, _run, (110, 4)),)
