@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -320,6 +321,18 @@ def test_about_twice(value, error, level):
                                                  ((0, 0), "not reproduced"), ((0, 1), "partly")])  # fmt: skip
 def test_verdicts(levels, verdict):
     assert claims.Finding(dict(enumerate(levels)), "", "").verdict == verdict
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_every_setting_can_be_said(quick):
+    data = {}
+    for name, study in STUDIES.items():
+        facts = study.settings(quick)
+        data[name] = reproducing.Data({key: np.array(value) for key, value in facts.items() if isinstance(value, list)})
+        data[name].settings = facts
+    for claim in claims.CLAIMS.values():
+        text = claim.setting(data)
+        assert re.search(r"\d runs", text) and not re.search(r"{[a-z]|None|nan", text), text
 
 
 def test_main_effects():

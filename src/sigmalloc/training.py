@@ -315,8 +315,8 @@ def checked_tables(task, agent, q, sigma, restarts, shared=True):
             raise ValueError(f"sigma cannot be given with allocation={agent.allocation!r}: its one scale is sigma_0")
         sigma = _broadcast("sigma", sigma, task, restarts)
         held = sigma[:, memories]
-        if not (np.isfinite(held).all() and (held > 0).all()):
-            raise ValueError("sigma must be finite and greater than 0 for every memory")
+        if not ((held > 0) & (held <= LARGEST_Q)).all():
+            raise ValueError(f"sigma must be finite, above 0 and at most {LARGEST_Q:g} for every memory")
     return q, sigma
 
 

@@ -447,7 +447,9 @@ def _judge_2_sarsa(data):
     "least 0.9 on average over runs, with 3 standard errors to spare, for every λ; for some only: partly",
     setting=lambda data: (
         f"Mountain car from the bottom, Table B.1 with λ ∈ {{{_listed(data['car']['lam'])}}}, "
-        "{free} (λ = 0), {DRA} (λ = 0.1) or {other prices} runs".format_map(data["car"].settings["restarts"]["table"])
+        + _by_count(
+            data["car"].settings["restarts"]["table"], {"free": "λ = 0", "DRA": "λ = 0.1", "other prices": "each other"}
+        )
         + f" × {data['car'].settings['episodes']} episodes"
     ),
     studies=("car",),

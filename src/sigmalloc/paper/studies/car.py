@@ -12,8 +12,8 @@ GRADIENTS = {"A": "advantage", "Q": "q", "R": "reinforce"}
 
 def _settings(quick):
     restarts = {
-        "table": {"DRA": 112, "equal": 144, "free": 56, "Q": 5, "R": 5, "other prices": 8},
-        "scripts": {"DRA": 112, "equal": 8, "free": 64, "Q": 36, "R": 36},
+        "table": {"DRA": 112, "equal": 128, "free": 56, "Q": 5, "R": 5, "other prices": 8},
+        "scripts": {"DRA": 112, "equal": 8, "free": 96, "Q": 32, "R": 32},
     }
     if quick:
         few = {"other prices": 2}
