@@ -48,7 +48,8 @@ class Agent:
     learning_rate_sigma : float
         α₂, step size of the σ update (Eq. 7), at least 0.
     beta : float
-        β, inverse temperature of the soft policy (A.1), in 1/reward. With a schedule, its final value.
+        β, inverse temperature of the soft policy (A.1), in 1/reward, in [1e-100, 1e100]. With a schedule, its final
+        value.
     beta_0 : float or None
         β in the first episode; episode k (from 0) has min(beta, beta_0 · exp(beta_rate · k)). None: constant.
     beta_rate : float
@@ -62,7 +63,7 @@ class Agent:
     sigma_0 : float
         σ₀, initial standard deviation of every memory, within [sigma_min, sigma_max].
     sigma_min, sigma_max : float
-        Bounds of σ after every update, in units of reward.
+        Bounds of σ after every update, in units of reward; every σ is above 0 and at most 1e100.
     q_init : float or (float, float)
         Initial q̄: a constant, or the bounds of a uniform draw.
     n_trajectories : int

@@ -118,6 +118,7 @@ cdef struct Recall:  # one tick
     uint64_t* raw  # to work in, as the next one
     double* room
 
+
 cdef inline double* sigma_of(const Recall* tick, Py_ssize_t n_actions) noexcept nogil:
     """σ of each action in the state of each lane, [action][lane]."""
     return <double*> tick.q + n_actions * LANES

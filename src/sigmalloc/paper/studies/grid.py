@@ -81,6 +81,6 @@ def _entropy(result, episodes, runs=slice(None)):
 
 
 STUDIES = (
-    Study("grid", _convergence_settings, _convergence, (8, 2)),
-    Study("grid-change", _change_settings, _change, (4, 2)),
+    Study("grid", _convergence_settings, _convergence, (3, 2)),
+    Study("grid-change", _change_settings, _change, (3, 2)),
 )

@@ -209,7 +209,7 @@ def _moves(seed, settings, workers, progress):
 
 
 STUDIES = (
-    Study("planning-trajectories", _trajectory_settings, _trajectories, (15, 3), _extras),
-    Study("planning-budgets", _budget_settings, _budgets, (30, 5), _extras),
-    Study("planning-moves", _moves_settings, _moves, (28, 2)),
+    Study("planning-trajectories", _trajectory_settings, _trajectories, (5, 3), _extras),
+    Study("planning-budgets", _budget_settings, _budgets, (11, 5), _extras),
+    Study("planning-moves", _moves_settings, _moves, (6, 2)),
 )

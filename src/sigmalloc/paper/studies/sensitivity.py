@@ -74,4 +74,4 @@ class _Watched(ThreadPoolExecutor):
         self.done += 1
 
 
-STUDIES = (Study("sensitivity", _settings, _run, (36, 3)),)
+STUDIES = (Study("sensitivity", _settings, _run, (13, 3)),)
