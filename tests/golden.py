@@ -59,7 +59,8 @@ def case(number):
     kind = ("finite", "finite", "maze", "planning", "car")[number % 5]
     fields = {
         "learning_rate_q": pick(0.1, 0.2, 1.0), "learning_rate_sigma": pick(0.0, 0.1, 0.5), "beta": pick(1.0, 10.0),
-        "gamma": pick(0.0, 0.9, 1.0), "lam": pick(0.0, 0.2, 1.0), "sigma_base": pick(2.0, 5.0), "sigma_0": pick(1.0, 3.0),
+        "gamma": pick(0.0, 0.9, 1.0), "lam": pick(0.0, 0.2, 1.0), "sigma_base": pick(2.0, 5.0),
+        "sigma_0": pick(1.0, 3.0),
         "q_init": pick(0.0, 1.5, (-1.0, 1.0)), "n_trajectories": pick(1, 3, 10), "gradient": pick(*GRADIENTS),
         "allocation": pick(*ALLOCATIONS),
     }  # fmt: skip

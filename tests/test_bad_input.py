@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sigmalloc as sm
-from sigmalloc import _engine
+from sigmalloc.runs import engine
 
 NAN, INF = float("nan"), float("inf")
 HUGE = 10**400  # an integer that no float can hold
@@ -18,7 +18,7 @@ RAGGED = [[1, 2], [3]]
 @pytest.fixture(autouse=True)
 def no_work(monkeypatch):
     """The kernel must not be reached."""
-    monkeypatch.setattr(_engine, "run", lambda *args, **keywords: pytest.fail("work was started"))
+    monkeypatch.setattr(engine, "run", lambda *args, **keywords: pytest.fail("work was started"))
 
 
 def refused(name, function, /, *args, **keywords):

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import sigmalloc as sm
-from sigmalloc import _engine, cli
+from sigmalloc import cli
+from sigmalloc.runs import engine
 
 SMALL = ("--episodes", "6", "--restarts", "2", "--evaluation-episodes", "3", "--step-limit", "200")
 CURVES = ("reward", "value", "cost", "objective", "cutoffs")
@@ -181,7 +182,7 @@ BAD = [
 
 @pytest.mark.parametrize(("line", "name"), BAD, ids=[line for line, _ in BAD])
 def test_bad_options(line, name, own_folder, capsys, monkeypatch):
-    monkeypatch.setattr(_engine, "run", lambda *args, **keywords: pytest.fail("work was started"))
+    monkeypatch.setattr(engine, "run", lambda *args, **keywords: pytest.fail("work was started"))
     status = run("run", *line.split(" "), "--json")
     printed = capsys.readouterr()
     assert status not in (0, None)
@@ -259,7 +260,7 @@ def test_configuration_repeats_the_run(name, tmp_path):
 
 
 def test_unwritable_folder(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(_engine, "run", lambda *args, **keywords: pytest.fail("work was started"))
+    monkeypatch.setattr(engine, "run", lambda *args, **keywords: pytest.fail("work was started"))
     (tmp_path / "file").write_text("mine")
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
         assert run("run", "grid-world", *SMALL, "--out", out, "--json") == 2

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sigmalloc import tasks
-from sigmalloc.agent import Agent
+from sigmalloc.agents import Agent
 from sigmalloc.exact import ImproperPolicyError, choice_probabilities, cma_es, equilibrium, evaluate, gradient, optimum
-from sigmalloc.mdp import TabularMDP
+from sigmalloc.tasks.tabular import TabularMDP
 
 
 def random_task(seed=0, n_states=6, n_actions=4, n_outcomes=3, **keywords):
@@ -148,7 +148,7 @@ def test_changing_task():
 
 @pytest.mark.parametrize("policy", ["hard", "soft"])
 def test_simulation_agrees(policy):
-    training = pytest.importorskip("sigmalloc.training")
+    training = pytest.importorskip("sigmalloc.runs.train")
     for task, agent in ((tasks.grid_world(), Agent()), (random_task(), Agent(beta=3.0, gamma=0.9))):
         q, sigma = some_memories(task)
         q = task.optimal_q() + 0.3 * q
@@ -163,7 +163,7 @@ def test_simulation_agrees(policy):
 
 
 def test_simulation_agrees_on_frozen_lake():
-    training = pytest.importorskip("sigmalloc.training")
+    training = pytest.importorskip("sigmalloc.runs.train")
     gymnasium = pytest.importorskip("gymnasium")
     table = gymnasium.make("FrozenLake-v1").unwrapped.P
     rows = [[[outcome[:3] for outcome in table[s][a]] for a in range(4)] for s in range(16)]
@@ -318,7 +318,7 @@ def test_cma_es_leaves_the_global_random_state_alone():
 
 def test_cma_es_by_simulation():
     pytest.importorskip("cma")
-    pytest.importorskip("sigmalloc.training")
+    pytest.importorskip("sigmalloc.runs.train")
     task, agent = tasks.planning(3, known_last_move=True), Agent.table_b1("planning")
     found = cma_es(task, agent, objective="simulated", seed=1, evaluations=600, episodes=2000)
     start = evaluate(task, agent, found.q, np.full((19, 2), agent.sigma_0), "hard").objective
@@ -335,7 +335,7 @@ def test_cma_es_by_simulation():
     [
         ("scipy", "import sigmalloc.exact", "exact"),
         ("cma", "import sigmalloc as sm; from sigmalloc import exact, tasks, agent; "
-                "exact.cma_es(tasks.planning(3), agent.Agent(), seed=0)", "cma"),
+                "exact.cma_es(tasks.planning(3), agents.Agent(), seed=0)", "cma"),
     ],
 )  # fmt: skip
 def test_missing_extras_are_named(missing, action, extra):

@@ -5,9 +5,9 @@ import pytest
 from numpy.polynomial.legendre import leggauss
 from scipy.special import ndtr
 
-from sigmalloc.agent import Agent
+from sigmalloc.agents import Agent
 from sigmalloc.exact import choice_gradients, choice_probabilities
-from sigmalloc.mdp import TabularMDP
+from sigmalloc.tasks.tabular import TabularMDP
 
 POLICIES = [("hard", None), ("soft", 0.5), ("soft", 10.0), ("soft", 1e4)]
 
@@ -187,7 +187,7 @@ def test_shapes_and_broadcasting():
 
 @pytest.mark.parametrize("policy", ["hard", "soft"])
 def test_ten_million_draws_of_the_kernel(policy):
-    training = pytest.importorskip("sigmalloc.training")
+    training = pytest.importorskip("sigmalloc.runs.train")
     q, sigma = memories(4, 1, n_states=20)
     q, sigma = np.vstack((q, np.zeros(4))), np.vstack((sigma, np.ones(4)))
     bandits = TabularMDP(np.full((21, 4), 20), np.zeros((21, 4)), start=np.append(np.full(20, 0.05), 0), terminal=[20])

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from sigmalloc import tasks
-from sigmalloc.agent import Agent
+from sigmalloc.agents import Agent
 from sigmalloc.exact import choice_gradients, equilibrium, expected_estimator, gradient
 from sigmalloc.exact._choice import score_moments
-from sigmalloc.mdp import TabularMDP
+from sigmalloc.tasks.tabular import TabularMDP
 
 N = 100_000
 

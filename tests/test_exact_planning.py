@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from sigmalloc import tasks
-from sigmalloc.agent import Agent
+from sigmalloc.agents import Agent
 from sigmalloc.exact import choice_probabilities, evaluate, gradient, optimum
-from sigmalloc.mdp import TabularMDP
+from sigmalloc.tasks.tabular import TabularMDP
 
 
 def planner(**changes):
@@ -178,7 +178,7 @@ def test_reward_rate():
 @pytest.mark.parametrize("kind", ["rollouts", "depth-first"])
 @pytest.mark.parametrize("gamma", [1.0, 0.7])
 def test_simulation_agrees(kind, gamma):
-    training = pytest.importorskip("sigmalloc.training")
+    training = pytest.importorskip("sigmalloc.runs.train")
     for moves, budget, policy in ((3, None, "soft"), (3, 62.5, "hard"), (4, 25, "soft")):
         task = tasks.planning(moves)
         q, sigma = some_memories(task)

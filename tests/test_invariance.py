@@ -10,7 +10,8 @@ import pytest
 from same_bits import changing_maze, differing, random_mdp
 
 import sigmalloc as sm
-from sigmalloc import _engine, _kernel
+from sigmalloc import _kernel
+from sigmalloc.runs import engine
 
 RESTARTS = 21  # more than the lanes of two batches
 CASES = {
@@ -29,7 +30,7 @@ CASES = {
     ),
     "mountain car": (sm.tasks.mountain_car("uniform"), sm.Agent.scripts("mountain-car", n_trajectories=2), "soft"),
 }
-OUTCOME = tuple(field.name for field in fields(_engine.Outcome))
+OUTCOME = tuple(field.name for field in fields(engine.Outcome))
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -40,10 +41,10 @@ def case(request):
 def run(case, restarts=RESTARTS, **keywords):
     """The kernel's arrays for a case; unequal runs, so that lanes fall out of step with each other."""
     task, agent, policy = case
-    plan = _engine.Plan(7, 3, 4, policy == "hard", (1, 7), count_visits=True)
+    plan = engine.Plan(7, 3, 4, policy == "hard", (1, 7), count_visits=True)
     agents = [agent.replace(n_trajectories=1 + restart % 4) for restart in range(restarts)]
-    streams = np.stack([_engine.stream_states(12, restart) for restart in range(restarts)])
-    return _engine.run(task, agents, plan, streams, **keywords)
+    streams = np.stack([engine.stream_states(12, restart) for restart in range(restarts)])
+    return engine.run(task, agents, plan, streams, **keywords)
 
 
 @pytest.fixture(scope="module")

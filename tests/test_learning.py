@@ -10,7 +10,8 @@ from same_bits import random_mdp
 from scipy import stats
 
 import sigmalloc as sm
-from sigmalloc import _engine, reference
+from sigmalloc import reference
+from sigmalloc.runs import engine
 
 DATA = Path(__file__).parent / "data" / "grid_sigma0_3.csv"
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
@@ -236,9 +237,9 @@ def our_runs(script_runs):
         "q": trained.snapshot_q.reshape(n, task.n_states, task.n_actions),
         "sigma": trained.snapshot_sigma.reshape(n, task.n_states, task.n_actions),
     }
-    streams = np.stack([_engine.stream_states(2, run) for run in range(n)])
-    report = _engine.run(task, [agent] * n, _engine.Plan(0, 0, 100), streams, **tables).report[:, 0]
-    reward, cost = (report[:, _engine.REPORT.index(name)].reshape(RUNS, -1) for name in ("reward", "cost"))
+    streams = np.stack([engine.stream_states(2, run) for run in range(n)])
+    report = engine.run(task, [agent] * n, engine.Plan(0, 0, 100), streams, **tables).report[:, 0]
+    reward, cost = (report[:, engine.REPORT.index(name)].reshape(RUNS, -1) for name in ("reward", "cost"))
     cost = cost + agent.lam * relaxing_entries(agent, completed)
     return {"reward": reward, "cost": cost, "objective": reward - cost}
 

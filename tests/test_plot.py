@@ -15,8 +15,8 @@ from matplotlib.text import Text
 from PIL import Image
 
 from sigmalloc import metrics, plot, tasks
-from sigmalloc.agent import Agent
-from sigmalloc.mdp import TabularMDP
+from sigmalloc.agents import Agent
+from sigmalloc.tasks.tabular import TabularMDP
 
 RESTARTS = 3
 
@@ -585,7 +585,7 @@ class TestFiles:
 
 
 def test_a_trained_agent_from_start_to_picture(tmp_path):
-    training = pytest.importorskip("sigmalloc.training")
+    training = pytest.importorskip("sigmalloc.runs.train")
     result = training.train(
         tasks.grid_world(change_at=200), Agent(), episodes=400, restarts=2, seed=1, evaluate_every=50,
         evaluation_episodes=10, snapshots=[100, 300],

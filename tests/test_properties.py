@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from same_bits import ARRAYS, differing
 
 import sigmalloc as sm
-from sigmalloc import _engine, _kernel, reference
-from sigmalloc.agent import ALLOCATIONS, GRADIENTS, PLANNERS
-from sigmalloc.training import DivergenceError
+from sigmalloc import _kernel, reference
+from sigmalloc.agents import ALLOCATIONS, GRADIENTS, PLANNERS
+from sigmalloc.runs import engine
+from sigmalloc.runs.train import DivergenceError
 
 FIXED = settings(derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FAST, DEEP = settings(FIXED, max_examples=200), settings(FIXED, max_examples=3000)
@@ -97,7 +98,7 @@ def check(task, agent, seed, policy):
         "evaluation_policy": policy, "snapshots": (1, 4),
     }  # fmt: skip
     try:
-        sm.training.check_task_and_agent(task, agent)
+        sm.runs.train.check_task_and_agent(task, agent)
     except ValueError:
         for train in (sm.train, reference.train):
             with pytest.raises(ValueError):
@@ -146,13 +147,13 @@ def test_mountain_car_kernel_is_its_twin(start, step_limit, agent, seed, policy)
 )  # fmt: skip
 def test_company_does_not_matter(task, crowd, seed, workers, batch_size, slice_ticks):
     """Each run gives the same bits alone and among others, however they are batched, sliced and compiled."""
-    plan = _engine.Plan(3, 1, 2, False, (2,))
-    streams = np.stack([_engine.stream_states(seed, run) for run in range(len(crowd))])
+    plan = engine.Plan(3, 1, 2, False, (2,))
+    streams = np.stack([engine.stream_states(seed, run) for run in range(len(crowd))])
     alone = [
-        _engine.run(task, [agent], plan, streams[run : run + 1].copy(), workers=1) for run, agent in enumerate(crowd)
+        engine.run(task, [agent], plan, streams[run : run + 1].copy(), workers=1) for run, agent in enumerate(crowd)
     ]
     for build in _kernel.available():
-        together = _engine.run(
+        together = engine.run(
             task, crowd, plan, streams.copy(), workers=workers, batch_size=batch_size, slice_ticks=slice_ticks,
             kernel=_kernel.load(build),
         )  # fmt: skip

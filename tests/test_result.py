@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import sigmalloc as sm
-from sigmalloc import result as result_module
+from sigmalloc.runs import result as result_module
 
 ARRAYS = [
     field.name for field in dataclasses.fields(sm.Result) if field.type == "np.ndarray" or field.type is np.ndarray

@@ -11,7 +11,7 @@ import pytest
 from same_bits import changing_maze, differing, random_mdp
 
 import sigmalloc as sm
-from sigmalloc import _archive
+from sigmalloc._io import archive
 
 CALLS = [
     (sm.tasks.grid_world(), sm.Agent(n_trajectories=4), {"episodes": 60, "workers": 2}),
@@ -109,7 +109,7 @@ def test_a_file_that_promises_more_than_it_holds(saved, shape, tmp_path):
 
 
 def test_a_file_that_unpacks_to_too_much(saved, tmp_path, monkeypatch):
-    monkeypatch.setattr(_archive, "LARGEST", 10**6)
+    monkeypatch.setattr(archive, "LARGEST", 10**6)
     path = rewritten(saved, tmp_path / "bomb.npz", "q.npy", header((10**6,)) + bytes(8 * 10**6))
     assert path.stat().st_size < 50_000
     with pytest.raises(ValueError, match=r"bomb.npz is not a readable result: it would unpack to 8\d+ bytes"):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sigmalloc import _engine, _kernel, reference
+from sigmalloc import _kernel, reference
+from sigmalloc.runs import engine
 
 BUILDS = _kernel.available()
 LANES = 8
@@ -58,7 +59,7 @@ def test_counter_wraps_around():
 
 
 def test_states_of_a_run():
-    training, evaluation = _engine.stream_states(9, 4)
+    training, evaluation = engine.stream_states(9, 4)
     np.testing.assert_array_equal(training, streams(9)[1][4])
     expected = np.random.SFC64(np.random.SeedSequence(9, spawn_key=(4, 0))).state["state"]["state"]
     np.testing.assert_array_equal(evaluation, expected)

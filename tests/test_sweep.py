@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 import sigmalloc as sm
+from sigmalloc._io import files
+from sigmalloc._io.progress import Progress, duration
 from sigmalloc.sweeps import commands, open_sweep, plot_curves, plot_heatmap, plot_parameter, read_study, sweep
 from sigmalloc.sweeps.driver import WorkersLostError
 from sigmalloc.sweeps.grid import axis_values
 from sigmalloc.sweeps.pilot import block_size
-from sigmalloc.sweeps.progress import Progress, duration
 from sigmalloc.sweeps.results import SweepResult
 from sigmalloc.sweeps.specification import specify
 from sigmalloc.sweeps.store import DamagedBlock, Store, StoreWarning
@@ -380,7 +381,7 @@ class TestStore:
 
     def test_leftovers_of_killed_processes_go(self, store):
         folder, _, _ = store
-        host = sm.sweeps.files._HOST
+        host = files._HOST
         dead = folder / "blocks" / f".part-{host}-999999999-0123abcd"
         alive = folder / "blocks" / f".part-{host}-{os.getppid()}-0123abcd"
         elsewhere = folder / f".stop-far.away-{os.getppid()}-0123abcd"

@@ -254,7 +254,7 @@ class TestDisk:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             flush(descriptor)
 
-        monkeypatch.setattr("sigmalloc.sweeps.files.os.fsync", failing)
+        monkeypatch.setattr("sigmalloc._io.files.os.fsync", failing)
         failures = 0
         for _ in range(30):
             try:

@@ -6,7 +6,7 @@ from same_bits import ARRAYS, changing_maze, differing, random_mdp
 
 import sigmalloc as sm
 from sigmalloc import reference
-from sigmalloc.agent import ALLOCATIONS, GRADIENTS
+from sigmalloc.agents import ALLOCATIONS, GRADIENTS
 
 PLANNING = sm.Agent.table_b1("planning", n_trajectories=3)
 LEARNING = [allocation for allocation in ALLOCATIONS if allocation != "fixed"]

@@ -15,10 +15,10 @@ import importlib
 __version__ = "0.1.0"
 
 from . import metrics, tasks
-from .agent import Agent
-from .mdp import TabularMDP
-from .result import Result
-from .training import DivergenceError, Evaluation, evaluate, train
+from .agents import Agent
+from .runs.result import Result
+from .runs.train import DivergenceError, Evaluation, evaluate, train
+from .tasks.tabular import TabularMDP
 
 __all__ = [
     "Agent", "DivergenceError", "Evaluation", "Result", "TabularMDP", "evaluate", "exact", "metrics", "open_sweep",

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from . import __version__, _checks, _engine, _kernel, tasks
-from .agent import ALLOCATIONS, GRADIENTS, PLANNERS, Agent
+from . import __version__, _checks, _kernel, tasks
+from .agents import ALLOCATIONS, GRADIENTS, PLANNERS, Agent
 from .paper import commands as paper_commands
-from .result import mean_and_sem
+from .runs import engine
+from .runs.result import mean_and_sem
+from .runs.train import ESTIMATORS, POLICIES, DivergenceError, prepare, train
 from .sweeps import commands as sweep_commands
-from .training import ESTIMATORS, POLICIES, DivergenceError, prepare, train
 
 EPISODES = {"grid-world": 5000, "mountain-car": 5000, "planning": 60_000}
 CHOICES = {"gradient": GRADIENTS, "allocation": ALLOCATIONS, "planner": PLANNERS}
@@ -278,7 +279,7 @@ def configuration(options, result):
         "versions": result.versions,
         "kernel": _kernel.NAME,
         "machine": platform.platform(),
-        "processors": _engine.usable_processors(),
+        "processors": engine.usable_processors(),
     }
 
 

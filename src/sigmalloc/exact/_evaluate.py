@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import _checks
-from .._engine import check, paths, trial_time
-from ..agent import Agent
-from ..mdp import TabularMDP
+from ..agents import Agent
+from ..runs.engine import check, paths, trial_time
+from ..tasks.tabular import TabularMDP
 from ._chain import Chain, ImproperPolicyError, model
 from ._choice import POLICIES, solve_choices
 from ._planning import program

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import _engine
+from ..runs import engine
 from ._evaluate import gradient
 
 
@@ -24,18 +24,18 @@ def run(task, agent, plan, streams, *, q=None, sigma=None, workers=None, progres
     Outcome
     """
     n, shape = len(streams), (len(streams), task.n_states, task.n_actions)
-    first = _engine.run(
-        task, [agent] * n, _engine.Plan(0, evaluation_episodes=1), streams.copy(), q=q, sigma=sigma, workers=1
+    first = engine.run(
+        task, [agent] * n, engine.Plan(0, evaluation_episodes=1), streams.copy(), q=q, sigma=sigma, workers=1
     )
     streams[:, 0] = first.streams[:, 0]
     q, sigma = first.q.reshape(shape), first.sigma.reshape(shape)
-    outcome = _engine.furnish(task, [agent] * n, plan, streams, q, sigma)
+    outcome = engine.furnish(task, [agent] * n, plan, streams, q, sigma)
     for number in range(plan.episodes):
         variant = task.at(number).unchanging()
         actor = agent.replace(beta=agent.beta_at(number), beta_0=None, beta_rate=0.0)
         if agent.learn_q:
             learner = actor.replace(allocation="fixed")
-            learned = _engine.run(variant, [learner] * n, _engine.Plan(1), streams, q=q, sigma=sigma, workers=workers)
+            learned = engine.run(variant, [learner] * n, engine.Plan(1), streams, q=q, sigma=sigma, workers=workers)
             q[:, variant.memories] = learned.q.reshape(shape)[:, variant.memories]
             outcome.counters[:, 1:] += learned.counters[:, 1:]
         for restart in range(n):
@@ -59,6 +59,6 @@ def _report(outcome, plan, completed, variant, actor, streams, q, sigma):
         kept = outcome.snapshots[:, plan.snapshots.index(completed)]
         kept[:, 0], kept[:, 1] = q.reshape(n, -1), sigma.reshape(n, -1)
     if plan.evaluate_every and completed % plan.evaluate_every == 0:
-        evaluation = _engine.Plan(0, 0, plan.evaluation_episodes, plan.hard_evaluation)
-        figures = _engine.run(variant, [actor] * n, evaluation, streams, q=q, sigma=sigma)
+        evaluation = engine.Plan(0, 0, plan.evaluation_episodes, plan.hard_evaluation)
+        figures = engine.run(variant, [actor] * n, evaluation, streams, q=q, sigma=sigma)
         outcome.report[:, completed // plan.evaluate_every - 1] = figures.report[:, 0]

@@ -4,7 +4,8 @@ import importlib.util
 
 import numpy as np
 
-from .. import _engine, training
+from ..runs import engine
+from ..runs import train as training
 
 TAIL = 0.2
 """Fraction of the checkpoints, at the end, over which a final level is averaged."""
@@ -33,16 +34,16 @@ def train_many(
     """
     for agent in agents.values():
         training.check_task_and_agent(task, agent)
-    plan = _engine.Plan(episodes, evaluate_every, evaluation_episodes, False, tuple(snapshots))
+    plan = engine.Plan(episodes, evaluate_every, evaluation_episodes, False, tuple(snapshots))
     # the longest runs first, so that no thread is left with one of them at the end
     names = sorted(agents, key=lambda name: -_work(task, agents[name]))
     counts = dict.fromkeys(names, restarts) if isinstance(restarts, int) else restarts
     runs = [agents[name] for name in names for _ in range(counts[name])]
-    own = [_engine.stream_states(seed, restart) for restart in range(max(counts.values()))]
+    own = [engine.stream_states(seed, restart) for restart in range(max(counts.values()))]
     streams = np.stack([own[restart] for name in names for restart in range(counts[name])])
     tables, _ = training.checked_tables(task, runs[0], q, None, len(runs))
     total = episodes * len(runs)
-    outcome = _engine.run(
+    outcome = engine.run(
         task, runs, plan, streams, q=tables, workers=workers, batch_size=8 if len(runs) <= 64 else 16,
         progress=None if progress is None else lambda done: progress(done / total),
     )  # fmt: skip
@@ -55,16 +56,16 @@ def train_many(
     for name in names:
         rows = slice(first, first + counts[name])
         first += counts[name]
-        part = _engine.Outcome(**{field: getattr(outcome, field)[rows] for field in _ROWS})
+        part = engine.Outcome(**{field: getattr(outcome, field)[rows] for field in _ROWS})
         results[name] = training.make_result(task, agents[name], seed, plan, part)
     return {name: results[name] for name in agents}
 
 
-_ROWS = tuple(_engine.Outcome.__dataclass_fields__)
+_ROWS = tuple(engine.Outcome.__dataclass_fields__)
 
 
 def _work(task, agent):
-    return agent.n_trajectories * (1 if task.horizon is None else _engine.paths(task, agent))
+    return agent.n_trajectories * (1 if task.horizon is None else engine.paths(task, agent))
 
 
 def tail(curves):

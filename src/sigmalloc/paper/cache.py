@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import __version__, _archive
+from .. import __version__
+from .._io import archive
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _DECIDING = (
-    "agent.py", "mdp.py", "tasks.py", "training.py", "_engine.py", "metrics.py", "exact", "paper/_runs.py",
+    "agent.py", "mdp.py", "tasks.py", "training.py", "engine.py", "metrics.py", "exact", "paper/_runs.py",
     "paper/studies",
 )  # fmt: skip
 NOTE = "note"
@@ -59,7 +60,7 @@ def load(path, wanted):
     if not path.exists():
         return None
     try:
-        arrays = _archive.load(path)
+        arrays = archive.load(path)
         facts = json.loads(str(arrays.pop(NOTE)))
     except (OSError, ValueError, KeyError) as error:
         raise Damaged(f"{path} is damaged ({error})") from error

@@ -8,7 +8,8 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import __version__, _checks, _engine
+from .. import __version__, _checks
+from ..runs import engine
 from . import cache, report
 from ._runs import cma_available, exact_available
 from .claims import CLAIMS
@@ -276,7 +277,7 @@ def _missing(needed):
 
 def machine():
     """The machine, for the record."""
-    processors = _engine.usable_processors()
+    processors = engine.usable_processors()
     return f"{platform.system()} {platform.machine()}, {processors} processors, Python {platform.python_version()}"
 
 

@@ -7,9 +7,9 @@ import sys
 import warnings
 
 from .. import _checks
+from .._io.progress import duration
 from . import driver, pilot
 from .entry import checked_shard, open_sweep, sweep
-from .progress import duration
 from .specification import specify
 from .store import Store
 from .study import read_study

@@ -9,8 +9,10 @@ import sys
 import time
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, ThreadPoolExecutor
 
-from .. import _checks, _engine
-from . import files, work
+from .. import _checks
+from .._io import files
+from ..runs import engine
+from . import work
 
 TICK = 0.5  # seconds
 GRACE = 1.2  # seconds that running blocks are given to notice that the sweep was stopped
@@ -37,7 +39,7 @@ class Engine:
         workers = None if workers is None else _checks.integer("workers", workers, low=1)
         self._workers = workers
         if executor is None:
-            threads = workers or _engine.usable_processors()
+            threads = workers or engine.usable_processors()
             self.make = lambda: ThreadPoolExecutor(threads, thread_name_prefix="sigmalloc-sweep")
         elif isinstance(executor, Executor):
             self.make = None

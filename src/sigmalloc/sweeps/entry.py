@@ -5,9 +5,9 @@ import os
 import warnings
 
 from .. import _checks
-from ..training import checked_seed
+from .._io.progress import Progress, Silence
+from ..runs.train import checked_seed
 from . import driver, pilot
-from .progress import Progress, Silence
 from .results import SweepResult, open_result
 from .specification import specify
 from .store import Store, warn_about

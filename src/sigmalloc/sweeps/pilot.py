@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import _engine
+from ..runs import engine
 from .work import CURVES
 
 LANES = 8
@@ -67,7 +67,7 @@ def _seconds_per_episode(specification, problem, plan, runs, budget):
     shape = (len(runs), problem.task.n_states, problem.task.n_actions)
     given = {name: None if table is None else np.broadcast_to(table, shape)
              for name, table in (("q", problem.q), ("sigma", problem.sigma))}  # fmt: skip
-    streams = np.stack([_engine.stream_states(specification.seed, restart) for _, restart in runs])
+    streams = np.stack([engine.stream_states(specification.seed, restart) for _, restart in runs])
     seen = [0]
 
     def watch(done):
@@ -77,9 +77,9 @@ def _seconds_per_episode(specification, problem, plan, runs, budget):
 
     begin = time.perf_counter()
     with contextlib.suppress(_Enough):
-        _engine.run(
+        engine.run(
             problem.task, [agents[cell] for cell, _ in runs], plan, streams, workers=1, progress=watch,
-            slice_ticks=_engine.SLICE // 10, **given,
+            slice_ticks=engine.SLICE // 10, **given,
         )  # fmt: skip
     return (time.perf_counter() - begin) / max(1, seen[0])
 
@@ -90,7 +90,7 @@ def _shortened(plan):
         return plan
     ratio = plan.evaluation_episodes / plan.evaluate_every
     every = 1 if ratio >= 1 else round(1 / ratio)
-    return _engine.Plan(plan.episodes, min(every, plan.episodes), max(1, round(ratio)), plan.hard_evaluation)
+    return engine.Plan(plan.episodes, min(every, plan.episodes), max(1, round(ratio)), plan.hard_evaluation)
 
 
 def _spread(entries, count):
@@ -104,7 +104,7 @@ def run_bytes(specification, made):
     checkpoints = len(specification.checkpoints)
     kept = len(specification.kept_restarts) / specification.restarts
     disk = 16 + 8 * len(CURVES) * checkpoints + 2 * 8 + 1 + 4 * 8 + kept * (16 * entries + 24)
-    memory = disk + 8 * len(_engine.REPORT) * checkpoints + 16 * entries
+    memory = disk + 8 * len(engine.REPORT) * checkpoints + 16 * entries
     return disk, memory
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import _archive, tasks
-from ..mdp import TabularMDP
-from ..result import _packed_task, _unpacked_task
+from .. import tasks
+from .._io import archive, files
+from ..runs.result import _packed_task, _unpacked_task
 from ..tasks import MountainCar
-from . import files
+from ..tasks.tabular import TabularMDP
 
 BY_NAME = {"grid-world": tasks.grid_world, "mountain-car": tasks.mountain_car, "planning": tasks.planning}
 _HASHED = ("next_state", "reward", "probability", "start", "terminal", "action_counts", "known_q", "known_sigma")
@@ -106,7 +106,7 @@ def load(folder, digest):
     """
     path = os.path.join(folder, digest + ".npz")
     try:
-        arrays = _archive.load(path)
+        arrays = archive.load(path)
         task = _unpacked_task(json.loads(str(arrays.pop("facts"))), arrays)
     except FileNotFoundError:
         raise ValueError(f"{path} is missing: run the sweep again to have it written") from None

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import _checks, _engine
-from ..agent import FIELDS, Agent
-from ..training import POLICIES, check_task_and_agent, checked_tables
+from .. import _checks
+from ..agents import FIELDS, Agent
+from ..runs import engine
+from ..runs.train import POLICIES, check_task_and_agent, checked_tables
 from . import grid as grids
 from . import problems
 
@@ -88,7 +89,7 @@ class Specification:
 
     @property
     def plan(self):
-        return _engine.Plan(
+        return engine.Plan(
             self.episodes, self.evaluate_every or 0, self.evaluation_episodes, self.evaluation_policy == "hard"
         )
 
@@ -317,7 +318,7 @@ def _checked_agent(base, changes):
 def _check_pair(problem, agent, names):
     try:
         check_task_and_agent(problem.task, agent)
-        _engine._room(problem.task, [agent])
+        engine._room(problem.task, [agent])
         checked_tables(problem.task, agent, problem.q, problem.sigma, 1)
     except ValueError as error:
         where = _listed({name: getattr(agent, name) for name in names})

@@ -7,9 +7,10 @@ import warnings
 
 import numpy as np
 
-from .. import __version__, _archive
-from ..result import versions
-from . import files, problems
+from .. import __version__
+from .._io import archive, files
+from ..runs.result import versions
+from . import problems
 from .generations import Generation, contains
 from .specification import Specification, differences
 
@@ -210,7 +211,7 @@ class Store:
         """
         path = os.path.join(self.blocks, block.name)
         try:
-            arrays = _archive.load(path, ("keys", *names))
+            arrays = archive.load(path, ("keys", *names))
         except (ValueError, OSError) as error:
             raise DamagedBlock(path, f"is damaged ({error})") from error
         if arrays["keys"].tobytes() != np.ascontiguousarray(block.keys, dtype="<u8").tobytes():

@@ -29,7 +29,7 @@ import os
 import tomllib
 
 from .. import _checks
-from ..agent import Agent
+from ..agents import Agent
 from .problems import BY_NAME
 
 PRESETS = {"table_b1": Agent.table_b1, "scripts": Agent.scripts}

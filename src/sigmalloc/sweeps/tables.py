@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import _checks
-from . import files
+from .._io import files
 from .grid import axis_positions, combinations
 
 UNITS = {

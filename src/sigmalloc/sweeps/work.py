@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import __version__, _engine
-from ..agent import Agent
-from ..training import tidy
-from . import files, problems
+from .. import __version__
+from .._io import files
+from ..agents import Agent
+from ..runs import engine
+from ..runs.train import tidy
+from . import problems
 from .generations import key_bytes
 
 CURVES = ("reward", "value", "cost", "cutoffs")
@@ -62,7 +64,7 @@ class Job:
     restart: np.ndarray
     kept: np.ndarray
     seed: int
-    plan: _engine.Plan
+    plan: engine.Plan
     stop: str
     replace: bool = False
     version: str = __version__
@@ -137,14 +139,14 @@ def compute(job, watch):
         shape = (len(rows), task.n_states, task.n_actions)
         given = {name: None if table is None else np.broadcast_to(table, shape)
                  for name, table in (("q", problem.q), ("sigma", problem.sigma))}  # fmt: skip
-        outcome = _engine.run(
+        outcome = engine.run(
             task, [agents[cell] for cell in job.cell[rows]], job.plan,
             np.stack([_stream_states(job.seed, restart) for restart in job.restart[rows].tolist()]),
             workers=1, progress=watch, **given,
         )  # fmt: skip
         for name in CURVES:
-            curves[name][rows] = outcome.report[:, :, _engine.REPORT.index(name)]
-        counted = dict(zip(_engine.COUNTERS, outcome.counters.T, strict=True))
+            curves[name][rows] = outcome.report[:, :, engine.REPORT.index(name)]
+        counted = dict(zip(engine.COUNTERS, outcome.counters.T, strict=True))
         steps[rows], training_cutoffs[rows], error[rows] = counted["steps"], counted["cutoffs"], counted["error"]
         stream[rows] = outcome.streams[:, 0]
         last = task.at(job.plan.episodes - 1)
@@ -198,7 +200,7 @@ class _Watch:
 
 @functools.lru_cache(maxsize=4096)
 def _stream_states(seed, restart):
-    """As `_engine.stream_states`, remembered: all cells draw the same streams."""
-    states = _engine.stream_states(seed, restart)
+    """As `engine.stream_states`, remembered: all cells draw the same streams."""
+    states = engine.stream_states(seed, restart)
     states.setflags(write=False)
     return states

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ... import metrics, tasks
-from ...agent import Agent
+from ...agents import Agent
 from .. import _runs
 from ._study import Study, part
 

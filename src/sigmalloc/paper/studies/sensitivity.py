@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ... import _engine, tasks
-from ...agent import Agent
+from ... import tasks
+from ...agents import Agent
+from ...runs import engine
 from .. import _runs
 from ._study import Study, part
 
@@ -50,7 +51,7 @@ def _swept(task, agent, axes, workers, progress, *, restarts, **options):
 
     blocks = math.ceil(math.prod(map(len, axes.values())) * restarts / BLOCK)
     grid = {axis: values.tolist() for axis, values in axes.items()}
-    workers = workers or _engine.usable_processors()
+    workers = workers or engine.usable_processors()
     with tempfile.TemporaryDirectory(prefix="sigmalloc-") as store, _Watched(workers, blocks, progress) as pool:
         result = sweeps.sweep(task, agent, grid, restarts=restarts, store=store, executor=pool, block_size=BLOCK,
                               progress=False, **options)  # fmt: skip

@@ -12,11 +12,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import _checks
-from .agent import LARGEST_Q
-from .result import Result
-from .tasks import MountainCar
-from .training import POLICIES, DivergenceError, check_task_and_agent, checked_seed, checked_snapshots, checked_tables
+from .. import _checks
+from ..agents import LARGEST_Q
+from ..runs.result import Result
+from ..runs.train import (
+    POLICIES,
+    DivergenceError,
+    check_task_and_agent,
+    checked_seed,
+    checked_snapshots,
+    checked_tables,
+)
+from ..tasks import MountainCar
 
 _WORD = 2**64 - 1
 LOG2_E = 1.4426950408889634

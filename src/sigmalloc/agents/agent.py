@@ -4,7 +4,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from . import _checks
+from .. import _checks
 
 GRADIENTS = ("advantage", "q", "reinforce", "return", "best_path")
 ALLOCATIONS = ("dra", "equal", "frequency", "stakes", "fixed")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import _kernel
-from .agent import ALLOCATIONS, GRADIENTS
-from .tasks import MountainCar
+from .. import _kernel
+from ..agents import ALLOCATIONS, GRADIENTS
+from ..tasks import MountainCar
 
 ABSENT = -1e200  # q̄ of an action that a state does not have, as the kernel marks it
 SLICE = 50_000  # recalls per slice, well under a tenth of a second

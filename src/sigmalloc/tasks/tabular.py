@@ -12,7 +12,7 @@ import copy
 
 import numpy as np
 
-from . import _checks
+from .. import _checks
 
 DEFAULT_STEP_LIMIT = 10_000
 

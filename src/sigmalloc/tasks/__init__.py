@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import _checks
-from .mdp import TabularMDP
+from .. import _checks
+from .tabular import TabularMDP
 
 _MAZE = (
     ".......#G",

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from . import __version__, _archive
-from .agent import Agent
-from .mdp import TabularMDP
-from .tasks import MountainCar, mountain_car
+from .. import __version__
+from .._io import archive
+from ..agents import Agent
+from ..tasks import MountainCar, mountain_car
+from ..tasks.tabular import TabularMDP
 
 FORMAT = 1
 
@@ -156,7 +157,7 @@ class Result:
         """
         path = Path(path)
         try:
-            arrays = _archive.load(path)
+            arrays = archive.load(path)
             facts = json.loads(str(arrays.pop("facts")))
             if facts["format"] != FORMAT:
                 raise ValueError(f"its format is {facts['format']!r}, not {FORMAT}")

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import _checks, _engine
-from .agent import LARGEST_Q, Agent
-from .mdp import TabularMDP
+from .. import _checks
+from ..agents import LARGEST_Q, Agent
+from ..tasks import MountainCar
+from ..tasks.tabular import TabularMDP
+from . import engine
 from .result import Result
-from .tasks import MountainCar
 
 POLICIES = ("soft", "hard")
 ESTIMATORS = ("sampled", "exact")
@@ -88,14 +89,14 @@ def train(
         sigma=sigma, estimator=estimator, workers=workers, progress=progress,
     )  # fmt: skip
     total = episodes * restarts
-    streams = np.stack([_engine.stream_states(seed, restart) for restart in range(restarts)])
+    streams = np.stack([engine.stream_states(seed, restart) for restart in range(restarts)])
     report = None if progress is None else lambda done: progress(done, total)
     if estimator == "exact":
-        from .exact import _training
+        from ..exact import _training
 
         outcome = _training.run(task, agent, plan, streams, q=q, sigma=sigma, workers=workers, progress=report)
     else:
-        outcome = _engine.run(
+        outcome = engine.run(
             task, [agent] * restarts, plan, streams, q=q, sigma=sigma, workers=workers, progress=report
         )
     result = make_result(task, agent, seed, plan, outcome)
@@ -103,7 +104,7 @@ def train(
     if failed.size:
         first = failed[0]
         raise DivergenceError(
-            f"{_engine.ERRORS[int(outcome.counters[first, 3])]} of restart {first} was no longer finite in episode "
+            f"{engine.ERRORS[int(outcome.counters[first, 3])]} of restart {first} was no longer finite in episode "
             f"{outcome.counters[first, 0]} on {task.name!r} (seed {seed}); {failed.size} of {restarts} runs failed; "
             f"{agent}",
             result,
@@ -133,9 +134,9 @@ def prepare(
     snapshots = checked_snapshots(snapshots, episodes)
     workers = None if workers is None else _checks.integer("workers", workers, low=1)
     q, sigma = checked_tables(task, agent, q, sigma, restarts)
-    plan = _engine.Plan(episodes, evaluate_every or 0, evaluation_episodes, evaluation_policy == "hard", snapshots)
+    plan = engine.Plan(episodes, evaluate_every or 0, evaluation_episodes, evaluation_policy == "hard", snapshots)
     if estimator == "exact":
-        from .exact import _training
+        from ..exact import _training
 
         _training.check(task, agent)
     if progress is not None and not callable(progress):
@@ -152,7 +153,7 @@ def make_result(task, agent, seed, plan, outcome):
     for i, episode in enumerate(plan.snapshots):
         tidy(task.at(episode - 1), agent, snapshot_q[:, i], snapshot_sigma[:, i])
     every = plan.evaluate_every
-    report = dict(zip(_engine.REPORT, np.moveaxis(outcome.report, 2, 0), strict=True))
+    report = dict(zip(engine.REPORT, np.moveaxis(outcome.report, 2, 0), strict=True))
     return Result(
         task=task,
         agent=agent,
@@ -256,16 +257,16 @@ def evaluate(task, agent, q, sigma, *, episodes=1000, seed=None, policy="soft", 
     shares[: episodes % blocks] += 1
     agent = agent.replace(beta_0=None, beta_rate=0.0)
     shape = (restarts, task.n_states, task.n_actions)
-    totals = np.zeros((restarts, len(_engine.REPORT)))
+    totals = np.zeros((restarts, len(engine.REPORT)))
     visits = np.zeros(shape)
     for share in np.unique(shares):
         members = np.flatnonzero(shares == share)
-        plan = _engine.Plan(0, 0, int(share), policy == "hard", count_visits=True)
+        plan = engine.Plan(0, 0, int(share), policy == "hard", count_visits=True)
         keys = [(restart, block) for restart in range(restarts) for block in members]
-        streams = np.stack([_engine.stream_states(seed, restart, int(block)) for restart, block in keys])
+        streams = np.stack([engine.stream_states(seed, restart, int(block)) for restart, block in keys])
         rows = [restart for restart, _ in keys]
-        outcome = _engine.run(task, [agent] * len(keys), plan, streams, q=q[rows], sigma=sigma[rows], workers=workers)
-        weight = np.ones(len(_engine.REPORT))
+        outcome = engine.run(task, [agent] * len(keys), plan, streams, q=q[rows], sigma=sigma[rows], workers=workers)
+        weight = np.ones(len(engine.REPORT))
         weight[:2] = share
         totals += (outcome.report[:, 0] * weight).reshape(restarts, len(members), -1).sum(axis=1)
         visits += outcome.visits.reshape(restarts, len(members), *shape[1:]).sum(axis=1)
@@ -284,7 +285,7 @@ def check_task_and_agent(task, agent, training=True):
         raise ValueError(f"task must be a TabularMDP or one of sigmalloc.tasks, got {task!r}")
     if not isinstance(agent, Agent):
         raise ValueError(f"agent must be an Agent, got {agent!r}")
-    _engine.check(task, agent)
+    engine.check(task, agent)
     if training and not agent.learn_q and agent.allocation == "fixed":
         raise ValueError("learn_q=False with allocation='fixed': nothing would be learned; use evaluate")
 

@@ -1,0 +1,1 @@
+"""Runs: agents trained and evaluated on tasks, and what comes of it."""
