@@ -109,7 +109,7 @@ def add_run(commands, formatter):
     output.add_argument("--out", type=Path, help="folder for results and figures (default: sigmalloc-out/TASK)")
     output.add_argument("--no-figures", action="store_true", help="write the results only")
     output.add_argument("--json", action="store_true", help="print the summary as JSON, and nothing else, on stdout")
-    output.add_argument("--gap", action="store_true", help="compare with the exact optimum (needs sigmalloc[exact])")
+    output.add_argument("--gap", action="store_true", help="compare with the exact optimum")
     task = parser.add_argument_group("the task")
     task.add_argument("--change-at", type=int, help="grid-world: episode in which a wall goes and the goal moves")
     task.add_argument("--start", choices=("bottom", "uniform"), help="mountain-car: where episodes start")

@@ -1,6 +1,6 @@
 """Exact answers for finite tasks: what an allocation is worth, its gradient, and the best one.
 
-Needs SciPy (``pip install 'sigmalloc[exact]'``), and `cma_es` the ``cma`` package (``'sigmalloc[cma]'``).
+`cma_es` needs the ``cma`` package (``pip install 'sigmalloc[cma]'``).
 
 - `choice_probabilities` and `choice_gradients`: the policy of noisy recalls (Eq. 2, A.1) without sampling.
 - `evaluate` and `gradient`: expected return, cost, objective (Eq. 1) and ∂F/∂σ, by linear solves; for planning, the
@@ -12,11 +12,6 @@ Needs SciPy (``pip install 'sigmalloc[exact]'``), and `cma_es` the ``cma`` packa
 
 A terminal state is worth 0, and step limits are not modelled.
 """
-
-try:
-    import scipy  # noqa: F401
-except ImportError as error:
-    raise ImportError("sigmalloc.exact needs SciPy: pip install 'sigmalloc[exact]'") from error
 
 from ._chain import ImproperPolicyError
 from ._choice import choice_gradients, choice_probabilities
