@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import _checks
+from .registry import register
 from .tabular import TabularMDP
 
 _MAZE = (
@@ -24,7 +25,8 @@ _CHANGED_MAZE = (
 _MOVES = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
 
 
-def grid_world(change_at=None, step_limit=10_000):
+@register("grid-world")
+def grid_world(change_at: int | None = None, step_limit: int = 10_000) -> TabularMDP:
     """Mattar and Daw's maze: 6 × 9 cells, −1 a step, +10 for entering the goal (section 4.1).
 
     Parameters
