@@ -68,12 +68,11 @@ def main(arguments=None):
             try:
                 options = build_parser().parse_args(arguments)
                 return options.run(options)
-            finally:  # what was printed is told, or it is an error that it could not be
+            finally:  # what could not be written is an error
                 sys.stdout.flush()
         except KeyboardInterrupt:
             return _told("interrupted; no half-written file was left", 130)
         except BrokenPipeError:
-            _silence(sys.stdout)
             return 1
         except MemoryError as error:
             return _told(f"error: not enough memory{f': {error}' if str(error) else ''}", 2)
@@ -87,20 +86,7 @@ def main(arguments=None):
 def _told(message, status):
     with contextlib.suppress(OSError, ValueError):
         print(f"sigmalloc: {message}", file=sys.stderr)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):  # nobody listens, or the disk is full
-            _silence(stream)
     return status
-
-
-def _silence(stream):
-    """Lead a broken stream to nowhere, or Python would complain when it flushes it at the end."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    except (OSError, ValueError):  # it has no file
-        return
 
 
 def build_parser():

@@ -45,8 +45,8 @@ codecs.register_error(_HANDLER, _spell)
 def any_text():
     """Have standard output and error take any text, whatever their encoding, and stand in for them if closed.
 
-    A process that was started with a closed standard stream has None for it, and Python prints what is meant for
-    standard error on standard output then.
+    What they have not taken at the end is dropped: flush them where that is an error. A process that was started with a
+    closed standard stream has None for it, and Python prints what is meant for standard error on standard output then.
     """
     before, kept = (sys.stdout, sys.stderr), []
     with contextlib.ExitStack() as stack:
@@ -61,9 +61,21 @@ def any_text():
             yield
         finally:
             for stream, errors in kept:
+                _settle(stream)
                 with contextlib.suppress(OSError, ValueError):
                     stream.reconfigure(errors=errors)
             sys.stdout, sys.stderr = before
+
+
+def _settle(stream):
+    """Lead a stream that cannot be written to nowhere, or Python would complain when it flushes it at its end."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):  # nobody listens, or the disk is full
+        with contextlib.suppress(OSError, ValueError):  # it has no file
+            descriptor = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(descriptor, stream.fileno())
+            os.close(descriptor)
 
 
 def printable(text):
