@@ -2,13 +2,14 @@
 
 import functools
 import os
+import pickle
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import __version__
-from .._io import files
+from .._io import archive
 from ..agents import Agent
 from ..runs import engine
 from ..runs.arguments import memory_values
@@ -70,14 +71,35 @@ class Job:
     replace: bool = False
     version: str = __version__
 
+    def __reduce__(self):
+        """Sent as bytes beside the version, which a worker compares before it reads them: what they hold is another
+        version's own affair."""
+        return _opened, (self.version, pickle.dumps(vars(self), pickle.HIGHEST_PROTOCOL))
+
+
+def _opened(version, content):
+    if version != __version__:
+        return OtherVersion(version)
+    job = object.__new__(Job)
+    vars(job).update(pickle.loads(content))
+    return job
+
+
+@dataclass(frozen=True)
+class OtherVersion:
+    """A job from a sweep of another version, which is not read."""
+
+    version: str
+
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a worker sends back: runs done and how many of them diverged."""
+    """What a worker sends back: runs done, how many of them diverged, the time they took, and its version."""
 
     runs: int
     failed: int
     seconds: float
+    version: str = __version__
 
 
 def make_job(store, block, stop, replace=False):
@@ -94,6 +116,57 @@ def make_job(store, block, stop, replace=False):
         restart=restarts, kept=np.isin(restarts, whole.kept_restarts), seed=whole.seed, schedule=whole.schedule,
         stop=stop, replace=replace,
     )  # fmt: skip
+
+
+def members(block):
+    """Names of the arrays of a block."""
+    kept = ("kept", "shape", "q", "sigma") if _kept_rows(block).size else ()
+    return ("keys", *CURVES, "steps", "training_cutoffs", "error", "stream", *kept)
+
+
+def read_members(file, block, names):
+    """Arrays of a block, checked.
+
+    Parameters
+    ----------
+    file : archive.Archive
+    block : Block
+    names : sequence of str
+
+    Returns
+    -------
+    dict of array
+
+    Raises
+    ------
+    ValueError
+        If one is missing, is damaged, or is not what such a block holds.
+    """
+    n, checkpoints = len(block.runs), len(block.generation.specification.checkpoints)
+    kept = _kept_rows(block)
+    layout = {
+        "keys": ("u", (n, 16)), "steps": ("i", (n,)), "training_cutoffs": ("i", (n,)), "error": ("i", (n,)),
+        "stream": ("u", (n, 4)), "kept": ("i", (len(kept),)), "shape": ("i", (len(kept), 2)), "q": ("f", (None,)),
+        "sigma": ("f", (None,)), **dict.fromkeys(CURVES, ("f", (n, checkpoints))),
+    }  # fmt: skip
+    arrays = {}
+    for name in names:
+        array = arrays[name] = file.array(name, *layout[name])
+        if name in ("steps", "training_cutoffs", "error") and array.min() < 0:
+            raise ValueError(f"{name} has negative entries")
+        if name == "kept" and not np.array_equal(array, kept):
+            raise ValueError("it keeps other runs than it should")
+        if name == "shape":
+            size = sum(rows * columns for rows, columns in array.tolist())
+            if array.min() < 1 or file.shape("q") != (size,) or file.shape("sigma") != (size,):
+                raise ValueError("q and sigma are not of the sizes that shape tells")
+    return arrays
+
+
+def _kept_rows(block):
+    """Rows of a block whose q̄ and σ are kept."""
+    whole = block.generation.specification
+    return np.flatnonzero(np.isin(block.runs % whole.restarts, whole.kept_restarts))
 
 
 def run_block(job):
@@ -118,7 +191,7 @@ def run_block(job):
     if os.path.exists(job.path) and not job.replace:
         return Receipt(len(job.keys), 0, 0.0)
     arrays = compute(job, watch)
-    files.write(job.path, lambda file: np.savez(file, **arrays))
+    archive.save(job.path, None, arrays, compress=False)
     return Receipt(len(job.keys), int((arrays["error"] > 0).sum()), time.perf_counter() - begin)
 
 
@@ -174,7 +247,7 @@ def compute(job, watch):
 def stop(name):
     """Tell the workers of a sweep, here and elsewhere, to give up their blocks."""
     _stopped.add(name)
-    with open(name, "wb"):
+    with open(name, "wb"):  # empty, and of use only while it is there: it need not be flushed
         pass
 
 
