@@ -1,5 +1,7 @@
 """The planning task of Huys et al. (2015), section 4.3."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from .. import _checks
@@ -11,7 +13,7 @@ _CIRCLE = {
 }
 
 
-def planning(moves=3, known_last_move=False):
+def planning(moves: int = 3, known_last_move: bool = False) -> TabularMDP:
     """The planning task of Huys et al. (2015), unrolled in the number of moves left (section 4.3).
 
     Parameters
