@@ -109,8 +109,15 @@ def test_states_by_index_or_by_mask():
     np.testing.assert_array_equal(_checks.states("s", [3, 1], 4), [False, True, False, True])
     np.testing.assert_array_equal(_checks.states("s", [False, True, False, True], 4), [False, True, False, True])
     np.testing.assert_array_equal(_checks.states("s", [], 2), [False, False])
-    for value in ([0, 0, 1], np.int8([0, 1, 1]), [0, 1, 0]):  # 0 and 1 for three states or more
-        with pytest.raises(ValueError, match="s: state [01] is named twice; if this is a mask"):
+    np.testing.assert_array_equal(_checks.states("s", [2, 0, 2], 3), [True, False, True])
+    for value in (
+        [0, 0, 1],
+        np.int8([0, 1, 1]),
+        [0, 1, 0],
+        [0, 0, 0],
+        [0, 1, 0, 0, 0],
+    ):  # 0 and 1 for three states or more
+        with pytest.raises(ValueError, match="s must be the indices of states or a mask of booleans"):
             _checks.states("s", value, 3)
     for value in ([[0, 1]], np.zeros((0, 3), dtype=int), 1, [1.0], [3], [-1]):
         with pytest.raises(ValueError, match=r"^s"):

@@ -224,7 +224,7 @@ def like_a_task(**changes):
         ({"action_names": None}, "action_names are given before and not from then on"),
         ({"state_names": tuple("abcdef")}, "state_names are given from then on and not before"),
         ({"exists": np.zeros((6, 4), dtype=bool)}, r"same actions \(action_counts\) as before; in state 0"),
-        ({"known": np.ones((6, 4), dtype=bool)}, "same known memories"),
+        ({"known": np.ones((6, 4), dtype=bool)}, "the known memories differ"),
     ],
 )
 def test_variants_that_do_not_match(changes, message):

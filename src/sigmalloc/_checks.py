@@ -51,6 +51,8 @@ def integer(name: str, value: Any, *, low: int | None = None, high: int | None =
         raise ValueError(f"{name} must be an integer, got {_shown(value)}")
     number = int(value)
     if (low is not None and number < low) or (high is not None and number > high):
+        if high == LARGEST_INTEGER:  # not a bound of the field: not worth telling to who is below the other
+            low, high = (None, high) if number > high else (low, None)
         bounds = _interval(-math.inf if low is None else low, math.inf if high is None else high, False)
         raise ValueError(f"{name} must be {bounds}, got {_shown(number)}")
     return number
@@ -167,9 +169,9 @@ def mask(name: str, value: Any, shape: Sequence[int]) -> Mask:
 
 
 def states(name: str, value: Any, n_states: int) -> Mask:
-    """A mask of states, given as one or as the indices of states, none of them twice.
+    """A mask of states, given as one or as the indices of states.
 
-    A mask of integers 0 and 1 names a state twice, so it is refused rather than taken for indices.
+    A mask of integers 0 and 1 names state 0 or 1 twice and no other, so it is refused rather than taken for indices.
     """
     given = numeric(name, value, "iufb")
     if given.dtype == bool:
@@ -181,9 +183,10 @@ def states(name: str, value: Any, n_states: int) -> Mask:
         raise ValueError(f"{name} must be the indices of states or a mask of shape ({n_states},), got {given.shape}")
     numbered = integers(f"{name}: states", given, low=0, high=n_states - 1)
     chosen[numbered] = True
-    if chosen.sum() < len(numbered):
+    if numbered.max() <= 1 and len(numbered) > chosen.sum():
         raise ValueError(
-            f"{name}: state {_repeated(numbered.tolist())} is named twice; if this is a mask, make it one of booleans"
+            f"{name} must be the indices of states or a mask of booleans: 0 and 1, over and over, look like a mask; "
+            f"give {name} == 1, or the like"
         )
     return chosen
 

@@ -13,6 +13,8 @@ import numpy as np
 if TYPE_CHECKING:
     from .tabular import TabularMDP
 
+_LIKE = "; TabularMDP.from_functions(…, like=first task) keeps the numbers of states and actions"
+
 
 def check_variants(first: TabularMDP, changed: TabularMDP, episode: int) -> None:
     """Refuse a variant whose numbers mean other states, actions or memories than those of an earlier one.
@@ -34,9 +36,10 @@ def check_variants(first: TabularMDP, changed: TabularMDP, episode: int) -> None
     """
     where = f"changes: the task from episode {episode}"
     if (changed.n_states, changed.n_actions) != (first.n_states, first.n_actions):
+        hint = _LIKE if first.state_names and changed.state_names else ""
         raise ValueError(
             f"{where} must have {first.n_states} states and {first.n_actions} actions, "
-            f"got {changed.n_states} and {changed.n_actions}"
+            f"got {changed.n_states} and {changed.n_actions}{hint}"
         )
     if changed.horizon != first.horizon:
         raise ValueError(f"{where} must have horizon {first.horizon}, got {changed.horizon}")
@@ -72,8 +75,7 @@ def _check_names(first: TabularMDP, changed: TabularMDP, where: str, what: str) 
     same = set(before) == set(after)
     raise ValueError(
         f"{where} must have the same {field} in the same order: {what} {number} was {before[number]!r} and would go on "
-        f"as {after[number]!r}"
-        + ("; TabularMDP.from_functions(…, like=first task) numbers them as before" if same and what == "state" else "")
+        f"as {after[number]!r}" + (_LIKE if same and what == "state" else "")
     )
 
 
@@ -88,4 +90,4 @@ def _check_memories(first: TabularMDP, changed: TabularMDP, where: str) -> None:
         for name in ("known_q", "known_sigma")
         if known.any()
     ):
-        raise ValueError(f"{where} must have the same known memories (known_q, known_sigma) as before")
+        raise ValueError(f"{where} must have the same known_q and known_sigma as before: the known memories differ")

@@ -32,7 +32,7 @@ _CELLS = {
 }  # fmt: skip
 
 
-def grid_world(change_at: int | None = None, step_limit: int = 10_000) -> TabularMDP:
+def grid_world(change_at=None, step_limit=10_000):
     """Mattar and Daw's maze: 6 × 9 cells, −1 a step, +10 for entering the goal (section 4.1).
 
     Parameters

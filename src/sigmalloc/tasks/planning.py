@@ -1,7 +1,5 @@
 """The planning task of Huys et al. (2015), section 4.3."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .. import _checks
@@ -13,7 +11,7 @@ _CIRCLE = {
 }
 
 
-def planning(moves: int = 3, known_last_move: bool = False) -> TabularMDP:
+def planning(moves=3, known_last_move=False):
     """The planning task of Huys et al. (2015), unrolled in the number of moves left (section 4.3).
 
     Parameters
