@@ -55,7 +55,13 @@ def grid_world(change_at=None, step_limit=10_000):
 
 
 def maze(
-    layout: Sequence[str], *, step_reward: float = -1.0, goal_reward: float = 10.0, name: str = "maze", **keywords: Any
+    layout: Sequence[str],
+    *,
+    step_reward: float = -1.0,
+    goal_reward: float = 10.0,
+    rooms: Sequence[str] | None = None,
+    name: str = "maze",
+    **keywords: Any,
 ) -> TabularMDP:
     """A maze drawn in characters.
 
@@ -67,6 +73,11 @@ def maze(
         equally probable.
     step_reward, goal_reward : float
         Reward of a step, and of the step that enters a goal instead.
+    rooms : sequence of str, optional
+        A drawing of the same shape, with the same character in all cells of a room: instead of a memory for each cell
+        and action there is one for each room and action (state aggregation, [1]_). What is drawn on walls, goals and
+        holes does not matter. Rooms are numbered by their characters in order, so a maze that changes keeps its
+        memories if both drawings have the same rooms.
     **keywords
         As for `TabularMDP`.
 
@@ -78,7 +89,13 @@ def maze(
     Raises
     ------
     ValueError
-        If the drawing is not rectangular, has any other character, or has no start and none is given.
+        If the drawing is not rectangular, has any other character, or has no start and none is given; if ``rooms`` has
+        another shape.
+
+    References
+    ----------
+    .. [1] Singh, S. P., Jaakkola, T. and Jordan, M. I. (1995). Reinforcement learning with soft state aggregation.
+       Advances in Neural Information Processing Systems 7, 361-368.
     """
     rows = _drawn(layout)
     step_reward, goal_reward = _checks.real("step_reward", step_reward), _checks.real("goal_reward", goal_reward)
@@ -98,6 +115,10 @@ def maze(
         keywords["start"] = starts / starts.sum()
     keywords.setdefault("action_names", tuple(_MOVES))
     terminal = np.isin(flat, ("#", "G", "H"))
+    if rooms is not None:
+        if keywords.get("memory_map") is not None:
+            raise ValueError("rooms and memory_map say the same: give one of them")
+        keywords["memory_map"] = _shared(rooms, rows, terminal)
     return TabularMDP(next_state, reward, terminal=terminal, layout=rows, name=name, **keywords)
 
 
@@ -112,3 +133,15 @@ def _drawn(layout: Sequence[str]) -> tuple[str, ...]:
                 hint = f"; did you mean {cell.upper()!r}?" if cell.upper() in _CELLS else ""
                 raise ValueError(f"layout: {cell!r} in row {i}, column {j} is none of {allowed}{hint}")
     return tuple(str(row).replace("F", ".") for row in rows)
+
+
+def _shared(rooms: Sequence[str], rows: Sequence[str], terminal: _checks.Mask) -> _checks.Integers:
+    """The memory of each cell and action: one for each room and action."""
+    drawn = _checks.sequence("rooms", rooms)
+    if [len(row) if isinstance(row, str) else None for row in drawn] != [len(row) for row in rows]:
+        raise ValueError(f"rooms must be {len(rows)} strings of {len(rows[0])} characters, as layout, got {rooms!r}")
+    letters = np.array([tuple(row) for row in drawn]).ravel()
+    names = np.unique(letters[~terminal])
+    number = np.searchsorted(names, letters)
+    index = number[:, None] * len(_MOVES) + np.arange(len(_MOVES))
+    return np.where(terminal[:, None], -1, index)
