@@ -181,6 +181,13 @@ def test_near_misses(given, meant):
     assert re.search(rf"^unknown agent field '{given}'; did you mean '{meant}'", str(error))
 
 
+def test_only_known_names():
+    _checks.only(["lam", "beta"], KNOWN)
+    _checks.only([], ())
+    with pytest.raises(ValueError, match="unknown axis 'betta'; did you mean 'beta'"):
+        _checks.only(["lam", "betta", "gama"], KNOWN, "axis")
+
+
 def test_no_near_miss():
     assert _checks.nearest("colour", KNOWN) == ()
     assert "did you mean" not in str(_checks.unknown("colour", KNOWN))

@@ -306,6 +306,13 @@ def unknown(name: Any, allowed: Collection[str], what: str = "name") -> ValueErr
     return ValueError(f"unknown {what} {_shown(name)}{suggestion}; the {what}s are {listed}")
 
 
+def only(given: Iterable[Any], allowed: Collection[str], what: str = "name") -> None:
+    """Raise the error of `unknown` for the first name that is not allowed."""
+    for name in given:
+        if name not in allowed:
+            raise unknown(name, allowed, what)
+
+
 def _suggestion(found: tuple[str, ...]) -> str:
     return f"; did you mean {' or '.join(map(repr, found))}?" if found else ""
 

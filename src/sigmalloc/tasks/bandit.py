@@ -36,8 +36,8 @@ def bandit(
     ----------
     means : array of float, shape (arms,) or (trials, arms), optional
         Mean reward of each arm (with Bernoulli rewards, its probability of 1 instead of 0), or that of each arm in each
-        trial. None: drawn from ``task_seed``: from N(0, 1), with Bernoulli rewards uniformly from the bounds, and with a
-        decay below 1 from the distribution that the walks settle in.
+        trial. None: drawn from ``task_seed``: from N(center, 1), with Bernoulli rewards uniformly from the bounds, and
+        with a decay below 1 from the distribution that the walks settle in.
     arms : int, optional
         How many to draw; default 10.
     noise : {"gaussian", "bernoulli"}

@@ -22,8 +22,8 @@ def slot_machines(
 ) -> TabularMDP:
     """Machines × prices: play the machine for its payoff, or take the price that is on the screen.
 
-    In each trial a machine is shown with a price. To *accept* is worth the machine's payoff, which must be remembered; to
-    *decline* is worth the price, which is known exactly (σ = 0) and free. A machine is one memory, shared by all its
+    In each trial a machine is shown with a price. To *accept* is worth the machine's payoff, which must be remembered;
+    to *decline* is worth the price, which is known exactly (σ = 0) and free. A machine is one memory, shared by all its
     prices. How often a machine is shown and how much hangs on it are set independently of each other: the stakes of a
     machine stretch the distances of its prices from its payoff.
 

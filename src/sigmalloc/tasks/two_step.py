@@ -23,8 +23,8 @@ def two_step(
 ) -> TabularMDP:
     """The two-step task [1]_: a first choice leads, mostly, to one of two second choices, which are rewarded or not.
 
-    The probability of reward of each of the four second-stage actions is a Gaussian random walk of its own, reflected at
-    .25 and .75, from a start drawn uniformly between them.
+    The probability of reward of each of the four second-stage actions is a Gaussian random walk of its own, reflected
+    at .25 and .75, from a start drawn uniformly between them.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ def two_step(
 
     References
     ----------
-    .. [1] Daw, N. D., Gershman, S. J., Seymour, B., Dayan, P. and Dolan, R. J. (2011). Model-based influences on humans'
-       choices and striatal prediction errors. Neuron 69, 1204-1215.
+    .. [1] Daw, N. D., Gershman, S. J., Seymour, B., Dayan, P. and Dolan, R. J. (2011). Model-based influences on
+       humans' choices and striatal prediction errors. Neuron 69, 1204-1215.
     """
     trials = _checks.integer("trials", trials, low=1, high=10**9)
     common = _checks.real("common", common, low=0, high=1)
