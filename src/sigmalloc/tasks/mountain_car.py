@@ -65,7 +65,7 @@ class MountainCar(Task):
 
     @property
     def geometry(self):
-        return Plane(self.positions, self.velocities, "position", "velocity", x_goal=0.5)
+        return Plane(self.positions, self.velocities, "position", "velocity (per step)", x_goal=0.5)
 
     def state(self, position, velocity):
         """Table index of a position and a velocity.
