@@ -13,7 +13,10 @@ changed only after the change. What a map looks like depends on the task's ``geo
 state.
 """
 
-from .curves import curves, regression
+from .choices import choice_curve, choice_raster, chosen_sigma, stay_probability
+from .curves import bars, curves, frontier, regression
+from .effort import effort_curve, effort_map, regime_plane
+from .fits import confusion, model_comparison, posterior_predictive, recovery, sigma_by_trial
 from .maps import heatmap, maze, plane, state_map, table, visits
 from .results import (
     animate_entropy,
@@ -29,8 +32,10 @@ from .results import (
 from .style import COLUMN, PALETTE, QUANTITIES, SYMBOLS, figure, reference_lines, save, style_axes
 
 __all__ = [
-    "COLUMN", "PALETTE", "QUANTITIES", "SYMBOLS", "animate_entropy", "choice_entropy", "choice_entropy_snapshots",
-    "convergence", "curves", "discriminability", "figure", "heatmap", "maze", "mean_sigma_vs_difference", "plane",
-    "q_map", "reference_lines", "regression", "save", "sigma_map", "state_map", "style_axes", "table",
-    "value_function", "visits",
+    "COLUMN", "PALETTE", "QUANTITIES", "SYMBOLS", "animate_entropy", "bars", "choice_curve", "choice_entropy",
+    "choice_entropy_snapshots", "choice_raster", "chosen_sigma", "confusion", "convergence", "curves",
+    "discriminability", "effort_curve", "effort_map", "figure", "frontier", "heatmap", "maze",
+    "mean_sigma_vs_difference", "model_comparison", "plane", "posterior_predictive", "q_map", "recovery",
+    "reference_lines", "regime_plane", "regression", "save", "sigma_by_trial", "sigma_map", "state_map",
+    "stay_probability", "style_axes", "table", "value_function", "visits",
 ]  # fmt: skip

@@ -117,6 +117,18 @@ def is_table(value: object, column: str) -> bool:
     return isinstance(value, Mapping) or _column(value, column) is not None
 
 
+def summary(values: Floats, axis: int = 0) -> tuple[Floats, Floats]:
+    """Mean along an axis and its standard error, of what is not NaN; NaN where there is nothing (or one value)."""
+    known = np.isfinite(values)
+    count = known.sum(axis=axis)
+    total = np.where(known, values, 0.0).sum(axis=axis)
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    deviation = np.where(known, values - np.expand_dims(mean, axis), 0.0)
+    squares = (deviation**2).sum(axis=axis)
+    variance = np.divide(squares, count * (count - 1), out=np.full(total.shape, np.nan), where=count > 1)
+    return mean, np.sqrt(variance)
+
+
 def columns(
     table: object, needed: Sequence[str], *, optional: Sequence[str] = (), name: str = "trials"
 ) -> dict[str, npt.NDArray[Any]]:
@@ -146,3 +158,59 @@ def _column(table: object, name: str) -> npt.NDArray[Any] | None:
         pass
     value = getattr(table, name, None)
     return None if value is None or callable(value) else np.asarray(value)
+
+
+def by_subject(
+    subjects: npt.NDArray[Any], values: Floats, group: npt.NDArray[Any] | None = None
+) -> tuple[list[str], Floats, Floats]:
+    """Rows of a table as an array with one row for each subject.
+
+    Parameters
+    ----------
+    subjects : array, shape (rows,)
+    values : array of float, shape (rows,)
+    group : array, shape (rows,), optional
+        The mean of the rows of a group is one entry, as of an episode; without it each row is, in the order given.
+
+    Returns
+    -------
+    names : list of str
+        In the order in which they appear.
+    x : array of float, shape (n,)
+        The groups in ascending order, or 1, 2, ...
+    array of float, shape (subjects, n)
+        NaN where there is none.
+    """
+    unique, first, who = np.unique(subjects.astype(str), return_index=True, return_inverse=True)
+    order = np.argsort(np.argsort(first))[who.ravel()]
+    names = [str(name) for name in unique[np.argsort(first)]]
+    if group is None:
+        place = np.zeros(len(order), dtype=np.intp)
+        for subject in range(len(names)):
+            rows = np.flatnonzero(order == subject)
+            place[rows] = np.arange(len(rows))
+        x = np.arange(1.0, place.max() + 2)
+    else:
+        found, place = np.unique(group, return_inverse=True)
+        x = found.astype(np.float64)
+    known = np.isfinite(values)
+    total, count = np.zeros((2, len(names), len(x)))
+    np.add.at(total, (order[known], place.ravel()[known]), values[known])
+    np.add.at(count, (order[known], place.ravel()[known]), 1)
+    return names, x, np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def sequences(name: str, value: object, column: str) -> tuple[list[str], Floats]:
+    """An array (subjects, trials) of float from such an array, one (trials,), or a table with subjects in rows."""
+    if is_table(value, column):
+        rows = columns(value, ("subject", column), name=name)
+        names, _, found = by_subject(rows["subject"], array(f"{name}: {column}", rows[column]))
+        return names, found
+    found = array(name, value)
+    if found.ndim not in (1, 2) or not found.size:
+        raise ValueError(
+            f"{name} must have shape (trials,) or (subjects, trials), or be a table with the columns subject and "
+            f"{column}, got {found.shape}"
+        )
+    found = np.atleast_2d(found)
+    return [str(number) for number in range(len(found))], found

@@ -1,4 +1,4 @@
-"""Curves over a common x, and points with their regression line."""
+"""Curves over a common x, points with their regression line, bars, and the frontier of reward and cost."""
 
 from __future__ import annotations
 
@@ -120,4 +120,123 @@ def regression(
     ax.plot(along, fit.line(along), color=color, linewidth=1.4, label=label, gid=style.CURVE, zorder=3)
     if label is not None:
         style.legend(ax)
+    return ax
+
+
+def bars(
+    groups: Mapping[str, npt.ArrayLike], ax: Axes | None = None, *, xlabel: str | None = None,
+    ylabel: str | None = None, log: bool = False, colors: Sequence[ColorType] | None = None,
+    reference: float | Mapping[str, float] | None = None,
+) -> Axes:  # fmt: skip
+    """Mean and standard error of groups, with every subject or run as a dot.
+
+    Bars begin at 0. A logarithmic axis has no 0, so there the means are dots.
+
+    Parameters
+    ----------
+    groups : dict of {str: array of float, shape (n,)}
+        NaN is left out.
+    ax : Axes, optional
+    xlabel, ylabel : str, optional
+    log : bool
+        Whether the y axis is logarithmic.
+    colors : sequence of colors, optional
+        One each. Default: the first of `PALETTE`.
+    reference : float or dict of {str: float}, optional
+        Known levels, drawn as horizontal lines; the limits include them.
+
+    Returns
+    -------
+    Axes
+    """
+    if not isinstance(groups, Mapping) or not groups:
+        raise ValueError(f"groups must be a dict of arrays that is not empty, got {groups!r}")
+    log = _checks.flag("log", log)
+    data = {str(name): _inputs.vector(f"groups[{name!r}]", values) for name, values in groups.items()}
+    for name, values in data.items():
+        if not np.isfinite(values).any():
+            raise ValueError(f"groups[{name!r}] must have at least one value")
+        if log and np.nanmin(values) <= 0:
+            raise ValueError(
+                f"groups[{name!r}] must be greater than 0 on a logarithmic axis, got {np.nanmin(values):g}"
+            )
+    looks = [style.PALETTE[0]] * len(data) if colors is None else list(_checks.sequence("colors", colors))
+    if len(looks) != len(data):
+        raise ValueError(f"colors must be {len(data)}, one for each of groups, got {len(looks)}")
+    ax = style.new_axes(ax, 2.4, xlabel, ylabel)
+    if log:
+        ax.set_yscale("log")
+    for place, (values, color) in enumerate(zip(data.values(), looks, strict=True)):
+        mean, sem = _inputs.summary(values)
+        if log:
+            ax.plot(place, mean, "o", color=color, markersize=5, gid="mean", zorder=3)
+        else:
+            ax.bar(place, mean, 0.62, color=to_rgba(color, 0.45), gid="mean")
+        if np.isfinite(sem):
+            ax.errorbar(place, mean, sem, fmt="none", ecolor="0.15", elinewidth=1.1, capsize=2.5, zorder=3.5)
+        aside = np.linspace(-0.2, 0.2, len(values)) if len(values) > 1 else np.zeros(1)
+        ax.plot(
+            place + aside, values, ".", color=color, markersize=4, markeredgewidth=0, alpha=0.7, gid="subjects",
+            zorder=2.5,
+        )  # fmt: skip
+    if not log:
+        ax.axhline(0, color="0.2", linewidth=0.7, zorder=2)
+    ax.set_xlim(-0.6, len(data) - 0.4)
+    style.few_ticks(ax, "x", list(data), most=len(data))
+    ax.tick_params(axis="x", length=0)
+    style.reference_lines(ax, reference)
+    return ax
+
+
+def frontier(
+    agents: Mapping[str, Any], ax: Axes | None = None, *, xlabel: str = r"Precision $D_{\mathrm{KL}}$ (nats)",
+    ylabel: str = "Reward per episode",
+) -> Axes:  # fmt: skip
+    """What reward each agent gets for what it pays, over λ.
+
+    Parameters
+    ----------
+    agents : dict of {str: table}
+        For each agent, such as flexible and equal precision, a mapping, structured array or data frame with the
+        columns ``lam`` (n,), ``cost`` and ``reward``, each (n,) or (n, restarts); of restarts the mean is drawn, with
+        standard errors both ways.
+    ax : Axes, optional
+    xlabel, ylabel : str
+        The cost can be in nats or, as λ times that, in reward.
+
+    Returns
+    -------
+    Axes
+        λ is written at up to five points of the first agent.
+    """
+    if not isinstance(agents, Mapping) or not agents:
+        raise ValueError(f"agents must be a dict of tables that is not empty, got {agents!r}")
+    data = {}
+    for name, given in agents.items():
+        what = f"agents[{name!r}]"
+        rows = _inputs.columns(given, ("lam", "cost", "reward"), name=what)
+        lam = _inputs.vector(f"{what}: lam", rows["lam"], nan=False)
+        points = []
+        for column in ("cost", "reward"):
+            values = _inputs.array(f"{what}: {column}", rows[column])
+            if values.ndim not in (1, 2):
+                raise ValueError(f"{what}: {column} must have shape ({len(lam)},) or ({len(lam)}, restarts)")
+            points += _inputs.summary(values.reshape(len(lam), -1), axis=1)
+        sort = np.argsort(lam, kind="stable")
+        data[str(name)] = lam[sort], *(part[sort] for part in points)
+    ax = style.new_axes(ax, 2.6, xlabel, ylabel)
+    own = style.colors(len(data), ax)
+    for color, (name, (_, cost, cost_sem, reward, reward_sem)) in zip(own, data.items(), strict=True):
+        ax.errorbar(
+            cost, reward, np.nan_to_num(reward_sem), np.nan_to_num(cost_sem), fmt="none", ecolor=color, elinewidth=0.8
+        )
+        ax.plot(cost, reward, "o-", color=color, markersize=3.5, linewidth=1.2, label=name, gid=style.CURVE)
+    lam, cost, _, reward, _ = next(iter(data.values()))
+    for place in np.unique(np.linspace(0, len(lam) - 1, 5).round().astype(int)):
+        ax.annotate(
+            f"λ = {lam[place]:.3g}", (cost[place], reward[place]), (-4, 4), textcoords="offset points", ha="right",
+            **style.NOTE,
+        )  # fmt: skip
+    ax.margins(x=0.14, y=0.1)
+    style.legend(ax, loc="lower right")
     return ax

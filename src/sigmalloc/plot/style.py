@@ -165,7 +165,8 @@ def reference_lines(ax: Axes, reference: float | Mapping[str, float] | None) -> 
         ax.axhline(level, color="0.3", linestyle=dashes, linewidth=1, label=name, zorder=1.5)
         low, high = ax.get_ylim()
         if not min(low, high) <= level <= max(low, high):  # limits that somebody has fixed
-            ends = sorted((low, high, level))[:: 2 if low <= high else -2]
+            beyond = level + 0.04 * np.sign(level - low) * abs(high - low)
+            ends = sorted((low, high, beyond))[:: 2 if low <= high else -2]
             ax.set_ylim(ends[0], ends[1])
     if any(name is not None for name in levels):
         legend(ax)
@@ -232,7 +233,8 @@ def few_ticks(ax: Axes, along: str, names: Sequence[str], *, most: int = MOST_TI
         return
     ax.set_xticks(shown, written)
     width = 72 * ax.get_window_extent().width / ax.figure.dpi  # points
-    if max(map(len, written), default=0) * 0.6 * SMALL > width * shown.step / max(1, len(names)):
+    longest = max((len(line) for name in written for line in name.split("\n")), default=0)
+    if longest * 0.6 * SMALL > width * shown.step / max(1, len(names)):
         for text in ax.get_xticklabels():
             text.set(rotation=40, ha="right", rotation_mode="anchor")
 

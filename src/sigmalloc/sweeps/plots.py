@@ -13,6 +13,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from .. import plot
+from ..plot._inputs import summary
 from .results import SweepResult
 from .tables import UNITS, coordinate
 
@@ -42,7 +43,7 @@ def plot_curves(
     -------
     Axes
     """
-    mean, sem = _summary(_picked(result, (by,), quantity, at, None), restart_axis=1)
+    mean, sem = summary(_picked(result, (by,), quantity, at, None), axis=1)
     return plot.curves(
         result.episodes, mean, sem, _labels(result, by), ax, xlabel="Episode", ylabel=_title(quantity), errors=errors,
         **style,
@@ -80,7 +81,7 @@ def plot_parameter(
     along = coordinate(result.axes[x])
     if along.dtype.kind not in "iuf" or np.isnan(along.astype(float)).any():
         raise ValueError(f"x: the values of {x!r} must be numbers to be drawn along an axis")
-    mean, sem = _summary(values, restart_axis=-1)
+    mean, sem = summary(values, axis=-1)
     sort = np.argsort(along, kind="stable")
     return plot.curves(
         along[sort].astype(float), mean[..., sort], sem[..., sort], None if by is None else _labels(result, by), ax,
@@ -117,7 +118,7 @@ def plot_heatmap(
     """
     if x == y:
         raise ValueError(f"x and y must be two axes, got {x!r} twice")
-    mean, sem = _summary(_picked(result, (y, x), quantity, at, checkpoint), restart_axis=-1)
+    mean, sem = summary(_picked(result, (y, x), quantity, at, checkpoint), axis=-1)
     return plot.heatmap(
         mean, ax, x=result.axes[x], y=result.axes[y], xlabel=_axis_title(x), ylabel=_axis_title(y), cmap=cmap,
         label=f"{_title(quantity)}\n{_when(result, checkpoint)}", numbers=numbers, sem=sem,
@@ -146,21 +147,6 @@ def _picked(
     left = [name for name in result.axes if name in names]
     order = [left.index(name) for name in names]
     return values.transpose(*order, *range(len(order), values.ndim))
-
-
-def _summary(
-    values: npt.NDArray[np.float64], restart_axis: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Mean over restarts and its standard error, of the runs that are there; NaN where there are none (or one)."""
-    known = np.isfinite(values)
-    count = known.sum(axis=restart_axis)
-    total = np.where(known, values, 0.0).sum(axis=restart_axis)
-    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    deviation = np.where(known, values - np.expand_dims(mean, restart_axis), 0.0)
-    squares = (deviation**2).sum(axis=restart_axis)
-    several = count > 1
-    variance = np.divide(squares, count * (count - 1), out=np.full(total.shape, np.nan), where=several)
-    return mean, np.sqrt(variance)
 
 
 def _labels(result: SweepResult, by: str) -> list[str]:
