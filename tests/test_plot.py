@@ -488,7 +488,7 @@ class TestMapsOfResults:
             (lambda: plot.choice_entropy_snapshots(grid, []), "episodes must not be empty"),
             (
                 lambda: plot.choice_entropy_snapshots(grid, axes=plot.figure()[1]),
-                "axes must be as many as the 3 episodes",
+                "axes must be as many Axes as the 3 episodes",
             ),
             (lambda: plot.state_map(planning.task, np.zeros((2, 2))), "values must have shape"),
         ):

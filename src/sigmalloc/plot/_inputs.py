@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 def array(name: str, value: object, shape: tuple[int, ...] | None = None, *, nan: bool = True) -> Floats:
     """An array of float, NaN where there is no value, never infinite."""
     if isinstance(value, np.ma.MaskedArray):
-        value = value.astype(float).filled(np.nan)
+        value = np.ma.filled(value.astype(np.float64), np.nan)
     given = _checks.numeric(name, value, "biuf")
     if shape is not None and given.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {given.shape}")
@@ -76,7 +76,7 @@ def visited(value: object, of: Task) -> npt.NDArray[np.bool_]:
     """Mask of the states visited, from a mask, numbers of visits or a table of trials."""
     if is_table(value, "state"):
         rows = columns(value, ("state", "next_state"), name="visited")
-        seen = np.zeros(of.n_states, dtype=bool)
+        seen = np.zeros(of.n_states, dtype=np.bool_)
         for name, states in rows.items():
             if (states < 0).any() or (states >= of.n_states).any() or (states != np.rint(states)).any():
                 raise ValueError(f"visited: {name} must be states of the task, in [0, {of.n_states - 1}]")
@@ -87,18 +87,15 @@ def visited(value: object, of: Task) -> npt.NDArray[np.bool_]:
         raise ValueError(
             f"visited must have shape ({of.n_states},) or ({of.n_states}, {of.n_actions}), got {given.shape}"
         )
-    positive = np.asarray(given > 0)
-    return positive.any(axis=1) if positive.ndim == 2 else positive
+    return np.array((given.reshape(of.n_states, -1) > 0).any(axis=1), dtype=np.bool_)
 
 
 def trajectory(value: object) -> tuple[Floats, Floats]:
     """Two sequences of equal length."""
-    try:
-        x, y = value  # type: ignore[misc]
-    except (TypeError, ValueError):
-        raise ValueError(f"trajectory must be a pair (positions, velocities), got {value!r}") from None
-    x = array("trajectory: positions", x, nan=False)
-    y = array("trajectory: velocities", y, nan=False)
+    if not isinstance(value, (Sequence, np.ndarray)) or len(value) != 2:
+        raise ValueError(f"trajectory must be a pair (positions, velocities), got {reprlib.repr(value)}")
+    x = array("trajectory: positions", value[0], nan=False)
+    y = array("trajectory: velocities", value[1], nan=False)
     if x.ndim != 1 or x.shape != y.shape or not x.size:
         raise ValueError(f"trajectory must be two sequences of equal length, got shapes {x.shape} and {y.shape}")
     return x, y

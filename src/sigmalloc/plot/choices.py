@@ -19,7 +19,7 @@ from matplotlib.patches import Rectangle
 
 from .. import _checks
 from . import _inputs, style
-from .curves import bars, curves
+from .curves import Errors, bars, curves
 
 
 def choice_raster(
@@ -110,11 +110,11 @@ def _running(hits: _inputs.Floats, window: int) -> _inputs.Floats:
     ]
     begin = np.maximum(np.arange(1, hits.shape[1] + 1) - window, 0)
     total, count = (part[:, 1:] - part[:, begin] for part in sums)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return np.array(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
 
 
 def chosen_sigma(
-    trials: Any, ax: Axes | None = None, label: str | None = None, *, errors: Any = "band",
+    trials: Any, ax: Axes | None = None, label: str | None = None, *, errors: Errors = "band",
     reference: float | Mapping[str, float] | None = None, **look: Any,
 ) -> Axes:  # fmt: skip
     """σ of the memories that were chosen, over training: mean over subjects, with its standard error.

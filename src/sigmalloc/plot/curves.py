@@ -108,15 +108,15 @@ def regression(
         As `metrics.regression`.
     """
     fit = metrics.regression(x, y)
-    x, y = np.ravel(x).astype(float), np.ravel(y).astype(float)
-    use = ~(np.isnan(x) | np.isnan(y))
-    x, y = x[use], y[use]
-    along = np.linspace(x.min(), x.max(), 101)
+    across, height = np.ravel(np.asarray(x, dtype=np.float64)), np.ravel(np.asarray(y, dtype=np.float64))
+    use = ~(np.isnan(across) | np.isnan(height))
+    across, height = across[use], height[use]
+    along = np.linspace(across.min(), across.max(), 101)
     low, high = fit.band(along, level)
     ax = style.new_axes(ax, 2.5, xlabel, ylabel)
     color = style.next_color(ax) if color is None else color
     ax.fill_between(along, low, high, color=color, alpha=0.2, linewidth=0)
-    ax.scatter(x, y, s=11, facecolor=to_rgba(color, 0.55), edgecolor="white", linewidth=0.3, zorder=2.5)
+    ax.scatter(across, height, s=11, facecolor=to_rgba(color, 0.55), edgecolor="white", linewidth=0.3, zorder=2.5)
     ax.plot(along, fit.line(along), color=color, linewidth=1.4, label=label, gid=style.CURVE, zorder=3)
     if label is not None:
         style.legend(ax)
@@ -216,7 +216,7 @@ def frontier(
         what = f"agents[{name!r}]"
         rows = _inputs.columns(given, ("lam", "cost", "reward"), name=what)
         lam = _inputs.vector(f"{what}: lam", rows["lam"], nan=False)
-        points = []
+        points: list[_inputs.Floats] = []
         for column in ("cost", "reward"):
             values = _inputs.array(f"{what}: {column}", rows[column])
             if values.ndim not in (1, 2):

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from .. import _checks
 from . import _inputs, style
-from .curves import bars, curves
+from .curves import Errors, bars, curves
 from .maps import heatmap
 
 
@@ -236,7 +236,7 @@ def _blocks(values: _inputs.Floats, block: int) -> _inputs.Floats:
 
 
 def sigma_by_trial(
-    sigma: npt.ArrayLike, ax: Axes | None = None, *, names: Sequence[str] | None = None, errors: Any = "band",
+    sigma: npt.ArrayLike, ax: Axes | None = None, *, names: Sequence[str] | None = None, errors: Errors = "band",
     reference: float | Mapping[str, float] | None = None,
 ) -> Axes:  # fmt: skip
     """σ of every memory, trial by trial.

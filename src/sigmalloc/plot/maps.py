@@ -81,7 +81,7 @@ def maze(
         else:
             state, action = np.nonzero(task.exists & np.isfinite(values))
             drawn = PolyCollection(
-                _triangles(state, action, task, columns), array=values[state, action], cmap=cmap, norm=norm,
+                list(_triangles(state, action, task, columns)), array=values[state, action], cmap=cmap, norm=norm,
                 edgecolor="face" if large else "white", linewidth=0.25,
             )  # fmt: skip
             ax.add_collection(drawn)
@@ -361,13 +361,14 @@ def heatmap(
     if colorbar:
         style.color_bar(ax, image, label)
     if numbers:
+        paint = np.asarray(image.to_rgba(values))
         for (row, column), value in np.ndenumerate(values):
             if np.isfinite(value):
                 known = spread is not None and np.isfinite(spread[row, column])
                 below = f"\n± {spread[row, column]:.2g}" if spread is not None and known else ""
                 ax.text(
                     column, row, f"{value:.3g}{below}".replace("-", "−"), ha="center", va="center", fontsize=6,
-                    color=style.ink(image.cmap(image.norm(value))),
+                    color=style.ink(paint[row, column]),
                 )  # fmt: skip
     return ax
 
@@ -428,7 +429,7 @@ def _arrows(task: Task, policy: npt.ArrayLike, columns: int) -> tuple[npt.NDArra
     if not set(task.action_names or ()) <= set(_DIRECTIONS) or not task.action_names:
         raise ValueError(f"policy needs actions named up, down, left and right, got {task.action_names}")
     states = np.flatnonzero((policy >= 0) & ~task.terminal)
-    directions = np.array([_DIRECTIONS[name] for name in task.action_names], dtype=float)[policy[states]]
+    directions = np.array([_DIRECTIONS[name] for name in task.action_names], dtype=np.float64)[policy[states]]
     return states % columns, states // columns, directions[:, 0], directions[:, 1]
 
 

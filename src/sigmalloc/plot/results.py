@@ -6,6 +6,7 @@ after the change.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, cast
@@ -13,7 +14,6 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -133,7 +133,7 @@ def _note_extremes(ax: Axes) -> None:
         return
     low, high = sorted(ax.get_ylim())
     notes = [f"↓ {pooled.min():.4g}"] * int(pooled.min() < low) + [f"↑ {pooled.max():.4g}"] * int(pooled.max() > high)
-    marks = [float(line.get_xdata()[0]) for line in ax.get_lines() if line.get_gid() == _CHANGE]  # type: ignore[index]
+    marks = [float(np.ravel(line.get_xdata())[0]) for line in ax.get_lines() if line.get_gid() == _CHANGE]
     side: Literal["left", "right"] = "right" if marks and marks[0] < sum(ax.get_xlim()) / 2 else "left"
     text = "  ".join(notes).replace("-", "−") + " off scale" if notes else ""
     ax.set_title(text, loc=side, pad=2, **style.NOTE)
@@ -278,16 +278,15 @@ def choice_entropy_snapshots(
 
         rows = -(-len(moments) // columns)
         size = (style.COLUMN, rows * maps.panel_height(first, columns) + 0.45)
-        engine: Literal["constrained", "compressed"] = "constrained" if first.geometry is None else "compressed"
-        if isinstance(first.geometry, Plane):
-            engine = "constrained"
+        in_maze = _inputs.layout(first) is not None
+        engine: Literal["constrained", "compressed"] = "compressed" if in_maze else "constrained"
         _, axes = pyplot.subplots(rows, columns, figsize=size, layout=engine, squeeze=False)
         for spare in axes.ravel()[len(moments) :]:
             spare.remove()
         axes = axes.ravel()[: len(moments)]
-    axes = np.asarray(axes, dtype=object).ravel()
-    if len(axes) != len(moments):
-        raise ValueError(f"axes must be as many as the {len(moments)} episodes, got {len(axes)}")
+    axes = np.ravel(np.asarray(axes, dtype=object))
+    if len(axes) != len(moments) or not all(isinstance(ax, Axes) for ax in axes):
+        raise ValueError(f"axes must be as many Axes as the {len(moments)} episodes, got {axes.tolist()!r}")
     for ax, episode in zip(axes, moments, strict=True):
         choice_entropy(result, episode, restart, ax, policy=policy, visited=visited, colorbar=False, ticks=False)
     if made:
@@ -299,7 +298,7 @@ def choice_entropy_snapshots(
         fraction=0.05, pad=0.03,
     )  # fmt: skip
     style.polish_bar(bar, "Choice entropy")
-    return axes
+    return np.array(axes)
 
 
 def value_function(
@@ -401,13 +400,13 @@ def animate_entropy(
     first = _memories(result, moments[0], restart)[0]
     height = 2.5 if isinstance(first.geometry, Plane) else maps.panel_height(first, 1) + 0.1
     film = Figure(figsize=(style.COLUMN, height), layout="constrained", dpi=dpi)
-    canvas = FigureCanvasAgg(film)
     frames = []
     for moment in moments:
         film.clear()
         choice_entropy(result, moment, restart, film.add_subplot(), policy=policy)
-        canvas.draw()
-        frames.append(Image.fromarray(np.array(canvas.buffer_rgba())).convert("RGB"))
+        drawn = io.BytesIO()
+        film.savefig(drawn, format="png")
+        frames.append(Image.open(drawn).convert("RGB"))
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     files.write(
         path,

@@ -207,7 +207,7 @@ def polish_bar(bar: Colorbar, label: str) -> Colorbar:
     """The look of colour bars."""
     # Without a fixed number, ticks change with the height while the layout is being found.
     bar.locator = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
-    bar.outline.set_linewidth(0.5)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.5)
     bar.ax.tick_params(labelsize=SMALL, length=2)
     bar.set_label(label, fontsize=TEXT)
     return bar
@@ -250,6 +250,6 @@ def short(value: object) -> str:
     return f"{value:.4g}".replace("-", "−") if isinstance(value, (float, np.floating)) else str(value)
 
 
-def ink(color: Sequence[float]) -> str:
+def ink(color: Any) -> str:
     """Black or white, whichever is read more easily on a colour."""
     return "black" if float(np.asarray(color[:3]) @ (0.299, 0.587, 0.114)) > 0.5 else "white"
