@@ -3,13 +3,15 @@
 ``python tests/pictures.py`` writes them anew; look at each before committing it.
 """
 
-import sys
+import platform
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from PIL import Image
+from matplotlib.figure import Figure
+from PIL import Image, ImageFilter
+from PIL.PngImagePlugin import PngInfo
 
 from sigmalloc import plot, tasks
 from sigmalloc.agents import Agent
@@ -17,6 +19,7 @@ from sigmalloc.runs.result import Result
 
 FOLDER = Path(__file__).parent / "data" / "pictures"
 DPI = 100
+BLUR = 4
 RESTARTS = 4
 
 
@@ -88,169 +91,197 @@ def learning(subjects=12, trials=120):
     return (0.5 + 0.5 * wave(subjects, trials) < chance).astype(int)
 
 
-def draw_convergence(figure):
+def draw_convergence(ax):
     plot.convergence(
         {"Flexible": grid(), "Equal": result(tasks.grid_world(change_at=1000), Agent(), lift=-4)},
-        ax=figure.add_subplot(), reference={"Exact optimum": 8},
+        ax=ax, reference={"Exact optimum": 8},
     )  # fmt: skip
 
 
-def draw_changes(figure):
+def draw_changes(ax):
     agent, changes = Agent(), [(100 * k, tasks.grid_world()) for k in range(5, 12)]
     task = tasks.maze(["S..", "..G"], changes=[(at, tasks.maze(["S..", "..G"])) for at, _ in changes])
-    plot.convergence(result(task, agent), "cost", ax=figure.add_subplot())
+    plot.convergence(result(task, agent), "cost", ax=ax)
 
 
-def draw_entropy(figure):
+def draw_entropy(ax):
     visited = np.ones(54)
     visited[40:45] = 0
-    plot.choice_entropy(grid(), ax=figure.add_subplot(), policy=True, visited=visited)
+    plot.choice_entropy(grid(), ax=ax, policy=True, visited=visited)
 
 
-def draw_q_map(figure):
-    plot.q_map(grid(), ax=figure.add_subplot())
+def draw_q_map(ax):
+    plot.q_map(grid(), ax=ax)
 
 
-def draw_large_maze(figure):
+def draw_large_maze(ax):
     task = large_maze()
-    plot.maze(task, np.arange(task.n_states, dtype=float), figure.add_subplot(), label="Value (reward)")
+    plot.maze(task, np.arange(task.n_states, dtype=float), ax, label="Value (reward)")
 
 
-def draw_plane(figure):
+def draw_plane(ax):
     x = -0.5 + 0.4 * np.sin(np.arange(201) / 9) * np.arange(201) / 201
     v = 0.04 * np.cos(np.arange(201) / 9)
     visited = np.ones((19, 15), bool)
     visited[:, :3] = visited[:4] = False
     car = result(tasks.mountain_car(), Agent.table_b1("mountain-car"))
-    plot.value_function(car, ax=figure.add_subplot(), trajectory=(x, v), visited=visited.ravel())
+    plot.value_function(car, ax=ax, trajectory=(x, v), visited=visited.ravel())
 
 
-def draw_table(figure):
-    plot.sigma_map(result(tasks.planning(), Agent.table_b1("planning")), ax=figure.add_subplot())
+def draw_table(ax):
+    plot.sigma_map(result(tasks.planning(), Agent.table_b1("planning")), ax=ax)
 
 
-def draw_discriminability(figure):
-    plot.discriminability(result(tasks.planning(), Agent.table_b1("planning")), ax=figure.add_subplot())
+def draw_discriminability(ax):
+    plot.discriminability(result(tasks.planning(), Agent.table_b1("planning")), ax=ax)
 
 
-def draw_heatmap(figure):
+def draw_heatmap(ax):
     values = np.add.outer(np.arange(4.0), np.arange(4.0) ** 1.5)
     values[1, 2] = np.nan
     plot.heatmap(
-        values, figure.add_subplot(), x=[0.1, 0.2, 0.5, 1.0], y=[1.0, 2.0, 5.0, 10.0], sem=np.full((4, 4), 0.25),
+        values, ax, x=[0.1, 0.2, 0.5, 1.0], y=[1.0, 2.0, 5.0, 10.0], sem=np.full((4, 4), 0.25),
         xlabel=plot.SYMBOLS["lam"], ylabel=plot.SYMBOLS["sigma_base"], label="Objective (reward)",
     )  # fmt: skip
 
 
-def draw_raster(figure):
-    plot.choice_raster(learning(), figure.add_subplot(), action_names=["left", "right"], reference=0.5)
+def draw_raster(ax):
+    plot.choice_raster(learning(), ax, action_names=["left", "right"], reference=0.5)
 
 
-def draw_choice_curve(figure):
+def draw_choice_curve(ax):
     from scipy.special import ndtr
 
     difference = 3 * wave(900)
     chosen = 0.5 + 0.5 * wave(900, rate=5) < ndtr(difference / 1.5)
-    plot.choice_curve(difference, chosen, figure.add_subplot(), "Choices", model=lambda x: ndtr(x / 1.5))
+    plot.choice_curve(difference, chosen, ax, "Choices", model=lambda x: ndtr(x / 1.5))
 
 
-def draw_stay(figure):
-    plot.stay_probability(two_step_trials(), figure.add_subplot())
+def draw_stay(ax):
+    plot.stay_probability(two_step_trials(), ax)
 
 
-def draw_frontier(figure):
+def draw_frontier(ax):
     lam = np.array([0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0])
     agents = {}
     for name, scale in (("Flexible", 8), ("Equal precision", 14)):
         cost = 12 / (1 + lam)[:, None] + 0.3 * wave(7, 5)
         agents[name] = {"lam": lam, "cost": cost, "reward": 60 * (1 - np.exp(-cost / scale)) + 0.6 * wave(7, 5, rate=2)}
-    plot.frontier(agents, figure.add_subplot())
+    plot.frontier(agents, ax)
 
 
-def draw_recovery(figure):
+def draw_recovery(ax):
     true = np.geomspace(0.02, 2, 24)
     fitted = true * np.exp(0.5 * wave(24))
     fitted[3] = np.nan
     plot.recovery(
-        true, fitted, figure.add_subplot(), parameter="lam", log=True, lower=fitted / 1.4, upper=fitted * 1.4,
+        true, fitted, ax, parameter="lam", log=True, lower=fitted / 1.4, upper=fitted * 1.4,
         at_bound=true > 1.6,
     )  # fmt: skip
 
 
-def draw_confusion(figure):
+def draw_confusion(ax):
     plot.confusion(
         [[13, 3, 2, 2], [4, 12, 2, 2], [1, 2, 15, 2], [3, 5, 3, 9]], ["dra", "equal", "frequency", "stakes"],
-        figure.add_subplot(),
+        ax,
     )  # fmt: skip
 
 
-def draw_comparison(figure):
+def draw_comparison(ax):
     base = 400 + 40 * wave(20)
     scores = {"softmax": base + 12 + 15 * wave(20, rate=2), "dra": base, "equal": base - 2 + 6 * wave(20, rate=3),
               "stakes": base + 4 + 6 * wave(20, rate=4)}  # fmt: skip
-    plot.model_comparison(scores, figure.add_subplot(), baseline="dra")
+    plot.model_comparison(scores, ax, baseline="dra")
 
 
-def draw_predictive(figure):
+def draw_predictive(ax):
     chance = 0.5 + 0.4 * (1 - np.exp(-np.arange(120) / 30))
     predicted = (0.5 + 0.5 * wave(40, 12, 120, rate=0.1) < chance).astype(float)
-    plot.posterior_predictive(learning(), predicted, figure.add_subplot(), block=10, reference={"chance": 0.5})
+    plot.posterior_predictive(learning(), predicted, ax, block=10, reference={"chance": 0.5})
 
 
-def draw_sigma_by_trial(figure):
+def draw_sigma_by_trial(ax):
     trials, levels = np.arange(200)[:, None], np.linspace(1, 4, 9)
     sigma = levels + (5 - levels) * np.exp(-trials / 60) + 0.1 * wave(5, 200, 9)
-    plot.sigma_by_trial(sigma, figure.add_subplot(), reference={r"$\sigma_\mathrm{base}$": 5.5})
+    plot.sigma_by_trial(sigma, ax, reference={r"$\sigma_\mathrm{base}$": 5.5})
 
 
-def draw_chosen_sigma(figure):
-    plot.chosen_sigma(2 + 3 * np.exp(-np.arange(150) / 40) + 0.4 * wave(8, 150), figure.add_subplot())
+def draw_chosen_sigma(ax):
+    plot.chosen_sigma(2 + 3 * np.exp(-np.arange(150) / 40) + 0.4 * wave(8, 150), ax)
 
 
-def draw_effort_map(figure):
+def draw_effort_map(ax):
     task = tasks.grid_world()
     distance = np.abs(np.indices((6, 9)) - np.array([0, 8])[:, None, None]).sum(axis=0).ravel()
-    plot.effort_map(task, 1 + 5 * np.exp(-distance / 4), figure.add_subplot())
+    plot.effort_map(task, 1 + 5 * np.exp(-distance / 4), ax)
 
 
-def draw_regimes(figure):
+def draw_regimes(ax):
     lam, omega = np.geomspace(0.01, 10, 13), np.geomspace(0.01, 1, 9)
     values = 1 + 9 / (1 + np.exp(-2 * np.log(lam[None] / omega[:, None]) + 2))
-    plot.regime_plane(lam, omega, values, figure.add_subplot(), boundaries={"one and done": 1.5})
+    plot.regime_plane(lam, omega, values, ax, boundaries={"one and done": 1.5})
 
 
-def draw_effort_curve(figure):
+def draw_effort_curve(ax):
     at = np.arange(100, 2001, 100)
     samples = {
         name: 1 + rise * (1 - np.exp(-at / 500)) + 0.1 * (1 + wave(4, 20)) for name, rise in (("A", 3), ("B", 1))
     }
-    plot.effort_curve(at, samples, figure.add_subplot(), reference={"Exact": 4.4})
+    plot.effort_curve(at, samples, ax, reference={"Exact": 4.4})
 
 
-def draw_log_bars(figure):
+def draw_log_bars(ax):
     plot.bars(
         {"compiled": 20 * np.exp(0.2 * wave(6)), "Numba": 90 * np.exp(0.2 * wave(6)), "loop": 9e4 * np.exp(wave(6))},
-        figure.add_subplot(), log=True, ylabel="Time per step (ns)",
+        ax, log=True, ylabel="Time per step (ns)",
     )  # fmt: skip
 
 
 PICTURES = {name.removeprefix("draw_"): value for name, value in sorted(globals().items()) if name.startswith("draw_")}
 
 
-def render(draw, dpi=DPI):
-    """A picture as an array (height, width, 3) of uint8, in matplotlib's own font and style."""
-    with matplotlib.rc_context({"font.family": "DejaVu Sans", "text.antialiased": True}):
-        made, _ = plot.figure(height=2.6)
-        made.clear()
-        made.set_dpi(dpi)
-        draw(made)
-        canvas = FigureCanvasAgg(made)
+def render(draw):
+    """A picture as an array (height, width, 3) of uint8.
+
+    In matplotlib's own font, on Axes whose place is fixed: where the layout would put them depends on the size of every
+    letter, which versions of matplotlib do not agree on.
+    """
+    with matplotlib.rc_context({"font.family": "DejaVu Sans"}):
+        figure = Figure(figsize=(3.4, 2.6), dpi=DPI)
+        draw(figure.add_axes((0.19, 0.17, 0.61, 0.7)))
+        canvas = FigureCanvasAgg(figure)
         canvas.draw()
         return np.array(canvas.buffer_rgba())[..., :3]
 
 
+def drawn_by():
+    """What decides every pixel of a picture."""
+    return f"matplotlib {matplotlib.__version__}, {platform.system()} {platform.machine()}"
+
+
+def kept(name):
+    """A committed picture, and what it was drawn by."""
+    with Image.open(FOLDER / f"{name}.png") as picture:
+        return np.array(picture.convert("RGB")), picture.text["Software"]
+
+
+def distance(first, second):
+    """Largest difference of two pictures, 0 to 255, seen from so far away that letters run together.
+
+    Pictures are blurred by 4 pixels (1 mm of a printed column).
+    """
+    if first.shape != second.shape:
+        return 255.0
+    far = (
+        np.asarray(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(BLUR)), dtype=float)
+        for picture in (first, second)
+    )
+    return float(np.abs(np.subtract(*far)).max())
+
+
 if __name__ == "__main__":
-    folder, dpi = (Path(sys.argv[1]), int(sys.argv[2])) if len(sys.argv) > 2 else (FOLDER, DPI)
-    folder.mkdir(parents=True, exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    note = PngInfo()
+    note.add_text("Software", drawn_by())
     for name, draw in PICTURES.items():
-        Image.fromarray(render(draw, dpi)).save(folder / f"{name}.png", optimize=True)
+        Image.fromarray(render(draw)).save(FOLDER / f"{name}.png", optimize=True, pnginfo=note)

@@ -79,7 +79,7 @@ def choice_raster(
     ends = (0.5, len(trials) + 0.5)
     ax.add_patch(Rectangle((ends[0], bottom), len(trials), block, facecolor=style.NOTHING, linewidth=0))
     ax.imshow(
-        np.ma.masked_invalid(table), cmap=ListedColormap(style.PALETTE[: last + 1]), vmin=-0.5, vmax=last + 0.5,
+        np.ma.masked_invalid(table), cmap=ListedColormap(list(style.PALETTE[: last + 1])), vmin=-0.5, vmax=last + 0.5,
         aspect="auto", interpolation="nearest", extent=(*ends, bottom, top), zorder=1.5,
     )  # fmt: skip
     style.reference_lines(ax, reference)

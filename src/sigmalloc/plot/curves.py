@@ -179,7 +179,10 @@ def bars(
             place + aside, values, ".", color=color, markersize=4, markeredgewidth=0, alpha=0.7, gid="subjects",
             zorder=2.5,
         )  # fmt: skip
-    if not log:
+    if log:
+        pooled = np.concatenate(list(data.values()))
+        ax.set_ylim(np.nanmin(pooled) / 1.5, np.nanmax(pooled) * 1.5)
+    else:
         ax.axhline(0, color="0.2", linewidth=0.7, zorder=2)
     ax.set_xlim(-0.6, len(data) - 0.4)
     style.few_ticks(ax, "x", list(data), most=len(data))

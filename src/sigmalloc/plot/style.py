@@ -165,7 +165,9 @@ def reference_lines(ax: Axes, reference: float | Mapping[str, float] | None) -> 
         ax.axhline(level, color="0.3", linestyle=dashes, linewidth=1, label=name, zorder=1.5)
         low, high = ax.get_ylim()
         if not min(low, high) <= level <= max(low, high):  # limits that somebody has fixed
-            beyond = level + 0.04 * np.sign(level - low) * abs(high - low)
+            beyond = level + 0.04 * math.copysign(high - low, level - min(low, high))
+            if ax.get_yscale() == "log":
+                beyond = level * 1.2 if level > max(low, high) else level / 1.2
             ends = sorted((low, high, beyond))[:: 2 if low <= high else -2]
             ax.set_ylim(ends[0], ends[1])
     if any(name is not None for name in levels):
