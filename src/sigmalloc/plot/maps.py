@@ -69,11 +69,11 @@ def maze(
                 f"values of shape (states, actions) need the actions up, down, left and right, "
                 f"got {task.action_names}; give one value per state"
             )
+    norm = None if values is None else style.norm(values[~task.terminal], vmin, vmax)
     arrows = None if policy is None else _arrows(task, policy, columns)
     ax = style.new_axes(ax, 0.4 + min(0.8 * style.COLUMN * rows / columns, 5.0))
     ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="equal", facecolor=style.NOTHING)
     if values is not None:
-        norm = style.norm(values[~task.terminal], vmin, vmax)
         drawn: Any
         if values.ndim == 1:
             shown = np.where(task.terminal, np.nan, values).reshape(rows, columns)
@@ -149,11 +149,12 @@ def plane(
         raise ValueError(f"task must have states that lie in a plane, as those of mountain car; {task.name!r} has not")
     values = _inputs.array("values", values, (task.n_states,))
     path = None if trajectory is None else _inputs.trajectory(trajectory)
-    ax = style.new_axes(ax, 2.4, _sentence(geometry.x_label), _sentence(geometry.y_label))
     shown = np.where(task.terminal, np.nan, values).reshape(len(geometry.x), len(geometry.y)).T
+    norm = style.norm(shown, vmin, vmax)
+    ax = style.new_axes(ax, 2.4, _sentence(geometry.x_label), _sentence(geometry.y_label))
     ax.set_facecolor(style.NOTHING)
     x, y = _edges(geometry.x), _edges(geometry.y)
-    drawn = ax.pcolormesh(x, y, shown, cmap=cmap, norm=style.norm(shown, vmin, vmax), rasterized=True)
+    drawn = ax.pcolormesh(x, y, shown, cmap=cmap, norm=norm, rasterized=True)
     if geometry.x_goal is not None:
         ax.axvline(geometry.x_goal, color="black", linestyle="--", linewidth=0.9)
         ax.annotate(
@@ -213,9 +214,9 @@ def table(
     values = _inputs.per_state_or_action("values", values, _inputs.task(task))
     states = np.flatnonzero(task.exists.any(axis=1))
     shown = values[states, None] if values.ndim == 1 else np.where(task.exists, values, np.nan)[states]
+    norm = style.norm(shown, vmin, vmax)
     ax = style.new_axes(ax, float(np.clip(0.6 + 0.125 * len(states), 1.6, 6.0)), None, "State")
     ax.set_facecolor(style.NOTHING)
-    norm = style.norm(shown, vmin, vmax)
     drawn = ax.imshow(shown, cmap=cmap, norm=norm, interpolation="nearest", aspect="auto")
     height = 72 * ax.get_window_extent().height / ax.figure.dpi  # points
     if height > 5 * len(states):
@@ -346,13 +347,17 @@ def heatmap(
         if len(entries) != count:
             raise ValueError(f"{name} must have {count} entries, one for each of values, got {len(entries)}")
     spread = None if sem is None else _inputs.array("sem", sem, values.shape)
+    norm = style.norm(values, vmin, vmax)
     numbers = values.size <= _MOST_NUMBERS if numbers is None else _checks.flag("numbers", numbers)
-    width = style.COLUMN if not numbers else float(np.clip(1.3 + 0.72 * columns, style.COLUMN, 7.0))
+    width = (
+        style.COLUMN
+        if not numbers
+        else float(np.clip(1.3 + (0.5 if spread is None else 0.72) * columns, style.COLUMN, 7.0))
+    )
     ax = style.new_axes(ax, float(np.clip(0.9 + 0.32 * rows, 1.8, 4.5)), xlabel, ylabel, width=width)
     ax.set_facecolor(style.NOTHING)
     image = ax.imshow(
-        np.ma.masked_invalid(values), origin="lower", aspect="auto", cmap=cmap, interpolation="nearest",
-        norm=style.norm(values, vmin, vmax),
+        np.ma.masked_invalid(values), origin="lower", aspect="auto", cmap=cmap, interpolation="nearest", norm=norm
     )  # fmt: skip
     style.few_ticks(ax, "x", along[0])
     style.few_ticks(ax, "y", along[1])

@@ -97,9 +97,11 @@ def _mark_changes(ax: Axes, changes: list[int]) -> None:
     if len(changes) > _MOST_CHANGES:
         ax.axvspan(changes[0], changes[-1], color="0.93", linewidth=0, zorder=0.4, gid=_CHANGE)
         return
+    marked = [float(np.ravel(line.get_xdata())[0]) for line in ax.get_lines() if line.get_gid() == _CHANGE]
     for episode in changes:
-        ax.axvline(episode, color="0.35", linestyle=":", linewidth=1.1, zorder=0.5, gid=_CHANGE)
-    if changes:
+        if episode not in marked:
+            ax.axvline(episode, color="0.35", linestyle=":", linewidth=1.1, zorder=0.5, gid=_CHANGE)
+    if changes and not marked:
         ax.text(
             changes[0], 1.01, "task changes", transform=ax.get_xaxis_transform(), ha="center", va="bottom",
             **style.NOTE,
