@@ -66,7 +66,7 @@ class MountainCar(ContinuousTask):
 
     @property
     def geometry(self) -> Plane:
-        return Plane(self.positions, self.velocities, "position", "velocity", x_goal=0.5)
+        return Plane(self.positions, self.velocities, "position", "velocity (per step)", x_goal=0.5)
 
     def worlds(self) -> tuple[World, ...]:
         return (Car(self),)
