@@ -8,9 +8,9 @@ import numpy as np
 
 from ... import tasks
 from ...agents import Agent
-from ...runs import engine
-from .. import _runs
-from ._study import Study, part
+from ...sweeps import sweep
+from .. import batch
+from ..study import Study, part
 
 TASKS = {"grid-world": tasks.grid_world, "mountain-car": tasks.mountain_car, "planning": tasks.planning}
 BLOCK = 8  # runs
@@ -47,15 +47,13 @@ def _run(seed, settings, workers, progress):
 
 def _swept(task, agent, axes, workers, progress, *, restarts, **options):
     """Final reward, cost and cut-off episodes of a sweep, shape (λ, σ_base, runs)."""
-    from ... import sweeps
-
     blocks = math.ceil(math.prod(map(len, axes.values())) * restarts / BLOCK)
     grid = {axis: values.tolist() for axis, values in axes.items()}
-    workers = workers or engine.usable_processors()
+    workers = workers or batch.usable_processors()
     with tempfile.TemporaryDirectory(prefix="sigmalloc-") as store, _Watched(workers, blocks, progress) as pool:
-        result = sweeps.sweep(task, agent, grid, restarts=restarts, store=store, executor=pool, block_size=BLOCK,
+        result = sweep(task, agent, grid, restarts=restarts, store=store, executor=pool, block_size=BLOCK,
                               progress=False, **options)  # fmt: skip
-        return {name: _runs.tail(np.asarray(getattr(result, name))) for name in ("reward", "cost", "cutoffs")}
+        return {name: batch.tail(np.asarray(getattr(result, name))) for name in ("reward", "cost", "cutoffs")}
 
 
 class _Watched(ThreadPoolExecutor):
@@ -75,4 +73,4 @@ class _Watched(ThreadPoolExecutor):
         self.done += 1
 
 
-STUDIES = (Study("sensitivity", _settings, _run, (13, 3)),)
+STUDY = Study("sensitivity", _settings, _run, (13, 3))

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from .. import metrics
 
@@ -74,25 +75,16 @@ def slope(name, x, values):
     return mean(name, slopes)
 
 
-def ranks(values):
-    """Ranks with ties shared, along the last axis."""
-    values = np.asarray(values, dtype=float)
-    below = (values[..., None, :] < values[..., :, None]).sum(axis=-1)
-    same = (values[..., None, :] == values[..., :, None]).sum(axis=-1)
-    return below + (same + 1) / 2
-
-
 def rank_correlation(x, y):
     """Spearman's ρ along the last axis; x and y broadcast."""
-    a, b = np.broadcast_arrays(ranks(x), ranks(y))
-    a, b = a - a.mean(axis=-1, keepdims=True), b - b.mean(axis=-1, keepdims=True)
-    return (a * b).sum(axis=-1) / np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1))
+    x, y = np.broadcast_arrays(x, y)
+    return stats.pearsonr(stats.rankdata(x, axis=-1), stats.rankdata(y, axis=-1), axis=-1).statistic
 
 
 def separation(low, high):
     """Probability that an entry of ``low`` is below one of ``high`` (area under the ROC curve), along the last axis."""
-    wins = (low[..., :, None] < high[..., None, :]) + 0.5 * (low[..., :, None] == high[..., None, :])
-    return wins.mean(axis=(-2, -1))
+    wins = stats.mannwhitneyu(high, low, axis=-1, method="asymptotic").statistic
+    return wins / (low.shape[-1] * high.shape[-1])
 
 
 def settled(episodes, curves, tolerance, resamples=400):

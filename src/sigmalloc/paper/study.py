@@ -1,7 +1,8 @@
 """What a study is."""
 
+import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -17,15 +18,32 @@ class Study:
         ``progress`` is called with the fraction done.
     seconds : (float, float)
         Rough time on two processors, in full and quick; used to weigh the progress bar only.
-    extras : callable() -> sequence of str
-        Optional packages that are installed and that change what is computed.
+    extras : dict of {str: str}
+        What is left out where an optional package is missing, by its name.
     """
 
     name: str
     settings: Callable
     run: Callable
     seconds: tuple[float, float]
-    extras: Callable = tuple
+    extras: dict = field(default_factory=dict)
+
+    def installed(self):
+        """The optional packages that are there and change what is computed."""
+        return [name for name in self.extras if installed(name)]
+
+    def missing(self):
+        """Sentences that say what is left out for want of an optional package."""
+        return [
+            f"{what} was left out: it needs {name}, pip install 'sigmalloc[paper]'"
+            for name, what in self.extras.items()
+            if not installed(name)
+        ]
+
+
+def installed(module):
+    """Whether an optional package can be imported."""
+    return importlib.util.find_spec(module) is not None
 
 
 def part(progress, low, high):

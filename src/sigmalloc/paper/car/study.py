@@ -3,9 +3,10 @@
 import numpy as np
 
 from ... import metrics, tasks
-from .. import _runs
-from ._study import Study, part
-from .grid import SETS, comparison_agents
+from .. import batch
+from ..parameters import SETS, comparison_agents
+from ..study import Study, part
+from .simulation import simulate
 
 GRADIENTS = {"A": "advantage", "Q": "q", "R": "reinforce"}
 
@@ -33,7 +34,7 @@ def _run(seed, settings, workers, progress):
         prices = [lam for lam in settings["lam"] if "other prices" in restarts and lam not in (0.0, agent.lam)]
         agents |= {f"lam={lam}": agent.replace(lam=lam) for lam in prices}
         restarts |= {f"lam={lam}": restarts["other prices"] for lam in prices}
-        results = _runs.train_many(
+        results = batch.train_many(
             task, agents, episodes=settings["episodes"], restarts={key: restarts[key] for key in agents}, seed=seed,
             evaluate_every=settings["evaluate_every"], evaluation_episodes=settings["evaluation_episodes"],
             workers=workers, progress=part(progress, 0.45 * number, 0.45 + 0.53 * number),
@@ -78,39 +79,4 @@ def _maps(task, result, runs, episodes, seed):
     return maps | {"visits": np.stack(visits), "reward_to_go": np.stack(togo), "best_path": np.stack(paths)}
 
 
-def simulate(task, beta, q, sigma, episodes, rng):
-    """Episodes of the soft policy with q̄ and σ frozen, side by side.
-
-    Parameters
-    ----------
-    task : MountainCar
-        Starting at the bottom.
-    beta : float
-    q, sigma : array of float, shape (states, actions)
-    episodes : int
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    x, v : array of float, shape (steps, episodes)
-        Before each step.
-    alive : array of bool, shape (steps, episodes)
-        Whether the episode goes on until then.
-    """
-    x, v = np.full(episodes, -0.5), np.zeros(episodes)
-    going = np.ones(episodes, dtype=bool)
-    xs, vs, alive = [], [], []
-    for _ in range(task.step_limit):
-        xs.append(x), vs.append(v), alive.append(going)
-        states = task.state(x, v)
-        noisy = q[states] + sigma[states] * rng.standard_normal((episodes, task.n_actions))
-        action = (beta * noisy + rng.gumbel(size=noisy.shape)).argmax(axis=1)
-        v = np.clip(v + 0.001 * (action - 1) - 0.0025 * np.cos(3 * x), -0.07, 0.07)
-        x = np.clip(x + v, -1.2, 0.6)
-        v = np.where((x == -1.2) & (v < 0), 0.0, v)
-        going = going & (x < 0.5)
-        x, v = np.where(going, x, -0.5), np.where(going, v, 0.0)
-    return np.array(xs), np.array(vs), np.array(alive)
-
-
-STUDIES = (Study("car", _settings, _run, (110, 4)),)
+STUDY = Study("car", _settings, _run, (110, 4))

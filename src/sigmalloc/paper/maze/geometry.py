@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from .. import tasks
+from ... import tasks
 
 
 @cache
