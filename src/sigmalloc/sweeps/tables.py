@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import _checks
+from .._io.extras import needed
 from .._io import files, terminal
 from .grid import axis_positions, combinations
 
@@ -60,12 +61,12 @@ def to_records(result, checkpoints="last"):
 
 def to_frame(result, checkpoints="last"):
     table = to_records(result, checkpoints)
-    return _extra("pandas", "pandas").DataFrame({name: table[name] for name in table.dtype.names})
+    return needed("pandas", "pandas").DataFrame({name: table[name] for name in table.dtype.names})
 
 
 def to_xarray(result, quantities=CURVES):
     _check(quantities)
-    xarray = _extra("xarray", "xarray")
+    xarray = needed("xarray", "xarray")
     whole = result.specification
     if whole.mode == "zip":
         dims = ("cell",)
@@ -102,7 +103,7 @@ def export(result, path, quantities=CURVES):
         files.write(path, lambda file: _write_csv(result, file, quantities))
         return path
     for module in ("h5netcdf", "h5py") if path.suffix == ".nc" else ("zarr",):
-        _extra(module, "xarray")
+        needed(module, "xarray")
     data = _storable(to_xarray(result, quantities))
     if path.suffix == ".nc":
         files.write_by_name(path, lambda part: data.to_netcdf(part, engine="h5netcdf"))
@@ -155,10 +156,3 @@ def _check(quantities):
 def _attributes(name):
     found = {"units": UNITS[name]} if name in UNITS else {}
     return found | ({"long_name": LONG_NAMES[name]} if name in LONG_NAMES else {})
-
-
-def _extra(module, extra):
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(f"this needs {module}: pip install 'sigmalloc[{extra}]'") from error
