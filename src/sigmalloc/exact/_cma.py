@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import _checks
+from .._floats import quietly
 from ._chain import ImproperPolicyError
 from ._evaluate import Problem
 from ._optimum import start_q, tidy_sigma
@@ -48,6 +49,7 @@ class BlackBox:
         return f"BlackBox({figures}, evaluations={self.evaluations}, seed={self.seed})"
 
 
+@quietly
 def cma_es(
     task, agent, q=None, objective="exact", *, seed, evaluations=5000, policy="hard", episodes=100, step=0.5,
     workers=None, episode=0,

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._choices.solver import score_moments
+from .._floats import finite, quietly
 from ._chain import Chain
-from ._choice import score_moments
 from ._evaluate import Problem
 
 LARGEST_VARIANCE = 2000
@@ -37,6 +38,7 @@ class Estimator:
     std: np.ndarray | None
 
 
+@quietly
 def expected_estimator(task, agent, q, sigma, variance=True, episode=0):
     """Expectation and standard deviation of the sampled gradient that the σ update uses (Eqs. 3-5, 7).
 
@@ -90,7 +92,7 @@ def expected_estimator(task, agent, q, sigma, variance=True, episode=0):
     reward_gradient = np.where(problem.task.memories, problem.whole(mean / problem.time), 0.0)
     cost = np.where(problem.task.memories, problem.whole(problem.divergence(tables[1])[1]), 0.0)
     if std is not None:
-        std = np.where(problem.task.memories, problem.whole(std), 0.0)
+        std = np.where(problem.task.memories, finite("std", problem.whole(std), "rewards are too large"), 0.0)
     return Estimator(reward_gradient - cost, reward_gradient, std)
 
 
@@ -104,6 +106,7 @@ class _Trajectory:
         self.chain = Chain(self.model, policy)
         self.system = self.chain.system(1.0)
         self.discounted = self.system if self.gamma == 1 else self.chain.system(self.gamma)
+        self._scores = None
 
     def moments(self, psi, variance):
         """E[X] and, if wanted, E[X²], shape (acting, actions)."""
@@ -134,7 +137,7 @@ class _Trajectory:
 
     def _second(self, value):
         """Σ_a value(s,a) W_ab(s)."""
-        if not hasattr(self, "_scores"):
+        if self._scores is None:
             self._scores = score_moments(*self.tables, self.model.exists, self.problem.agent.beta)
         return np.einsum("sa,sab->sb", value, self._scores)
 
@@ -170,7 +173,7 @@ class _Trajectory:
         squares, mean_of_squares = self._return_squares(state_values, value)
         gained = self._gained()
         reward = self.model.mixture(self.policy, gained)
-        reward_squared = self.model.mixture(self.policy, self.model.moments(self._rewards() ** 2))
+        reward_squared = self.model.mixture(self.policy, self.model.moments(self.model.rewards(2)))
         twice = self.system if gamma == 1 else self.chain.system(gamma**2)
         # E[Σ_t 1[s_t = s] γ^{jt} B^i], B the discounted rewards before t, for (i, j) = (0, 2), (1, 1), (2, 0)
         before_02 = twice.occupancy(start)
@@ -190,18 +193,19 @@ class _Trajectory:
         )
         return square + 2 * cross
 
-    def _rewards(self):
-        return self.problem.task.reward[self.model.acting]
+    def _reward_squared(self):
+        """E[r² | s, a]."""
+        return (self.problem.task.probability[self.model.acting] * self.model.rewards(2)).sum(axis=2)
 
     def _gained(self):
         """Σ_k P(k|s,a) r_k [s'_k = s']."""
-        return self.model.moments(self._rewards())
+        return self.model.moments(self.model.rewards(1))
 
     def _return_squares(self, state_values, value):
         """E[G² | s,a] of the discounted return, and its Σ_a D_ab-weighted sum."""
         gamma = self.gamma
         gain = (self._gained() @ state_values).reshape(value.shape)
-        now = self.model.reward_squared + 2 * gamma * gain
+        now = self._reward_squared() + 2 * gamma * gain
         system = self.system if gamma == 1 else self.chain.system(gamma**2)
         of_state = np.nan_to_num(system.values((self.policy * now).sum(axis=1)))
         squares = self.model.action_values(of_state, gamma**2, reward=now)

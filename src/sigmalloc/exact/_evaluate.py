@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import _checks
+from .._choices.solver import solve_choices
+from .._floats import finite, quietly
 from ..agents import Agent
-from ..runs.engine import check, paths, trial_time
-from ..tasks.tabular import TabularMDP
+from ..pairing import check, paths, trial_time
+from ..tasks.base import Task
 from ._chain import Chain, ImproperPolicyError, model
-from ._choice import POLICIES, solve_choices
+from ._choice import POLICIES
 from ._planning import program
 
 
@@ -52,6 +54,7 @@ class Evaluation:
         return f"Evaluation({', '.join(f'{name}={getattr(self, name):.6g}' for name in names)})"
 
 
+@quietly
 def evaluate(task, agent, q, sigma, policy="soft", episode=0):
     """Exact counterpart of `sigmalloc.evaluate`, by linear solves instead of simulation.
 
@@ -85,6 +88,7 @@ def evaluate(task, agent, q, sigma, policy="soft", episode=0):
     return problem.evaluate(problem.tables(q, sigma))
 
 
+@quietly
 def gradient(task, agent, q, sigma, policy="soft", episode=0):
     """Exact gradient of the objective with respect to σ, with q̄ fixed.
 
@@ -135,7 +139,7 @@ class Problem:
             raise ValueError(f"agent must be an Agent, got {agent!r}")
         _checks.choice("policy", policy, POLICIES)
         check(self.task, agent)
-        self.agent, self.policy = agent, policy
+        self.agent, self.beta = agent, agent.beta if policy == "soft" else None
         self.model = model(self.task)
         self.paths = 1 if self.task.horizon is None else paths(self.task, agent)
         self.time = 1.0 if self.task.horizon is None else trial_time(self.task, agent)
@@ -166,7 +170,7 @@ class Problem:
 
     def choices(self, tables, derivatives=False):
         """π over the acting states, and its derivatives with respect to σ."""
-        return solve_choices(*tables, self.model.exists, self.policy, self.agent.beta, derivatives)
+        return solve_choices(*tables, self.model.exists, self.beta, derivatives)
 
     def whole(self, table, elsewhere=0.0):
         """A table over the acting states as one over all states."""
@@ -180,6 +184,7 @@ class Problem:
         base, lam = self.agent.sigma_base, self.agent.lam
         ratio = np.where(memories, sigma / base, 1.0)
         cost = lam * (0.5 * (ratio**2 - 1) - np.log(ratio)).sum()
+        finite("cost", cost, f"sigma / sigma_base, with sigma_base = {base:g}")
         return cost, lam * np.where(memories, sigma / base**2 - 1 / np.where(memories, sigma, 1.0), 0.0)
 
     def evaluate(self, tables):
@@ -202,7 +207,7 @@ class Problem:
             probability = self.program.forward(everywhere)
             value = self.program.best(probability)
             reward = value if gamma == 1 else self.program.rewards(everywhere, probability)
-        value = value / self.time
+        value = finite("value", value / self.time, "rewards are too large")
         cost = self.divergence(tables[1])[0]
         return Evaluation(
             float(reward), float(value), float(cost), float(value - cost), self.whole(occupancy),
@@ -237,13 +242,14 @@ class Problem:
             credit = system.occupancy(model.start)[:, None] * advantage
         cost, by_cost = self.divergence(tables[1])
         slope = (by_sigma * credit[:, :, None]).sum(axis=1) / self.time - by_cost
+        finite("gradient", slope, "rewards are too large, or sigma_base too small")
         return value / self.time - cost, np.where(self.task.memories, self.whole(slope), 0.0)
 
 
 def checked_task(task, episode=0):
     """The variant of a finite task in force in an episode."""
-    if not isinstance(task, TabularMDP):
-        if hasattr(task, "at"):
-            raise ValueError(f"task must be a TabularMDP: {task.name!r} is not a finite MDP, it has no exact solution")
+    if not isinstance(task, Task):
         raise ValueError(f"task must be a TabularMDP, got {task!r}")
+    if not task.finite:
+        raise ValueError(f"task must be a TabularMDP: {task.name!r} is not a finite MDP, it has no exact solution")
     return task.at(_checks.integer("episode", episode, low=0))

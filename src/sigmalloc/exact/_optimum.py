@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from .. import _checks
+from .._floats import quietly
 from ._chain import Chain, ImproperPolicyError
 from ._evaluate import Problem
 
@@ -47,6 +48,7 @@ class Optimum:
         return f"Optimum({figures}, evaluations={self.evaluations}, {len(self.starts)} starts)"
 
 
+@quietly
 def optimum(task, agent, q=None, policy="hard", equal_precision=False, starts=None, seed=0, episode=0):
     """The σ that maximises the objective (Eq. 1), with q̄ fixed and σ in the agent's [sigma_min, sigma_max].
 
@@ -183,6 +185,7 @@ class _Search:
         return -result.fun, result.x
 
 
+@quietly
 def equilibrium(task, agent, sigma, policy="soft", q=None, tolerance=1e-9, max_iterations=2000, episode=0):
     """q̄ that is consistent with the policy that it yields, for given σ.
 

@@ -8,7 +8,7 @@ from ._evaluate import gradient
 
 def check(task, agent):
     """Raise a ValueError where the exact gradient cannot train an agent."""
-    if not hasattr(task, "next_state"):
+    if not task.finite:
         raise ValueError(f"estimator='exact' needs a finite MDP; {task.name!r} is not one")
     if agent.allocation not in ("dra", "equal"):
         raise ValueError(f"estimator='exact' is for allocation='dra' or 'equal', got {agent.allocation!r}")

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import _kernel
 from ..agents import ALLOCATIONS, GRADIENTS
+from ..pairing import paths, trial_time
 from ..tasks import MountainCar
 
 ABSENT = -1e200  # q̄ of an action that a state does not have, as the kernel marks it
@@ -73,44 +74,6 @@ def stream_states(seed, restart, evaluation_key=0):
     keys = ((restart,), (restart, evaluation_key))
     generators = (np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)) for key in keys)
     return np.stack([generator.state["state"]["state"] for generator in generators])
-
-
-def paths(task, agent):
-    """Paths that the search budget pays for (section 4.3): one without a budget."""
-    if agent.search_budget is None:
-        return 1
-    return math.floor(agent.search_budget / 100 * task.n_actions**task.horizon + 1e-9)
-
-
-def check(task, agent):
-    """Raise a ValueError where the agent's fields and the task contradict each other."""
-    if task.horizon is None:
-        for name, off in (("search_budget", None), ("reward_rate", False), ("planner", "rollouts")):
-            value = getattr(agent, name)
-            if value != off:
-                raise ValueError(f"{name}={value!r} is for planning tasks; {task.name!r} has no horizon")
-        return
-    if paths(task, agent) < 1:
-        raise ValueError(
-            f"search_budget={agent.search_budget!r} % is less than one path, "
-            f"{100 / task.n_actions**task.horizon:.6g} % for {task.horizon} moves"
-        )
-    if agent.planner == "depth-first":
-        if agent.gradient in ("reinforce", "return"):
-            raise ValueError(
-                f"gradient={agent.gradient!r} needs planner='rollouts': depth-first paths share their draws"
-            )
-        if task.n_actions != 2:
-            raise ValueError(
-                f"planner='depth-first' needs two actions in every state, {task.name!r} has {task.n_actions}"
-            )
-
-
-def trial_time(task, agent):
-    """Duration of a trial in the reward rate (Eq. 8), or 1 if reward itself is maximised."""
-    if not agent.reward_rate:
-        return 1.0
-    return agent.decision_time * paths(task, agent) * task.horizon + agent.non_decision_time
 
 
 def _room(task, agents):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import _checks
+from .. import _checks, pairing
 from ..agents import LARGEST_Q, Agent
 from ..tasks import MountainCar
 from ..tasks.tabular import TabularMDP
@@ -285,7 +285,7 @@ def check_task_and_agent(task, agent, training=True):
         raise ValueError(f"task must be a TabularMDP or one of sigmalloc.tasks, got {task!r}")
     if not isinstance(agent, Agent):
         raise ValueError(f"agent must be an Agent, got {agent!r}")
-    engine.check(task, agent)
+    pairing.check(task, agent)
     if training and not agent.learn_q and agent.allocation == "fixed":
         raise ValueError("learn_q=False with allocation='fixed': nothing would be learned; use evaluate")
 
