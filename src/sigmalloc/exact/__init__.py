@@ -17,14 +17,16 @@ from ._chain import ImproperPolicyError
 from ._choice import choice_gradients, choice_probabilities
 from ._cma import BlackBox, cma_es
 from ._estimator import Estimator, expected_estimator
-from ._evaluate import Evaluation, evaluate, gradient
-from ._optimum import Optimum, equilibrium, optimum
+from ._equilibrium import equilibrium
+from ._evaluate import Evaluation, JointGradient, evaluate, gradient
+from ._optimum import Optimum, optimum
 
 __all__ = [
     "BlackBox",
     "Estimator",
     "Evaluation",
     "ImproperPolicyError",
+    "JointGradient",
     "Optimum",
     "choice_gradients",
     "choice_probabilities",

@@ -51,7 +51,7 @@ class Model:
         self.exists: Mask = task.exists[self.acting]
         self.start: Floats = task.start[self.acting]
         probability = task.probability[self.acting]
-        self.reward: Floats = (probability * task.reward[self.acting]).sum(axis=2)
+        self.reward: Floats = (probability * self.rewards(1)).sum(axis=2)
         self.transitions = self.moments(None)
         self.dense = len(self.acting) <= LARGEST_DENSE
         to_end = task.terminal[task.next_state[self.acting]]
@@ -60,8 +60,8 @@ class Model:
 
     def rewards(self, power: int) -> Floats:
         """E[r^power | s, a, outcome] for power 1 or 2, shape (acting, actions, outcomes)."""
-        mean: Floats = self.task.reward[self.acting]
-        return mean if power == 1 else mean**2
+        moments = self.task.reward_mean if power == 1 else self.task.reward_square
+        return moments[self.acting]
 
     def moments(self, weight: Floats | None) -> Any:
         """Σ_k P(k | s, a) weight(s, a, k) [s'_k = s'], weight of shape (acting, actions, outcomes)."""
@@ -92,6 +92,15 @@ class Model:
         )
         return rows @ (self.transitions if matrix is None else matrix)
 
+    def reached(self) -> Mask:
+        """States that can be entered, whatever the policy."""
+        steps = self.mixture(self.exists.astype(float)).T
+        found = frontier = self.start > 0
+        while frontier.any():
+            frontier = (steps @ frontier.astype(float) > 0) & ~found
+            found = found | frontier
+        return found
+
     def action_values(self, state_values: Floats, gamma: float, reward: Floats | None = None) -> Floats:
         """E[r + γV(s') | s, a], shape (acting, actions)."""
         following = (self.transitions @ state_values).reshape(self.exists.shape)
@@ -112,23 +121,21 @@ class Chain:
     ----------
     model : Model
     policy : array of float, shape (acting, actions)
-    stop : array of bool, shape (acting, actions), optional
-        Actions that are taken to end the episode.
     """
 
-    def __init__(self, model: Model, policy: Floats, stop: Mask | None = None) -> None:
-        self.model = model
+    def __init__(self, model: Model, policy: Floats) -> None:
         self.policy = policy
-        going = policy if stop is None else np.where(stop, 0.0, policy)
-        self.transitions = model.mixture(going)
         self.reward: Floats = (policy * model.reward).sum(axis=1)
-        self.leave: Floats = (going * model.leave).sum(axis=1) + (policy - going).sum(axis=1)
+        self._settle(model, model.mixture(policy), (policy * model.leave).sum(axis=1))
+
+    def _settle(self, model: Model, transitions: Any, leave: Floats) -> None:
+        self.model, self.transitions, self.leave = model, transitions, leave
         if model.dense:
-            self.flow = self.transitions.copy()
+            self.flow = transitions.copy()
             np.fill_diagonal(self.flow, 0.0)
         else:
-            self.flow = self.transitions - sparse.diags_array(self.transitions.diagonal())
-        self.outflow: Floats = self.leave + self.flow.sum(axis=1)
+            self.flow = transitions - sparse.diags_array(transitions.diagonal())
+        self.outflow: Floats = leave + self.flow.sum(axis=1)
 
     def system(self, gamma: float) -> "System":
         """The equations with discount γ.
@@ -174,6 +181,27 @@ class Chain:
             frontier = (steps @ frontier.astype(float) > 0) & ~found
             found = found | frontier
         return found
+
+
+class Pool(Chain):
+    """States whose value is made of the outcomes of others, too: those that share a memory with one of their actions.
+
+    Parameters
+    ----------
+    model : Model
+    rows : sparse array, shape (acting, acting · actions)
+        Weight of the outcome of each action of each state.
+    constant : array of float, shape (acting,)
+        Weight of what is known, as if the episode ended with it.
+    """
+
+    def __init__(self, model: Model, rows: Any, constant: Floats) -> None:
+        self.policy = np.ones((len(constant), 1))
+        self.reward = rows @ model.reward.ravel()
+        transitions = rows @ model.transitions
+        self._settle(
+            model, transitions.toarray() if model.dense else transitions, rows @ model.leave.ravel() + constant
+        )
 
 
 class System:
