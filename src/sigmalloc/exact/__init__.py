@@ -16,8 +16,8 @@ A terminal state is worth 0, and step limits are not modelled.
 from ._chain import ImproperPolicyError
 from ._choice import choice_gradients, choice_probabilities
 from ._cma import BlackBox, cma_es
-from ._estimator import Estimator, expected_estimator
 from ._equilibrium import equilibrium
+from ._estimator import Estimator, expected_estimator
 from ._evaluate import Evaluation, JointGradient, evaluate, gradient
 from ._optimum import Optimum, optimum
 

@@ -1,9 +1,9 @@
 """What the paper's sampled gradient of σ is on average, and how much it scatters.
 
-For one trajectory of the soft policy, X_m = Σ_t Ψ_t β ζ_b (1[a_t = b] − p_b), b the action of s_t that uses memory m (Eqs.
-3-5). Averaged over ζ, p_a times the score is D_ab = ∂P_a/∂σ_b, and p_a times its square is W_ab; given the action, what
-follows does not depend on ζ. Visits are counted undiscounted, because Eq. 3 has no γ^t. A score has mean 0 unless it is
-multiplied by something that its action influences, so earlier rewards matter for the variance alone.
+For one trajectory of the soft policy, X_m = Σ_t Ψ_t β ζ_b (1[a_t = b] − p_b), b the action of s_t that uses memory m
+(Eqs. 3-5). Averaged over ζ, p_a times the score is D_ab = ∂P_a/∂σ_b, and p_a times its square is W_ab; given the action,
+what follows does not depend on ζ. Visits are counted undiscounted, because Eq. 3 has no γ^t. A score has mean 0 unless
+it is multiplied by something that its action influences, so earlier rewards matter for the variance alone.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +12,12 @@ from scipy.optimize import minimize
 from .. import _checks
 from .._floats import quietly
 from ..agents import Agent
+from ..agents.agent import LEARN_SAMPLES, LearnSamples
 from ..tasks.base import Task
 from ._chain import ImproperPolicyError
 from ._choice import Policy
 from ._evaluate import evaluation
 from ._problem import Floats, Point, Problem
-
-LearnSamples = Literal["no", "shared", "state"]
-LEARN_SAMPLES = ("no", "shared", "state")
 
 _EQUAL_LEVELS = 8
 _SCAN = 121

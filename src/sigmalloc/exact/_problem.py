@@ -1,7 +1,7 @@
 """A task, an agent and a policy as a function of memories and effort: what all exact answers are made of.
 
-Memories are vectors, (memories,); what each action of each state finds in them is a table. The derivative by a memory is
-the sum over the states and actions that use it; its cost is paid once.
+Memories are vectors, (memories,); what each action of each state finds in them is a table. The derivative by a memory
+is the sum over the states and actions that use it; its cost is paid once.
 
 Effort is the number n(s) of samples that a decision takes (section 10): one recall with σ_eff = σ √((1 + (n − 1)ρ)/n).
 """
