@@ -155,7 +155,8 @@ def cma_es(
         "bounds": [low, high], "verbose": -9, "seed": np.nan, "maxfevals": evaluations,
         "randn": lambda *shape: generator.standard_normal(shape),
     })  # fmt: skip
-    counts, best = [], []
+    counts: list[int] = []
+    best: list[float] = []
     while not counts or not search.stop():
         points = search.ask()
         found = losses(points)
@@ -170,9 +171,8 @@ def cma_es(
         sigma = memories(search.result.xfavorite)
         result = simulate(sigma, 10 * episodes)
     return BlackBox(
-        tidy_sigma(problem, sigma), sigma, tidy_q(problem, held),
-        *(float(getattr(result, name)) for name in ("objective", "value", "reward", "cost")),
-        int(counts[-1]), np.array(counts), np.array(best, dtype=float), seed,
+        tidy_sigma(problem, sigma), sigma, tidy_q(problem, held), float(result.objective), float(result.value),
+        float(result.reward), float(result.cost), int(counts[-1]), np.array(counts), np.array(best, dtype=float), seed,
     )  # fmt: skip
 
 

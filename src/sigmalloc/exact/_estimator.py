@@ -1,9 +1,9 @@
 """What the paper's sampled gradient of σ is on average, and how much it scatters.
 
 For one trajectory of the soft policy, X_m = Σ_t Ψ_t β ζ_b (1[a_t = b] − p_b), b the action of s_t that uses memory m
-(Eqs. 3-5). Averaged over ζ, p_a times the score is D_ab = ∂P_a/∂σ_b, and p_a times its square is W_ab; given the action,
-what follows does not depend on ζ. Visits are counted undiscounted, because Eq. 3 has no γ^t. A score has mean 0 unless
-it is multiplied by something that its action influences, so earlier rewards matter for the variance alone.
+(Eqs. 3-5). Averaged over ζ, p_a times the score is D_ab = ∂P_a/∂σ_b, and p_a times its square is W_ab; given the
+action, what follows does not depend on ζ. Visits are counted undiscounted, because Eq. 3 has no γ^t. A score has mean 0
+unless it is multiplied by something that its action influences, so earlier rewards matter for the variance alone.
 """
 
 from __future__ import annotations
@@ -221,11 +221,11 @@ class _Trajectory:
 
     def _expected(self, value: Floats) -> Floats:
         """Σ_a value(s,a) D_ab(s)."""
-        return np.einsum("sa,sab->sb", value, self.by_sigma)
+        return np.asarray(np.einsum("sa,sab->sb", value, self.by_sigma))
 
     def _second(self, value: Floats) -> Floats:
         """Σ_a value(s,a) W_ab(s)."""
-        return np.einsum("sa,sab->sb", value, self._scores)
+        return np.asarray(np.einsum("sa,sab->sb", value, self._scores))
 
     @functools.cached_property
     def _scores(self) -> Floats:
@@ -258,7 +258,7 @@ class _Trajectory:
         state, action, memory = self.state[here], self.action[here], self.memory[here]
         scores = value[state] * self.by_sigma[state, :, action]
         sums = weight[state, 0] * (scores * ahead[state, :, memory - memories[0]]).sum(axis=1)
-        return np.bincount(memory, sums, self.problem.map.n_memories)
+        return np.bincount(memory, sums, self.problem.map.n_memories).astype(np.float64, copy=False)
 
     def _gained(self) -> Any:
         """Σ_k P(k|s,a) E[r_k] [s'_k = s']."""

@@ -221,7 +221,7 @@ class _Search:
 
     def scan(self) -> list[Floats]:
         """Local maxima of the objective over a grid of equal σ, best first."""
-        grid = np.unique(np.linspace(*self.bounds, _SCAN))
+        grid = np.unique(np.linspace(self.bounds[0], self.bounds[1], _SCAN))
         found: list[tuple[float, Floats]] = []
         for effort in np.linspace(0.0, self.longest, _EFFORT_LEVELS if self.n_effort else 1):
             places = [np.append(np.full(self.n_sigma, level), np.full(self.n_effort, effort)) for level in grid]

@@ -111,6 +111,11 @@ class Problem:
         self.paths = paths(self.task, agent)
         self.program = None
         if self.paths > 1:
+            if (self.task.reward_square != self.task.reward_mean**2).any():
+                raise ValueError(
+                    f"reward_sd: the best of several paths of {self.task.name!r}, whose rewards are noisy, has no exact "
+                    "answer; simulate instead"
+                )
             self.program = program(self.task, agent.gamma, self.paths, agent.planner)
         acting = self.model.acting
         self.allocated = self.map.allocated
@@ -168,7 +173,7 @@ class Problem:
 
     def scatter_add(self, table: Floats) -> Floats:
         """Sums of a table over the uses of each memory."""
-        return np.bincount(self._memory, table[self._here], self.map.n_memories)
+        return np.bincount(self._memory, table[self._here], self.map.n_memories).astype(np.float64, copy=False)
 
     def whole(self, table: Floats, elsewhere: float = 0.0) -> Floats:
         """A table over the acting states as one over all states."""

@@ -22,6 +22,7 @@ from . import construct
 from .arrays import ARRAYS, freeze, hashed_arrays, kept_arrays
 from .base import Arrays, Facts, Maze, Task, World
 from .table_world import TableWorld
+from .values import optimal_q
 
 DEFAULT_STEP_LIMIT = 10_000
 FACTS = ("name", "step_limit", "horizon", "layout", "action_names", "state_names", "reward_noise")
@@ -355,8 +356,6 @@ class TabularMDP(Task):
         ValueError
             If an argument is not valid, or, with γ = 1, if reward can be collected for ever.
         """
-        from .values import optimal_q  # SciPy is slow to load
-
         return optimal_q(self, gamma, tolerance, max_iterations)
 
     def __repr__(self) -> str:

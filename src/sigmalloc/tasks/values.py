@@ -8,13 +8,10 @@ be collected for ever (Bertsekas and Tsitsiklis 1991). Where no policy is certai
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from scipy.sparse import csgraph
-from scipy.sparse import linalg as sparse_linalg
 
 from .. import _checks
 
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Policy = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.intp]
 
 STOP = -1  # in a policy: nothing is lost or gained from here on
 LARGEST_DENSE = 200
@@ -128,11 +126,7 @@ class _Solver:
         """Steps to the end of an episode, or to a state where it has ended, if outcomes could be chosen."""
         state, action, outcome = np.nonzero(allowed[:, :, None] & (self.following >= 0))
         first = np.flatnonzero(ended | ((self.ends > 0) & allowed).any(axis=1))
-        rows = np.concatenate((self.following[state, action, outcome], np.full(len(first), self.n)))
-        columns = np.concatenate((state, first))
-        graph = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(self.n + 1, self.n + 1))
-        steps: Floats = csgraph.dijkstra(graph, indices=self.n, unweighted=True)[: self.n]
-        return steps
+        return _steps(self.following[state, action, outcome], state, first, self.n)
 
     def _fastest(self, ended: Mask, allowed: Mask) -> Policy:
         """The action that may end an episode in the fewest steps; STOP where none can."""
@@ -182,22 +176,16 @@ class _Solver:
             self._check_end(
                 kept, row, column[row, outcome], outflow > np.where((column >= 0) & ~own, chance, 0.0).sum(1)
             )
-        matrix = sparse.csc_array(
-            (-gamma * chance[row, outcome], (row, column[row, outcome])), shape=(len(kept), len(kept))
-        ) + sparse.diags_array((1 - gamma) + gamma * outflow)
+        diagonal = (1 - gamma) + gamma * outflow
         values = np.zeros(self.n)
-        values[kept] = _solve(matrix, self.reward[kept, action])
+        values[kept] = _solve(
+            diagonal, -gamma * chance[row, outcome], row, column[row, outcome], self.reward[kept, action]
+        )
         return values
 
-    def _check_end(self, kept: Any, row: Any, column: Any, ends: Mask) -> None:
+    def _check_end(self, kept: Indices, row: Indices, column: Indices, ends: Mask) -> None:
         """With γ = 1 an improved policy that does not end would collect reward for ever."""
-        n = len(kept)
-        first = np.flatnonzero(ends)
-        graph = sparse.csr_array(
-            (np.ones(len(row) + len(first)), (np.append(column, np.full(len(first), n)), np.append(row, first))),
-            shape=(n + 1, n + 1),
-        )
-        steps = csgraph.dijkstra(graph, indices=n, unweighted=True)[:n]
+        steps = _steps(column, row, np.flatnonzero(ends), len(kept))
         if not np.isfinite(steps).all():
             self._refuse(self.acting[kept[np.flatnonzero(~np.isfinite(steps))[0]]])
 
@@ -212,11 +200,7 @@ class _Solver:
 
     def _reached(self) -> Mask:
         state, action, outcome = np.nonzero(self.exists[:, :, None] & (self.following >= 0))
-        rows = np.concatenate((state, np.full(len(self.start), self.n)))
-        columns = np.concatenate((self.following[state, action, outcome], self.start))
-        graph = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(self.n + 1, self.n + 1))
-        reached: Mask = np.isfinite(csgraph.dijkstra(graph, indices=self.n, unweighted=True))[: self.n]
-        return reached
+        return np.isfinite(_steps(state, self.following[state, action, outcome], self.start, self.n))
 
     def _refuse(self, state: np.intp) -> NoReturn:
         raise ValueError(
@@ -235,11 +219,28 @@ class _Solver:
         return out
 
 
-def _solve(matrix: Any, b: Floats) -> Floats:
-    if matrix.shape[0] == 0:
+def _steps(source: Indices, target: Indices, first: Indices, n: int) -> Floats:
+    """Steps from the first of n nodes to each of them along edges; infinite where none leads."""
+    from scipy import sparse  # slow to load
+    from scipy.sparse import csgraph
+
+    rows, columns = np.append(source, np.full(len(first), n)), np.append(target, first)
+    graph = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(n + 1, n + 1))
+    steps: Floats = csgraph.dijkstra(graph, indices=n, unweighted=True)[:n]
+    return steps
+
+
+def _solve(diagonal: Floats, entries: Floats, row: Indices, column: Indices, b: Floats) -> Floats:
+    """A sparse linear system, given by its diagonal and its other entries."""
+    from scipy import sparse  # slow to load
+    from scipy.sparse import linalg as sparse_linalg
+
+    n = len(diagonal)
+    if n == 0:
         return np.zeros(0)
-    if matrix.shape[0] <= LARGEST_DENSE:
-        dense: Floats = np.linalg.solve(matrix.toarray(), b)
-        return dense
-    solution: Floats = sparse_linalg.splu(matrix.tocsc(), permc_spec="COLAMD").solve(b)
+    places = np.append(row, np.arange(n)), np.append(column, np.arange(n))
+    matrix = sparse.csc_array((np.append(entries, diagonal), places), shape=(n, n))
+    if n <= LARGEST_DENSE:
+        return np.asarray(np.linalg.solve(matrix.toarray(), b))
+    solution: Floats = sparse_linalg.splu(matrix).solve(b)
     return solution
