@@ -11,7 +11,7 @@ class Threads(Executor):
     Parameters
     ----------
     workers : int
-        All of them are started at once.
+        They are started as work comes in.
     name : str
         Of the threads, before their numbers.
     """
@@ -19,11 +19,7 @@ class Threads(Executor):
     def __init__(self, workers, name="sigmalloc"):
         self.num_workers = workers
         self._waiting, self._closed, self._lock = queue.SimpleQueue(), False, threading.Lock()
-        self._threads = [
-            threading.Thread(target=self._work, name=f"{name}_{number}", daemon=True) for number in range(workers)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads, self._name = [], name
 
     def submit(self, function, /, *arguments, **keywords):
         """A `Future` of ``function(*arguments, **keywords)``."""
@@ -31,8 +27,21 @@ class Threads(Executor):
         with self._lock:
             if self._closed:
                 raise RuntimeError("the threads have been shut down")
+            if len(self._threads) < self.num_workers:
+                self._start()
             self._waiting.put((future, function, arguments, keywords))
         return future
+
+    def _start(self):
+        thread = threading.Thread(target=self._work, name=f"{self._name}_{len(self._threads)}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the system gives no more of them
+            if not self._threads:
+                raise
+            self.num_workers = len(self._threads)
+        else:
+            self._threads.append(thread)
 
     def shutdown(self, wait=True, *, cancel_futures=False):
         """Take nothing more; ``cancel_futures`` gives up what no thread has begun."""

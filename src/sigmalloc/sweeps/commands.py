@@ -12,6 +12,7 @@ from .._io import files
 from .._io.progress import duration
 from . import driver, pilot
 from .entry import checked_shard, open_sweep, specified, sweep
+from .results import open_result
 from .store import Store
 from .study import read_study
 from .tables import CURVES
@@ -169,7 +170,7 @@ def run_status(args):
     """Print how far a sweep is."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # damaged files are in the facts
-        result = open_sweep(args.store)
+        result = open_result(Store(args.store), whole=True)
         facts = _facts(result)
     if args.json:
         print(json.dumps(facts))

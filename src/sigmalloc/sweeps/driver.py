@@ -16,7 +16,7 @@ from ..runs import engine
 from . import work
 
 TICK = 0.5  # seconds
-GRACE = 1.2  # seconds that running blocks are given to notice that the sweep was stopped
+GRACE = 0.8  # seconds that running blocks are given to notice that the sweep was stopped
 _KEPT = "Everything committed is kept: run the sweep again to go on"
 MOST_LOSSES = 5  # times that blocks may be lost with none committed in between
 UNSEEN = 60.0  # seconds that file servers may take to show a file that another machine has written

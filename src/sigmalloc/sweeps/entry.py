@@ -27,7 +27,7 @@ def sweep(
 
     Parameters
     ----------
-    task : TabularMDP, MountainCar, str or callable
+    task : Task, str or callable
         A task; or "grid-world", "mountain-car", "planning", or any function that returns a task, whose arguments can
         then be axes.
     agent : Agent
@@ -132,7 +132,9 @@ def sweep(
     return SweepResult(folder, last if wanted.same_as(last) else wanted, blocks, foreign)
 
 
-def specified(task, agent, grid, *, restarts=5, mode="product", episodes, evaluate_every=None, **others):
+def specified(
+    task, agent, grid, *, restarts=5, mode="product", episodes, evaluate_every=None, evaluation_episodes=100, **others
+):  # fmt: skip
     """As `specification.specify`, which makes and checks every cell, but of a size that can be."""
     _checks.choice("mode", mode, grids.MODES)
     axes = grids.checked_axes(grid)
@@ -141,11 +143,13 @@ def specified(task, agent, grid, *, restarts=5, mode="product", episodes, evalua
     checkpoints = 0
     if evaluate_every is not None:
         checkpoints = episodes // _checks.integer("evaluate_every", evaluate_every, low=1, high=episodes)
+        _checks.integer("evaluation_episodes", evaluation_episodes, low=1, high=2**53)
     grids.check_distinct(axes, mode)
     grids.check_size(axes, mode, restarts, checkpoints)
     return specify(
-        task, agent, axes, restarts=restarts, mode=mode, episodes=episodes, evaluate_every=evaluate_every, **others
-    )
+        task, agent, axes, restarts=restarts, mode=mode, episodes=episodes, evaluate_every=evaluate_every,
+        evaluation_episodes=evaluation_episodes, **others,
+    )  # fmt: skip
 
 
 def open_sweep(store):

@@ -6,6 +6,8 @@ Means are over restarts, error bars are their standard errors; runs that are not
 import numpy as np
 
 from .. import _checks
+from .._io import terminal
+from .results import SweepResult, checked_checkpoint
 from .tables import UNITS, coordinate
 
 SYMBOLS = {
@@ -151,6 +153,10 @@ def plot_heatmap(result, x, y, quantity="objective", at=None, checkpoint=-1, ax=
 
 def _picked(result, names, quantity, at, checkpoint):
     """The quantity with dimensions in the order of ``names``, then restart and (without ``checkpoint``) checkpoint."""
+    if not isinstance(result, SweepResult):
+        raise ValueError(f"result must be a SweepResult, got {result!r}")
+    if not isinstance(at, (dict, type(None))):
+        raise ValueError(f"at must map axes to values, got {at!r}")
     at = dict(at or {})
     if result.specification.mode == "zip":
         raise ValueError("zip mode has no axes to draw along: draw from the arrays, with sigmalloc.plot.curves")
@@ -194,7 +200,7 @@ def _curves_by(result, by):
         look = {}
         if len(entries) > len(plot.PALETTE):
             look["color"] = colormaps["viridis"](0.92 * position / (len(entries) - 1))
-        yield f"{SYMBOLS.get(by, by)} = {_short(entry)}{' %' if UNITS.get(by) == '%' else ''}", look
+        yield f"{SYMBOLS.get(by, terminal.label(by))} = {_short(entry)}{' %' if UNITS.get(by) == '%' else ''}", look
 
 
 def _thin_legend(ax, curves):
@@ -209,11 +215,11 @@ def _thin_legend(ax, curves):
 def _short(value):
     if isinstance(value, float):
         return f"{value:.4g}".replace("-", "−")
-    return str(value)
+    return terminal.label(str(value))
 
 
 def _axis_title(name):
-    label = SYMBOLS.get(name, name.removeprefix("task.").replace("_", " ").capitalize())
+    label = SYMBOLS.get(name, terminal.label(name.removeprefix("task.").replace("_", " ").capitalize()))
     return f"{label} ({UNITS[name]})" if name in UNITS else label
 
 
@@ -224,7 +230,7 @@ def _title(quantity):
 
 
 def _when(result, checkpoint):
-    return f"after {result.episodes[checkpoint]:,} episodes"
+    return f"after {result.episodes[checked_checkpoint(result, checkpoint)]:,} episodes"
 
 
 def _name(ax, xlabel, ylabel):

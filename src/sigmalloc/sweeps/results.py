@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 
+from .. import _checks
 from .generations import Lookup
 from .store import DamagedBlock, warn_about
 
@@ -141,7 +142,7 @@ class SweepResult:
 
         Returns
         -------
-        TabularMDP or MountainCar
+        Task
         Agent
         """
         number = self._cell_number(index)
@@ -193,7 +194,7 @@ class SweepResult:
         if not values.shape[-1]:
             raise ValueError(f"{quantity}: nothing was evaluated; sweep with evaluate_every")
         if checkpoint is not None:
-            values = values[..., checkpoint]
+            values = values[..., checked_checkpoint(self, checkpoint)]
         if self.specification.mode == "zip" and at:
             raise ValueError("axes cannot be fixed in zip mode: take the cell's number from axes")
         for name in at:
@@ -244,7 +245,8 @@ class SweepResult:
         Returns
         -------
         Dataset
-            Dimensions: the axes ("cell" in zip mode), restart, episodes. q̄ and σ are there if they were kept.
+            Dimensions: the axes ("cell" in zip mode), restart, episodes. q̄ and σ are there if they were kept, and the
+            tables of all cells are of one shape.
         """
         from . import tables
 
@@ -285,6 +287,7 @@ class SweepResult:
         shape = self.specification.shape
         if len(index) != len(shape):
             raise ValueError(f"index must have one position for each of {len(shape)} dimensions, got {index!r}")
+        index = tuple(_checks.integer("index", position) for position in index)
         for position, length in zip(index, shape, strict=True):
             if not 0 <= position < length:
                 raise ValueError(f"index must be within {shape}, got {index!r}")
@@ -337,12 +340,16 @@ class SweepResult:
             yield int(places[row]), (q[part].reshape(shape), sigma[part].reshape(shape))
 
     @functools.cached_property
+    def table_shapes(self):
+        """(states, actions) of the tasks of all cells, a set."""
+        return {(task.n_states, task.n_actions) for task in map(self._task, set(self.specification.tasks))}
+
+    @functools.cached_property
     def _memories(self):
-        kept = self._checked_kept()
-        shapes = {(task.n_states, task.n_actions) for task in map(self._task, set(self.specification.tasks))}
+        kept, shapes = self._checked_kept(), self.table_shapes
         if len(shapes) > 1:
             raise ValueError("the cells' tasks have tables of several shapes: take them cell by cell, with memories()")
-        q, sigma = np.full((2, self.specification.n_cells, len(kept), *shapes.pop()), np.nan)
+        q, sigma = np.full((2, self.specification.n_cells, len(kept), *min(shapes)), np.nan)
         place_of = {restart: place for place, restart in enumerate(kept)}
         for block in self._blocks:
             for run, tables in self._kept(block):
@@ -354,8 +361,15 @@ class SweepResult:
         return self.store.task(digest).task
 
 
-def open_result(store, specification=None):
-    """The result of a store, for its last specification or another one with the same runs."""
-    generations, done, bad = store.survey()
+def checked_checkpoint(result, checkpoint):
+    """A position among the episodes of evaluation; negative ones count from the end."""
+    count = len(result.episodes)
+    return _checks.integer("checkpoint", checkpoint, low=-count, high=count - 1)
+
+
+def open_result(store, specification=None, whole=False):
+    """The result of a store, for its last specification or another one with the same runs; ``whole`` reads every block
+    to its end, to find out whether it is damaged."""
+    generations, done, bad = store.survey(lambda number: whole)
     warn_about(bad, "it is not used")
     return SweepResult(store, specification or generations[-1].specification, list(done.values()), bad)

@@ -29,6 +29,7 @@ import os
 import tomllib
 
 from .. import _checks
+from .._io import files
 from ..agents import Agent
 from .problems import BY_NAME
 
@@ -58,14 +59,17 @@ def read_study(path):
         If the file is not TOML, a key is unknown or missing, or a table is not one. (Values are checked by `sweep`,
         all of them before anything runs.)
     """
-    path = os.fspath(path)
+    path = files.checked_path("study", path)
     try:
-        with open(path, "rb") as file:
-            study = tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = files.read(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        study = tomllib.loads(content.decode("utf-8-sig"))  # editors put a byte-order mark before UTF-8
+    except RecursionError as error:
+        raise ValueError(f"{path} is not a TOML file that can be read: it is nested too deeply") from error
+    except (ValueError, MemoryError) as error:
         raise ValueError(f"{path} is not a TOML file: {error}") from error
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror}") from error
     for key in study:
         if key not in _TOP:
             raise ValueError(f"{path}: unknown key {key!r}; the keys are {', '.join(_TOP)}")

@@ -32,7 +32,11 @@ def coordinate(values):
     if all(isinstance(value, bool) for value in values):
         return np.array(values)
     if all(value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values):
-        return np.array([np.nan if value is None else value for value in values])
+        try:
+            numbers = np.array([np.nan if value is None else value for value in values])
+            return numbers if numbers.dtype.kind in "iuf" else numbers.astype(float)
+        except OverflowError:  # integers beyond all floats
+            pass
     return np.array([terminal.printable(value if isinstance(value, str) else str(value)) for value in values])
 
 
@@ -79,7 +83,7 @@ def to_xarray(result, quantities=CURVES):
     variables = {name: ((*dims, "episodes"), getattr(result, name), _attributes(name)) for name in quantities}
     for name in ("steps", "training_cutoffs", "error"):
         variables[name] = (dims, getattr(result, name), _attributes(name))
-    if whole.kept_restarts:
+    if whole.kept_restarts and len(result.table_shapes) == 1:
         coordinates["kept_restart"] = ("kept_restart", whole.kept_restarts)
         for name in ("q", "sigma"):
             kept = (*dims[:-1], "kept_restart", "state", "action")
@@ -146,6 +150,7 @@ def _text(value):
 
 
 def _check(quantities):
+    quantities = _checks.sequence("quantities", quantities)
     for name in quantities:
         _checks.choice("quantities", name, CURVES)
     if not quantities:
