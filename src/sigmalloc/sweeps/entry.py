@@ -144,7 +144,6 @@ def specified(
     if evaluate_every is not None:
         checkpoints = episodes // _checks.integer("evaluate_every", evaluate_every, low=1, high=episodes)
         _checks.integer("evaluation_episodes", evaluation_episodes, low=1, high=2**53)
-    grids.check_distinct(axes, mode)
     grids.check_size(axes, mode, restarts, checkpoints)
     return specify(
         task, agent, axes, restarts=restarts, mode=mode, episodes=episodes, evaluate_every=evaluate_every,
