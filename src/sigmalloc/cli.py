@@ -18,13 +18,16 @@ from . import __version__, _checks, _kernel, tasks
 from ._io import files, terminal
 from ._io.progress import Progress
 from .agents import ALLOCATIONS, GRADIENTS, PLANNERS, Agent
+from .agents.schedules import SCHEDULED
 from .runs import engine
+from .runs.divergence import DivergenceError
 from .runs.result import mean_and_sem
-from .runs.train import ESTIMATORS, POLICIES, DivergenceError, prepare, train
+from .runs.schedule import POLICIES
+from .runs.train import ESTIMATORS, prepare, train
 from .tasks.base import Maze, Plane
 
 EPISODES = {"grid-world": 5000, "mountain-car": 5000, "planning": 60_000}
-CHOICES = {"gradient": GRADIENTS, "allocation": ALLOCATIONS, "planner": PLANNERS}
+CHOICES = {"gradient": tuple(GRADIENTS), "allocation": tuple(ALLOCATIONS), "planner": tuple(PLANNERS)}
 GYMNASIUM = {"frozen-lake": "FrozenLake", "cliff-walking": "CliffWalking", "taxi": "Taxi"}
 
 DESCRIPTION = """\
@@ -145,21 +148,38 @@ def add_run(commands, formatter):
     agent.add_argument(
         "--parameters", choices=("table-b1", "scripts"), default="table-b1", help="(default: %(default)s)"
     )
+    kinds = typing.get_type_hints(Agent)
     for field in dataclasses.fields(Agent):
-        agent.add_argument(f"--{field.name.replace('_', '-')}", **_option(field))
+        agent.add_argument(f"--{field.name.replace('_', '-')}", **_option(field.name, kinds[field.name]))
     parser.set_defaults(run=run)
 
 
-def _option(field):
+def _option(name, kind):
     """How a field of the agent is given on the command line."""
-    if field.name in CHOICES:
-        return {"choices": CHOICES[field.name]}
-    if field.name == "q_init":
+    if name in CHOICES:
+        return {"choices": CHOICES[name]}
+    if name == "q_init":
         return {"type": float, "nargs": "+", "metavar": "Q", "help": "a constant, or the bounds of a uniform draw"}
-    kinds = [kind for kind in typing.get_args(field.type) or (field.type,) if kind is not types.NoneType]
+    if name in SCHEDULED:
+        return {
+            "type": _number_or_schedule, "metavar": name.upper(),
+            "help": "a number, or by episode: exponential:START,RATE,END, linear:START,END,EPISODES or "
+                    "points:EPISODE,VALUE,EPISODE,VALUE,...",
+        }  # fmt: skip
+    kinds = [one for one in typing.get_args(kind) or (kind,) if one is not types.NoneType]
     if kinds == [bool]:
         return {"action": argparse.BooleanOptionalAction, "default": None}
-    return {"type": kinds[0], "metavar": field.name.upper()}
+    return {"type": kinds[0], "metavar": name.upper()}
+
+
+def _number_or_schedule(text):
+    kind, colon, values = text.partition(":")
+    if not colon:
+        return float(text)
+    numbers = [float(value) for value in values.split(",")]
+    if kind == "points":
+        return {kind: [numbers[i : i + 2] for i in range(0, len(numbers), 2)]}
+    return {kind: numbers}
 
 
 def make_task(options):

@@ -12,7 +12,8 @@ from .. import __version__
 from .._io import archive
 from ..agents import Agent
 from ..runs import engine
-from ..runs.train import tidy
+from ..runs.arguments import memory_values
+from ..runs.schedule import Schedule
 from . import problems
 from .generations import key_bytes
 
@@ -47,7 +48,7 @@ class Job:
     kept : array of bool, shape (runs,)
         Runs whose q̄ and σ are kept.
     seed : int
-    plan : Plan
+    schedule : Schedule
     stop : str
         A file that exists once the sweep has been stopped.
     replace : bool
@@ -65,7 +66,7 @@ class Job:
     restart: np.ndarray
     kept: np.ndarray
     seed: int
-    plan: engine.Plan
+    schedule: Schedule
     stop: str
     replace: bool = False
     version: str = __version__
@@ -112,8 +113,8 @@ def make_job(store, block, stop, replace=False):
     return Job(
         path=os.path.join(store.blocks, block.name), tasks_folder=store.tasks, keys=whole.keys(runs), agent=whole.agent,
         names=names, cells=list(zip(whole.cell_values(distinct, names), digests, strict=True)), cell=cell,
-        restart=restarts, kept=np.isin(restarts, whole.kept_restarts), seed=whole.seed, plan=whole.plan, stop=stop,
-        replace=replace,
+        restart=restarts, kept=np.isin(restarts, whole.kept_restarts), seed=whole.seed, schedule=whole.schedule,
+        stop=stop, replace=replace,
     )  # fmt: skip
 
 
@@ -196,7 +197,7 @@ def run_block(job):
 
 def compute(job, watch):
     """The arrays of a block, as they are written."""
-    n, checkpoints = len(job.keys), job.plan.checkpoints
+    n, checkpoints = len(job.keys), job.schedule.checkpoints
     curves = {name: np.empty((n, checkpoints)) for name in CURVES}
     steps, training_cutoffs = np.empty((2, n), dtype=np.int64)
     error, stream = np.empty(n, dtype=np.int8), np.empty((n, 4), dtype=np.uint64)
@@ -209,11 +210,10 @@ def compute(job, watch):
     for digest, rows in zip(digests.tolist(), parts, strict=True):
         problem = problems.load(job.tasks_folder, digest)
         task = problem.task
-        shape = (len(rows), task.n_states, task.n_actions)
-        given = {name: None if table is None else np.broadcast_to(table, shape)
+        given = {name: None if table is None else memory_values(name, table, task, len(rows))
                  for name, table in (("q", problem.q), ("sigma", problem.sigma))}  # fmt: skip
         outcome = engine.run(
-            task, [agents[cell] for cell in job.cell[rows]], job.plan,
+            task, [agents[cell] for cell in job.cell[rows]], job.schedule,
             np.stack([_stream_states(job.seed, restart) for restart in job.restart[rows].tolist()]),
             workers=1, progress=watch, **given,
         )  # fmt: skip
@@ -222,10 +222,13 @@ def compute(job, watch):
         counted = dict(zip(engine.COUNTERS, outcome.counters.T, strict=True))
         steps[rows], training_cutoffs[rows], error[rows] = counted["steps"], counted["cutoffs"], counted["error"]
         stream[rows] = outcome.streams[:, 0]
-        last = task.at(job.plan.episodes - 1)
-        q, sigma = outcome.q.reshape(shape), outcome.sigma.reshape(shape)
+        last = sum(begin < job.schedule.episodes for begin, _ in task.changes)
         for place in np.flatnonzero(job.kept[rows]):
-            memories[rows[place]] = tidy(last, agents[job.cell[rows[place]]], q[place], sigma[place])
+            base = agents[job.cell[rows[place]]].sigma_base
+            memories[rows[place]] = tuple(
+                task.places.table(table[place], last, elsewhere)
+                for table, elsewhere in ((outcome.q, 0.0), (outcome.sigma, base))
+            )
     arrays = {
         "keys": key_bytes(job.keys), **curves, "steps": steps, "training_cutoffs": training_cutoffs, "error": error,
         "stream": stream,
