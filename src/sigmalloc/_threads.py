@@ -1,8 +1,12 @@
 """Threads that do not keep a process alive."""
 
+from __future__ import annotations
+
 import queue
 import threading
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from typing import Any
 
 
 class Threads(Executor):
@@ -16,14 +20,15 @@ class Threads(Executor):
         Of the threads, before their numbers.
     """
 
-    def __init__(self, workers, name="sigmalloc"):
+    def __init__(self, workers: int, name: str = "sigmalloc") -> None:
         self.num_workers = workers
-        self._waiting, self._closed, self._lock = queue.SimpleQueue(), False, threading.Lock()
-        self._threads, self._name = [], name
+        self._waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._closed, self._lock, self._name = False, threading.Lock(), name
+        self._threads: list[threading.Thread] = []
 
-    def submit(self, function, /, *arguments, **keywords):
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Future[Any]:
         """A `Future` of ``function(*arguments, **keywords)``."""
-        future = Future()
+        future: Future[Any] = Future()
         with self._lock:
             if self._closed:
                 raise RuntimeError("the threads have been shut down")
@@ -32,7 +37,7 @@ class Threads(Executor):
             self._waiting.put((future, function, arguments, keywords))
         return future
 
-    def _start(self):
+    def _start(self) -> None:
         thread = threading.Thread(target=self._work, name=f"{self._name}_{len(self._threads)}", daemon=True)
         try:
             thread.start()
@@ -43,7 +48,7 @@ class Threads(Executor):
         else:
             self._threads.append(thread)
 
-    def shutdown(self, wait=True, *, cancel_futures=False):
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take nothing more; ``cancel_futures`` gives up what no thread has begun."""
         with self._lock:
             if not self._closed:
@@ -56,7 +61,7 @@ class Threads(Executor):
             for thread in self._threads:
                 thread.join()
 
-    def _cancel(self):
+    def _cancel(self) -> None:
         while True:
             try:
                 entry = self._waiting.get_nowait()
@@ -67,7 +72,7 @@ class Threads(Executor):
         for _ in self._threads:  # what was taken out told the threads to end, too
             self._waiting.put(None)
 
-    def _work(self):
+    def _work(self) -> None:
         while (entry := self._waiting.get()) is not None:
             future, function, arguments, keywords = entry
             if not future.set_running_or_notify_cancel():

@@ -25,15 +25,19 @@
 Further keys at the top are those of `sweep`: ``evaluation_episodes``, ``evaluation_policy``, ``keep``, ``block_size``.
 """
 
+from __future__ import annotations
+
 import os
 import tomllib
+from collections.abc import Callable
+from typing import Any
 
 from .. import _checks
 from .._io import files
 from ..agents import Agent
 from ..tasks.registry import TASKS
 
-PRESETS = {"table_b1": Agent.table_b1, "scripts": Agent.scripts}
+PRESETS: dict[str, Callable[..., Agent]] = {"table_b1": Agent.table_b1, "scripts": Agent.scripts}
 _TOP = {
     "episodes": True, "restarts": False, "seed": False, "evaluate_every": False, "evaluation_episodes": False,
     "evaluation_policy": False, "keep": False, "block_size": False, "store": False, "task": True, "agent": False,
@@ -41,7 +45,7 @@ _TOP = {
 }  # fmt: skip
 
 
-def read_study(path):
+def read_study(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The arguments of `sweep` that a TOML file asks for.
 
     Parameters
