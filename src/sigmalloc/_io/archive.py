@@ -64,7 +64,7 @@ def save(
             raise ValueError(f"an array cannot be named {FACTS!r}")
         members = {FACTS: np.array(json.dumps(facts))} | members
     sums = {name: _sum(array) for name, array in members.items()}
-    put = np.savez_compressed if compress else np.savez
+    put: Any = np.savez_compressed if compress else np.savez
 
     def put_all(file: BinaryIO) -> None:
         put(file, **members)
@@ -220,7 +220,7 @@ class Archive:
                 wanted = ", ".join("any" if length is None else str(length) for length in shape)
                 raise ValueError(f"{name} has shape {found}, not ({wanted})")
             flat = np.empty(math.prod(found), dtype)
-            room = memoryview(flat.view(np.uint8)) if flat.nbytes else memoryview(b"")
+            room = memoryview(flat.view(np.uint8).data) if flat.nbytes else memoryview(b"")
             filled = 0
             while filled < len(room):
                 piece = stream.read(min(_PIECE, len(room) - filled))
@@ -269,7 +269,7 @@ def _sum(array: npt.NDArray[Any]) -> bytes:
     hashed = hashlib.blake2b(f"{little.str}{array.shape}".encode(), digest_size=8)
     flat = np.ascontiguousarray(array, dtype=little).reshape(-1)
     if flat.size:
-        hashed.update(flat.view(np.uint8))
+        hashed.update(flat.view(np.uint8).data)
     return hashed.hexdigest().encode()
 
 

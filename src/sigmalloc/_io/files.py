@@ -18,7 +18,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 WEEK = 7 * 86400.0  # seconds after which a temporary file of an unknown process is taken to be abandoned
 PATIENCE = 3.0  # seconds after which an empty file is taken to be a claim that was abandoned
@@ -57,7 +57,7 @@ class NotAFile(IsADirectoryError, ValueError):
     """A folder where a file should be."""
 
 
-def checked_path(name: str, value: object) -> str:
+def checked_path(name: str, value: Any) -> str:
     """A path as text, with ``~`` expanded.
 
     Parameters

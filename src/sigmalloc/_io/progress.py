@@ -159,7 +159,7 @@ def shown(
 class _Told(Silence):
     """Progress that a function is told."""
 
-    def __init__(self, tell: Callable[[int, int], object], total: int | None, done: int) -> None:
+    def __init__(self, tell: Callable[..., object], total: int | None, done: int) -> None:
         self.tell, self.total, self.done = tell, total, done
 
     def add(self, units: int) -> None:
