@@ -100,10 +100,12 @@ def from_functions(
     """See `TabularMDP.from_functions`."""
     for name, function in (("transition", transition), ("actions", actions)):
         if not callable(function):
-            raise ValueError(f"{name} must be a function, got {function!r}")
+            raise ValueError(f"{name} must be a function, got {_checks.shown(function)}")
     max_states = _checks.integer("max_states", max_states, low=1)
     if like is not None and not (isinstance(like, Task) and like.state_names):
-        raise ValueError(f"like must be a task with state_names, as one made by from_functions, got {like!r}")
+        raise ValueError(
+            f"like must be a task with state_names, as one made by from_functions, got {_checks.shown(like)}"
+        )
     starts = _starts(start)
     index: dict[Any, int] = {}
     found: list[Any] = []
@@ -113,8 +115,9 @@ def from_functions(
         if state not in index:
             if len(found) == max_states:
                 raise ValueError(
-                    f"max_states: more than {max_states} states can be reached from start, the next of them {state!r} "
-                    f"by {came_by}; if the states have no bound the task is not finite, else raise max_states"
+                    f"max_states: more than {max_states} states can be reached from start, the next of them "
+                    f"{_checks.shown(state)} by {came_by}; if the states have no bound the task is not finite, else "
+                    "raise max_states"
                 )
             index[state] = len(found)
             found.append(state)
@@ -126,7 +129,7 @@ def from_functions(
     for state in found:
         row: dict[Any, list[tuple[float, int, float]]] = {}
         for action in _actions_of(state, actions):
-            where = f"transition({state!r}, {action!r})"
+            where = f"transition({_checks.shown(state)}, {_checks.shown(action)})"
             row[action] = [
                 (probability, number(following, where), _checks.real(f"{where}: reward", reward))
                 for probability, following, reward in _possible(transition(state, action), where)
@@ -150,7 +153,8 @@ def _starts(start: Any) -> dict[Any, float]:
         _check_hashable("start", "state, or a dict of states and probabilities,", start)
         return {start: 1.0}
     weights = {
-        state: _checks.real(f"start: probability of {state!r}", weight, low=0) for state, weight in start.items()
+        state: _checks.real(f"start: probability of {_checks.shown(state)}", weight, low=0)
+        for state, weight in start.items()
     }
     weights = {state: weight for state, weight in weights.items() if weight > 0}
     if not weights:
@@ -161,19 +165,21 @@ def _starts(start: Any) -> dict[Any, float]:
 def _check_hashable(came_by: str, what: str, value: Any) -> None:
     try:
         hash(value)
-    except TypeError:
-        raise ValueError(f"{came_by}: every {what} must be hashable (a tuple, say), got {value!r}") from None
+    except Exception:  # TypeError, or what an object of the user's raises
+        raise ValueError(
+            f"{came_by}: every {what} must be hashable (a tuple, say), got {_checks.shown(value)}"
+        ) from None
 
 
 def _actions_of(state: Any, actions: Callable[[Any], Sequence[Any]]) -> tuple[Any, ...]:
     given = actions(state)
     if isinstance(given, (Mapping, np.ndarray)):
         given = list(given) if isinstance(given, Mapping) else given.tolist()
-    chosen = _checks.sequence(f"actions({state!r})", given)
+    chosen = _checks.sequence(f"actions({_checks.shown(state)})", given)
     for action in chosen:
-        _check_hashable(f"actions({state!r})", "action", action)
+        _check_hashable(f"actions({_checks.shown(state)})", "action", action)
     if len(set(chosen)) < len(chosen):
-        raise ValueError(f"actions({state!r}) must not give an action twice, got {given!r}")
+        raise ValueError(f"actions({_checks.shown(state)}) must not give an action twice, got {_checks.shown(given)}")
     return chosen
 
 
@@ -185,7 +191,8 @@ def _possible(outcomes: Any, where: str) -> Iterable[tuple[float, Any, Any]]:
         isinstance(outcome, (list, tuple)) and len(outcome) == 3 for outcome in outcomes
     ):
         raise ValueError(
-            f"{where} must give (next_state, reward) or a list of (probability, next_state, reward), got {outcomes!r}"
+            f"{where} must give (next_state, reward) or a list of (probability, next_state, reward), "
+            f"got {_checks.shown(outcomes)}"
         )
     chances = [_checks.real(f"{where}: probability", probability, low=0) for probability, _, _ in outcomes]
     _checks.normalised(f"{where}: probability", chances)
@@ -216,7 +223,7 @@ def _columns(
     if len(labels) < len(met):
         raise ValueError(
             f"action_names must be at least {len(met)} strings, one for each of the actions "
-            f"{', '.join(map(repr, met[:20]))}; got {names!r}"
+            f"{', '.join(map(repr, met[:20]))}; got {_checks.shown(names)}"
         )
     spelt = {label: column for column, label in enumerate(labels)}
     for spelling in (str, repr):
@@ -319,7 +326,9 @@ def _merged(entry: Any, s: int, a: int) -> dict[tuple[int, float], float]:
     where = f"of state {s}, action {a}"
     for outcome in _checks.sequence(f"outcomes {where}", entry):
         if len(_checks.sequence(f"outcomes: an outcome {where}", outcome)) != 3:
-            raise ValueError(f"outcomes: an outcome {where} must be (probability, next state, reward), got {outcome!r}")
+            raise ValueError(
+                f"outcomes: an outcome {where} must be (probability, next state, reward), got {_checks.shown(outcome)}"
+            )
         probability, following, reward = outcome
         key = (_checks.integer(f"next_state {where}", following, low=0), _checks.real(f"reward {where}", reward))
         merged[key] = merged.get(key, 0.0) + _checks.real(f"probability {where}", probability, low=0)

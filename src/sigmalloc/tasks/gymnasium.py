@@ -112,7 +112,9 @@ def _task(env: Any, keywords: dict[str, Any]) -> TabularMDP:
         raise ValueError(f"env must be an environment or the id of one, got the class {env.__name__}: make one of it")
     inner, limit = _unwrapped(env)
     if getattr(inner, "P", None) is None:
-        raise ValueError(f"env: {env} has no table P of its transitions, so it is not a finite MDP known in full")
+        raise ValueError(
+            f"env: {_checks.shown(env)} has no table P of its transitions, so it is not a finite MDP known in full"
+        )
     _check_steps_by_table(inner)
     table, n_actions = _checked_table(inner)
     n_states = len(table)
@@ -168,7 +170,7 @@ def _unwrapped(env: Any) -> tuple[Any, int | None]:
 def _check_untouched(env: Any) -> None:
     for name in ("step", "reset"):
         if name in getattr(env, "__dict__", ()):
-            raise ValueError(f"env: {name} of {env} has been replaced, so it may not follow its table P")
+            raise ValueError(f"env: {name} of {_checks.shown(env)} has been replaced, so it may not follow its table P")
 
 
 def _check_steps_by_table(inner: Any) -> None:
@@ -283,7 +285,8 @@ def _outcome(outcome: Any, where: str, n_states: int) -> _Outcome:
     parts = _checks.sequence(f"env: an outcome of {where}", outcome)
     if len(parts) != 4:
         raise ValueError(
-            f"env: an outcome of {where} must be (probability, next state, reward, terminated), got {outcome!r}"
+            f"env: an outcome of {where} must be (probability, next state, reward, terminated), "
+            f"got {_checks.shown(outcome)}"
         )
     return (
         _checks.real(f"env: probability in {where}", parts[0], low=0),
@@ -300,7 +303,9 @@ def _start_distribution(inner: Any, n_states: int) -> _checks.Floats:
         if weights is not None:
             checked = _checks.array(f"env: {name}", weights, (n_states,))
             return _checks.probabilities(f"env: {name}", checked)
-    raise ValueError(f"env: {inner} has no initial_state_distrib (or isd), so it is not known where episodes start")
+    raise ValueError(
+        f"env: {_checks.shown(inner)} has no initial_state_distrib (or isd), so it is not known where episodes start"
+    )
 
 
 def _reached(table: list[dict[int, list[_Outcome]]], starts: list[int]) -> tuple[_checks.Mask, _checks.Mask]:

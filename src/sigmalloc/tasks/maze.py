@@ -125,7 +125,7 @@ def maze(
 def _drawn(layout: Sequence[str]) -> tuple[str, ...]:
     rows = _checks.sequence("layout", layout)
     if not rows or not all(isinstance(row, str) and row and len(row) == len(rows[0]) for row in rows):
-        raise ValueError(f"layout must be strings of equal length, got {layout!r}")
+        raise ValueError(f"layout must be strings of equal length, got {_checks.shown(layout)}")
     for i, row in enumerate(rows):
         for j, cell in enumerate(row):
             if cell not in _CELLS:
@@ -139,7 +139,9 @@ def _shared(rooms: Sequence[str], rows: Sequence[str], terminal: _checks.Mask) -
     """The memory of each cell and action: one for each room and action."""
     drawn = _checks.sequence("rooms", rooms)
     if [len(row) if isinstance(row, str) else None for row in drawn] != [len(row) for row in rows]:
-        raise ValueError(f"rooms must be {len(rows)} strings of {len(rows[0])} characters, as layout, got {rooms!r}")
+        raise ValueError(
+            f"rooms must be {len(rows)} strings of {len(rows[0])} characters, as layout, got {_checks.shown(rooms)}"
+        )
     letters = np.array([tuple(row) for row in drawn]).ravel()
     names = np.unique(letters[~terminal])
     number = np.searchsorted(names, letters)

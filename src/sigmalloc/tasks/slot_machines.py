@@ -77,7 +77,7 @@ def slot_machines(
     if frequencies is not None or starts is None:
         shown = np.ones(len(payoff)) if frequencies is None else each("frequencies", frequencies)
         if shown.min() < 0 or not shown.sum() > 0:
-            raise ValueError(f"frequencies must not be negative, and not all 0, got {frequencies!r}")
+            raise ValueError(f"frequencies must not be negative, and not all 0, got {_checks.shown(frequencies)}")
         start = np.append(np.repeat(shown / shown.sum() / len(offset), len(offset)), 0.0)
     numbers = np.arange(len(payoff))[:, None]
     return TabularMDP(

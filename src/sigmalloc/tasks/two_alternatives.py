@@ -67,7 +67,7 @@ def two_alternatives(
     if frequencies is not None:
         weights = _checks.array("frequencies", frequencies, (len(shown),))
         if weights.min() < 0 or not weights.sum() > 0:
-            raise ValueError(f"frequencies must not be negative, and not all 0, got {frequencies!r}")
+            raise ValueError(f"frequencies must not be negative, and not all 0, got {_checks.shown(frequencies)}")
     if _checks.flag("both_orders", both_orders):
         shown, weights = np.concatenate([shown, shown[:, ::-1]]), np.tile(weights, 2)
     end = len(shown)
@@ -86,7 +86,7 @@ def _checked_pairs(pairs: Sequence[tuple[int, int]] | None, options: int) -> npt
         return np.array(list(itertools.combinations(range(options), 2)))
     given = [_checks.sequence("pairs", pair) for pair in _checks.sequence("pairs", pairs)]
     if not given or any(len(pair) != 2 for pair in given):
-        raise ValueError(f"pairs must be pairs of options, got {pairs!r}")
+        raise ValueError(f"pairs must be pairs of options, got {_checks.shown(pairs)}")
     table = _checks.integers("pairs", given, (len(given), 2), low=0, high=options - 1)
     if (table[:, 0] == table[:, 1]).any():
         raise ValueError("pairs must be of two different options")

@@ -56,7 +56,7 @@ def two_step(
     drift = _checks.real("drift", drift, low=0)
     low, high = checked_bounds("bounds", bounds)
     if low < 0 or high > 1:
-        raise ValueError(f"bounds must be probabilities, got {bounds!r}")
+        raise ValueError(f"bounds must be probabilities, got {_checks.shown(bounds)}")
     draw = random_state(task_seed)
     if probabilities is None:
         first = draw.uniform(low, high, size=4)
