@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _checks
+from .registry import register
 from .tabular import TabularMDP
 
 _MAZE = (
@@ -32,7 +33,8 @@ _CELLS = {
 }  # fmt: skip
 
 
-def grid_world(change_at=None, step_limit=10_000):
+@register("grid-world")
+def grid_world(change_at: int | None = None, step_limit: int = 10_000) -> TabularMDP:
     """Mattar and Daw's maze: 6 × 9 cells, −1 a step, +10 for entering the goal (section 4.1).
 
     Parameters
