@@ -169,6 +169,18 @@ def test_a_table_of_ones_own():
     same_tables(from_gymnasium(lists), task)
 
 
+def test_gaps_in_the_numbers_of_actions():
+    task = from_gymnasium(Own())
+    assert task.n_actions == 3
+    np.testing.assert_array_equal(task.exists[:2], [[True, False, True]] * 2)
+    assert task.reward[1, 0, 0] == 2.0
+    wide = from_gymnasium(Own(action_space=gymnasium.spaces.Discrete(5)), action_names=tuple("abcde"))
+    assert wide.n_actions == 5
+    uneven = Own()
+    del uneven.P[0][0]
+    np.testing.assert_array_equal(from_gymnasium(uneven).exists[0], [False, False, True])
+
+
 def test_an_older_start_distribution():
     own = without_gaps()
     del own.initial_state_distrib
