@@ -45,7 +45,7 @@ def real(name: str, value: Any, *, low: float = -math.inf, high: float = math.in
     return number
 
 
-def integer(name: str, value: Any, *, low: int | None = None, high: int | None = None) -> int:
+def integer(name: str, value: Any, *, low: int | None = None, high: int | None = LARGEST_INTEGER) -> int:
     """An int in [low, high]; None: unbounded."""
     if type(value) is not int:
         value = _scalar(name, value)

@@ -83,7 +83,7 @@ def optimum(task, agent, q=None, policy="hard", equal_precision=False, starts=No
     if starts is None:
         starts = 32 if problem.task.memories.sum() <= 100 else 16
     starts = _checks.integer("starts", starts, low=1)
-    seed = _checks.integer("seed", seed, low=0)
+    seed = _checks.seed("seed", seed)
     q = start_q(problem, q)
     search = _Search(problem, q, equal_precision)
     points = search.scan() if equal_precision else search.points(starts, np.random.default_rng(seed))

@@ -275,7 +275,7 @@ def from_outcomes(
     cls: type[_Task],
     outcomes: Sequence[Any],
     *,
-    start: int | npt.ArrayLike,
+    start: npt.ArrayLike | None = None,
     terminal: Sequence[int] | npt.ArrayLike | None = None,
     n_actions: int | None = None,
     **keywords: Any,
