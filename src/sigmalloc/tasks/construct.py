@@ -254,7 +254,7 @@ def _numbered_like(
     starts: Sequence[int],
 ) -> tuple[list[str], list[_Row], list[int]]:
     """States renumbered as another task has them; those that are not reached any more have no actions."""
-    place = {name: number for number, name in enumerate(like.state_names)}
+    place = {name: number for number, name in enumerate(like.state_names or ())}
     for name in names:
         if name not in place:
             raise ValueError(
