@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 LARGEST_INTEGER = 2**63 - 1
+LARGEST = 1e100  # of rewards and what is multiplied with them, so that nothing made of them overflows
 PROBABILITY_TOLERANCE = 1e-3
 """How far a sum of probabilities may be from 1: rounding to three digits or more, as in .3333 × 3, is normalised."""
 _ROUNDING = 1e-9  # a sum as close as this is 1 but for the arithmetic: such probabilities keep their bits
@@ -107,7 +108,7 @@ def sequence(name: str, value: Any) -> tuple[Any, ...]:
     """A tuple of whatever is in a list, a tuple, a range, or an array that has axes."""
     if type(value) in (list, tuple):
         return tuple(value)
-    _refuse_masked(name, value)
+    refuse_masked(name, value)
     if isinstance(value, np.ndarray) and value.ndim:
         return tuple(value)
     if isinstance(value, (str, bytes, bytearray, Mapping, set, frozenset, np.ndarray, type)):
@@ -117,9 +118,20 @@ def sequence(name: str, value: Any) -> tuple[Any, ...]:
     return tuple(value)
 
 
+def refuse_masked(name: str, value: Any, axes: int = 0) -> None:
+    """Refuse a masked array, and lists that have one in them: NumPy takes what is masked for numbers like any other."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(
+            f"{name} must not be a masked array: what is masked would count; fill it, or leave it out, first"
+        )
+    if isinstance(value, (list, tuple)) and axes < _MOST_AXES:
+        for entry in _of_types(value, (list, tuple, np.ma.MaskedArray)):
+            refuse_masked(name, entry, axes + 1)
+
+
 def numeric(name: str, value: Any, kinds: str = "iuf") -> npt.NDArray[Any]:
     """An array of numbers, of any shape and with any values, as float64 or int64 (or bool, if ``kinds`` has "b")."""
-    _refuse_masked(name, value)
+    refuse_masked(name, value)
     _refuse_mixed(name, value)
     try:
         given = np.asarray(value)
@@ -323,18 +335,8 @@ def _suggestion(found: tuple[str, ...]) -> str:
 
 def _scalar(name: str, value: Any) -> Any:
     if isinstance(value, np.ma.MaskedArray):
-        _refuse_masked(name, value)
+        refuse_masked(name, value)
     return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
-
-
-def _refuse_masked(name: str, value: Any, axes: int = 0) -> None:
-    if isinstance(value, np.ma.MaskedArray):
-        raise ValueError(
-            f"{name} must not be a masked array: what is masked would count; fill it, or leave it out, first"
-        )
-    if isinstance(value, (list, tuple)) and axes < _MOST_AXES:
-        for entry in _of_types(value, (list, tuple, np.ma.MaskedArray)):
-            _refuse_masked(name, entry, axes + 1)
 
 
 def _refuse_mixed(name: str, value: Any, axes: int = 0) -> None:

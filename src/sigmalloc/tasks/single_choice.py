@@ -13,16 +13,22 @@ def vector(name: str, value: npt.ArrayLike, at_least: int = 1) -> npt.NDArray[np
     given = _checks.numeric(name, value)
     if given.ndim != 1 or len(given) < at_least:
         raise ValueError(f"{name} must be {at_least} numbers or more, in one row, got shape {given.shape}")
-    return _checks.array(name, given, given.shape)
+    return within(name, _checks.array(name, given, given.shape))
+
+
+def within(name: str, table: npt.NDArray[np.float64], low: float = -_checks.LARGEST) -> npt.NDArray[np.float64]:
+    """The table, if all in it is at least ``low``, and no larger than rewards can be."""
+    if table.min() < low or table.max() > _checks.LARGEST:
+        bounds = f"at least {low:g}" if table.min() < low else f"at most {_checks.LARGEST:g}"
+        raise ValueError(f"{name} must be {bounds}, got {table.min():g} to {table.max():g}")
+    return table
 
 
 def for_each(name: str, value: npt.ArrayLike | None, count: int, default: float = 1.0) -> npt.NDArray[np.float64]:
     """A number of at least 0 for each thing, given as so many or as one for all."""
     given = _checks.numeric(name, default if value is None else value)
     table = _checks.array(name, np.broadcast_to(given, (count,)) if given.ndim == 0 else given, (count,))
-    if table.min() < 0:
-        raise ValueError(f"{name} must be at least 0, got {table.min():g}")
-    return table.copy()
+    return within(name, table, 0.0).copy()
 
 
 def shares(name: str, value: npt.ArrayLike | None, count: int) -> npt.NDArray[np.float64]:
