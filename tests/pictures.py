@@ -6,6 +6,7 @@
 import platform
 from pathlib import Path
 
+import by_hand
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -15,7 +16,6 @@ from PIL.PngImagePlugin import PngInfo
 
 from sigmalloc import plot, tasks
 from sigmalloc.agents import Agent
-from sigmalloc.runs.result import Result
 
 FOLDER = Path(__file__).parent / "data" / "pictures"
 DPI = 100
@@ -45,11 +45,12 @@ def result(task, agent, *, snapshots=(300, 1200), episodes=2000, lift=0.0):
     value = lift + 3 - 800 * np.exp(-at / 60) + wave(RESTARTS, len(at))
     cost = 6 - 2 * np.exp(-at / 400) + 0.2 * wave(RESTARTS, len(at), rate=3)
     early = [np.full(snapshots and len(snapshots), 1.0) + 2 * np.arange(len(snapshots))[::-1]][0]
-    return Result(
-        task=task, agent=agent, seed=0, q=q, sigma=sigma, training_episodes=episodes, episodes=at, reward=value,
+    return by_hand.result(
+        restarts=RESTARTS, task=task, agent=agent,
+        seed=0, q=q, sigma=sigma, training_episodes=episodes, episodes=at, reward=value,
         value=value, cost=cost, cutoffs=np.zeros_like(value), steps=np.zeros(RESTARTS, int),
         training_cutoffs=np.zeros(RESTARTS, int), evaluation_episodes=10, evaluation_policy="soft",
-        stream=np.zeros((RESTARTS, 4), np.uint64), snapshot_episodes=np.array(snapshots),
+        snapshot_episodes=np.array(snapshots),
         snapshot_q=np.repeat(q[:, None], len(snapshots), axis=1), snapshot_sigma=sigma[:, None] * early[:, None, None],
     )  # fmt: skip
 

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import by_hand
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,9 +17,9 @@ from matplotlib.quiver import Quiver
 from matplotlib.text import Text
 from PIL import Image
 
+import sigmalloc as sm
 from sigmalloc import metrics, plot, tasks
 from sigmalloc.agents import Agent
-from sigmalloc.runs.result import Result
 from sigmalloc.tasks.tabular import TabularMDP
 
 RESTARTS = 3
@@ -40,11 +41,11 @@ def stand_in(task, agent, episodes=2000, snapshots=(300, 1000, 1200), seed=0):
     cost = 6 + rng.normal(0, 0.2, (RESTARTS, len(at)))
     kept = [memories(completed) for completed in snapshots]
     q, sigma = memories(episodes)
-    return Result(
-        task=task, agent=agent, seed=seed, q=q, sigma=sigma, training_episodes=episodes, episodes=at, reward=value,
+    return by_hand.result(
+        restarts=RESTARTS, task=task, agent=agent,
+        seed=seed, q=q, sigma=sigma, training_episodes=episodes, episodes=at, reward=value,
         value=value, cost=cost, cutoffs=np.zeros_like(value), steps=np.zeros(RESTARTS, int),
         training_cutoffs=np.zeros(RESTARTS, int), evaluation_episodes=10, evaluation_policy="soft",
-        stream=np.zeros((RESTARTS, 4), np.uint64),
         snapshot_episodes=np.array(snapshots), snapshot_q=np.stack([q for q, _ in kept], axis=1),
         snapshot_sigma=np.stack([sigma for _, sigma in kept], axis=1),
     )  # fmt: skip
@@ -803,8 +804,7 @@ class TestFiles:
 
 
 def test_a_trained_agent_from_start_to_picture(tmp_path):
-    training = pytest.importorskip("sigmalloc.runs.train")
-    result = training.train(
+    result = sm.train(
         tasks.grid_world(change_at=200), Agent(), episodes=400, restarts=2, seed=1, evaluate_every=50,
         evaluation_episodes=10, snapshots=[100, 300],
     )  # fmt: skip
