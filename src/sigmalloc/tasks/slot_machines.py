@@ -15,7 +15,7 @@ def slot_machines(
     payoffs: npt.ArrayLike = (10.0, 20.0, 30.0, 40.0),
     *,
     payoff_sd: float | npt.ArrayLike = 0.0,
-    offsets: npt.ArrayLike = (-6.0, -2.0, 2.0, 6.0),
+    offsets: npt.ArrayLike = (-2.0, -1.0, 1.0, 2.0),
     frequencies: npt.ArrayLike | None = None,
     stakes: npt.ArrayLike | None = None,
     starts: npt.ArrayLike | None = None,
@@ -26,6 +26,9 @@ def slot_machines(
     to *decline* is worth the price, which is known exactly (σ = 0) and free. A machine is one memory, shared by all its
     prices. How often a machine is shown and how much hangs on it are set independently of each other: the stakes of a
     machine stretch the distances of its prices from its payoff.
+
+    What a memory's precision is worth grows with the distances d of its prices as long as they are within √2 σ (it is
+    proportional to d² φ(d/σ)); a machine whose prices are all far from its payoff needs little precision again.
 
     That values are compared with known prices is the elicitation of [1]_; that a memory may serve several states is the
     extension that [2]_ leaves to future work ("compact representation of states").
