@@ -319,7 +319,7 @@ def unknown(name: Any, allowed: Collection[str], what: str = "name") -> ValueErr
     """
     suggestion = _suggestion(nearest(name, allowed)) if isinstance(name, str) else ""
     listed = ", ".join(allowed) or "none"
-    return ValueError(f"unknown {what} {shown(name)}{suggestion}; the {what}s are {listed}")
+    return ValueError(f"unknown {what} {shown(name)}{suggestion or '.'} The {what}s are: {listed}")
 
 
 def only(given: Iterable[Any], allowed: Collection[str], what: str = "name") -> None:
