@@ -135,11 +135,12 @@ def test_an_action_keeps_its_column_where_others_are_missing():
         assert task.memories.sum() == 7
         assert task.optimal_q()[0, right] == 2.0
     assert gaps().action_names == ("right", "left")  # as they are met
-    numbered = from_functions(
-        lambda s, a: (s + a, -1.0), lambda s: [1] if s == 0 else [0, 1] if s < 3 else [], start=0,
-        action_names=("stay", "go"),
-    )  # fmt: skip
-    np.testing.assert_array_equal(numbered.exists[0], [False, True])
+    for names in ({"action_names": ("stay", "go")}, {}):
+        numbered = from_functions(
+            lambda s, a: (s + a, -1.0), lambda s: [1] if s == 0 else [0, 1] if s < 3 else [], start=0, **names
+        )
+        np.testing.assert_array_equal(numbered.exists[0], [False, True])
+    assert numbered.action_names == ("0", "1")
 
 
 def test_what_is_learned_does_not_depend_on_the_columns():

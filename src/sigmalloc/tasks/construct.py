@@ -206,12 +206,16 @@ def _columns(
 ) -> tuple[tuple[str, ...], dict[Any, int]]:
     """Names of the columns, and the column of each action.
 
-    Without names, columns come in the order in which their actions are met. Names stand for the actions that they
+    Without names, the integers from 0 on are their own columns, and any other actions have them in the order in which
+    they are met. Names stand for the actions that they
     spell; for the integers from 0 on; or, for any other objects, for the actions of a state that has all of them, in
     its order.
     """
     met = list(dict.fromkeys(action for row in table for action in row))
+    whole = all(isinstance(action, (int, np.integer)) and not isinstance(action, bool) for action in met)
     if names is None:
+        if whole and set(met) == set(range(len(met))):
+            met.sort()
         return tuple(_unique_names(met)), {action: column for column, action in enumerate(met)}
     if isinstance(names, Mapping):
         missing = [action for action in met if action not in names]
@@ -229,7 +233,6 @@ def _columns(
     for spelling in (str, repr):
         if all(spelling(action) in spelt for action in met):
             return labels, {action: spelt[spelling(action)] for action in met}
-    whole = all(isinstance(action, (int, np.integer)) and not isinstance(action, bool) for action in met)
     if whole and all(0 <= action < len(labels) for action in met):
         return labels, {action: int(action) for action in met}
     orders = {tuple(row) for row in table if len(row) == len(labels)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,8 @@ _LIMIT = "TimeLimit"
 # What a table and its start distribution settle already.
 _SETTLED = ("start", "terminal", "action_counts", "actions", "reward", "next_state", "probability")
 _DRAWN = frozenset("SGHF.#")
-_TOYS = "gymnasium.envs.toy_text"
+_WRAPPERS = re.compile(r"gym(nasium)?\.wrappers(\.|$)")
+_TOYS = re.compile(r"gym(nasium)?\.envs\.toy_text(\.|$)")
 _STEPS = 500  # of the walk that compares an environment of one's own with its table
 
 
@@ -119,7 +121,7 @@ def _task(env: Any, keywords: dict[str, Any]) -> TabularMDP:
     table, n_actions = _checked_table(inner)
     n_states = len(table)
     start = _start_distribution(inner, n_states)
-    if not type(inner).__module__.startswith(_TOYS):
+    if not _TOYS.match(type(inner).__module__):
         _check_walk(inner, table, start)
     ends, goes_on = _reached(table, np.flatnonzero(start > 0).tolist())
     both = ends & goes_on  # entered both as an end and on the way: the end gets a state of its own
@@ -154,7 +156,7 @@ def _unwrapped(env: Any) -> tuple[Any, int | None]:
         if inside is None or getattr(env, "unwrapped", env) is env:
             return env, limit
         kind = type(env)
-        if not (kind.__module__.startswith("gymnasium.wrappers") and kind.__qualname__ in _NEUTRAL):
+        if not (_WRAPPERS.match(kind.__module__) and kind.__qualname__ in _NEUTRAL):
             raise ValueError(
                 f"env: the wrapper {kind.__name__} may change what the table P says (its rewards, actions, states or "
                 f"dynamics); accepted are {', '.join(_NEUTRAL)} of gymnasium.wrappers"
@@ -183,8 +185,8 @@ def _check_steps_by_table(inner: Any) -> None:
         )
     for name in ("step", "reset"):
         defined = next((base for base in type(inner).__mro__ if name in vars(base)), None)
-        toy = next((base for base in type(inner).__mro__ if base.__module__.startswith(_TOYS)), None)
-        if toy is not None and defined is not None and not defined.__module__.startswith("gymnasium"):
+        toy = next((base for base in type(inner).__mro__ if _TOYS.match(base.__module__)), None)
+        if toy is not None and defined is not None and not _TOYS.match(defined.__module__):
             raise ValueError(
                 f"env: {type(inner).__name__} has its own {name}, other than that of {toy.__name__}, so it may not "
                 "follow its table P"

@@ -39,7 +39,8 @@ class TabularMDP(Task):
     reward : array of float, same shape as ``next_state`` or (states, actions)
         Reward of each outcome.
     probability : array of float, same shape as ``next_state``, optional
-        Probability of each outcome; may be left out when there is one outcome. Sums to 1 over outcomes.
+        Probability of each outcome; may be left out when there is one outcome. Sums to 1 over outcomes; so it does
+        after normalisation, if it is within 10⁻³ of it, as rounded probabilities are.
     start : int or array of float, shape (states,), optional
         The state in which episodes start, or the distribution it is drawn from. May be left out with ``starts``, whose
         frequencies it then is.
@@ -209,9 +210,10 @@ class TabularMDP(Task):
             probability 0 do not exist.
         actions : callable(state)
             Returns the actions of a state as a sequence; an empty one means that the state is terminal. An action has
-            the same column in all states, and its ``str`` is its name unless ``action_names`` are given: strings that
-            stand for the actions that they spell, for the integers from 0 on, or (for any other objects) for the
-            actions of the states that have all of them, in their order; or a dict of actions and names.
+            the same column in all states: its own number if the actions are 0, 1, …, else in the order in which they
+            are met. Its ``str`` is its name unless ``action_names`` are given: strings that stand for the actions that
+            they spell, for the integers from 0 on, or (for any other objects) for the actions of the states that have
+            all of them, in their order; or a dict of actions and names.
         start : hashable or dict of {hashable: float}
             The state in which episodes start, or states and their probabilities.
         max_states : int
