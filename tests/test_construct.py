@@ -79,6 +79,22 @@ def test_functions_that_give_something_else(transition, actions, keywords, messa
         from_functions(transition, actions, **{"start": 0, "max_states": 20, **keywords})
 
 
+def test_keywords_that_are_unknown_or_settled():
+    walk = {"transition": corridor, "actions": lambda state: ["left"], "start": 0}
+    for make, given in (
+        (sm.TabularMDP.from_dense, {"transitions": [[[1.0]]], "rewards": [[1.0]], "start": 0}),
+        (from_functions, walk),
+        (sm.TabularMDP.from_outcomes, {"outcomes": [[[(1, 1, 0.0)]], []], "start": 0}),
+        (sm.tasks.maze, {"layout": ("S.G",)}),
+    ):
+        with pytest.raises(ValueError, match="unknown keyword 'max_steps'; did you mean 'step_limit'?"):
+            make(**given, max_steps=5)
+        with pytest.raises(ValueError, match="probability is settled by (transition|outcomes|layout)"):
+            make(**given, probability=[[1.0]])
+    with pytest.raises(ValueError, match="actions is settled by layout"):
+        sm.tasks.maze(("S.G",), actions=np.ones((3, 4), dtype=bool))
+
+
 def test_errors_of_the_functions_themselves_come_through():
     with pytest.raises(ZeroDivisionError):
         from_functions(lambda state, action: 1 / 0, lambda state: [0], start=0)

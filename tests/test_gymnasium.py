@@ -91,7 +91,7 @@ def test_keywords_go_to_gymnasium():
     refused("unknown keyword 'is_slippery'. The keywords are: ", env, is_slippery=True)
     refused("unknown keyword 'steplimit'; did you mean 'step_limit'", env, steplimit=3)
     for name in ("start", "terminal", "action_counts"):
-        refused(f"{name} is what the environment says", LAKE, **{name: 0})
+        refused(f"{name} is settled by the environment", LAKE, **{name: 0})
     env.close()
 
 

@@ -5,7 +5,8 @@ An action is a column, the same one in every state that has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
@@ -21,6 +22,21 @@ MAX_STATES = 100_000
 _AXES = ("SAS", "ASS")
 _Row = dict[int, list[tuple[float, int, float]]]  # outcomes by column
 _Task = TypeVar("_Task", bound="TabularMDP")
+OUTCOMES = ("next_state", "reward", "probability")
+ACTIONS = ("actions", "action_counts")
+
+
+def options(cls: type[_Task], settled: Collection[str]) -> list[str]:
+    """Arguments of a task that are left to say when some are settled."""
+    return [name for name in inspect.signature(cls).parameters if name not in settled]
+
+
+def check_options(cls: type[_Task], keywords: Mapping[str, Any], settled: Collection[str], by: str) -> None:
+    """Refuse keywords that a task does not have, or that something else has settled."""
+    for name in keywords:
+        if name in settled:
+            raise ValueError(f"{name} is settled by {by}, and cannot be given as well")
+    _checks.only(keywords, options(cls, settled), "keyword")
 
 
 def from_dense(
@@ -32,6 +48,7 @@ def from_dense(
     **keywords: Any,
 ) -> _Task:
     """See `TabularMDP.from_dense`."""
+    check_options(cls, keywords, OUTCOMES, "transitions and rewards")
     order = {"SAS": "(states, actions, states)", "ASS": "(actions, states, states)"}[
         _checks.choice("axes", axes, _AXES)
     ]
@@ -98,6 +115,7 @@ def from_functions(
     **keywords: Any,
 ) -> _Task:
     """See `TabularMDP.from_functions`."""
+    check_options(cls, keywords, (*OUTCOMES, *ACTIONS), "transition and actions")
     for name, function in (("transition", transition), ("actions", actions)):
         if not callable(function):
             raise ValueError(f"{name} must be a function, got {_checks.shown(function)}")
@@ -284,6 +302,7 @@ def from_outcomes(
     **keywords: Any,
 ) -> _Task:
     """See `TabularMDP.from_outcomes`."""
+    check_options(cls, keywords, (*OUTCOMES, *ACTIONS), "outcomes")
     rows = [_row(row, s) for s, row in enumerate(_checks.sequence("outcomes", outcomes))]
     merged = [{a: _merged(entry, s, a) for a, entry in row.items()} for s, row in enumerate(rows)]
     n_states = len(merged)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import _checks
-from .construct import from_outcomes
+from .construct import ACTIONS, OUTCOMES, check_options, from_outcomes, options
 from .tabular import TabularMDP
 
 _GYMNASIUM_ACTIONS = {
@@ -29,8 +29,7 @@ _NEUTRAL = (
     "RenderCollection",
 )  # fmt: skip
 _LIMIT = "TimeLimit"
-# What a table and its start distribution settle already.
-_SETTLED = ("start", "terminal", "action_counts", "actions", "reward", "next_state", "probability")
+_SETTLED = (*OUTCOMES, *ACTIONS, "start", "terminal")
 _DRAWN = frozenset("SGHF.#")
 _WRAPPERS = re.compile(r"gym(nasium)?\.wrappers(\.|$)")
 _TOYS = re.compile(r"gym(nasium)?\.envs\.toy_text(\.|$)")
@@ -68,19 +67,16 @@ def from_gymnasium(env: Any, **keywords: Any) -> TabularMDP:
     ImportError
         If an id is given and Gymnasium is not installed.
     """
-    own = [name for name in inspect.signature(TabularMDP).parameters if name not in _SETTLED]
+    own = options(TabularMDP, _SETTLED)
     others = {name: keywords.pop(name) for name in list(keywords) if name not in own}
-    for name in others:
-        if name in _SETTLED:
-            raise ValueError(f"{name} is what the environment says, and cannot be given to from_gymnasium")
+    if not isinstance(env, str) or not others.keys().isdisjoint(_SETTLED):
+        check_options(TabularMDP, others, _SETTLED, "the environment")
     if isinstance(env, str):
         made = _make(env, others)
         try:
             return _task(made, keywords)
         finally:
             made.close()
-    if others:
-        raise _checks.unknown(next(iter(others)), own, "keyword")
     return _task(env, keywords)
 
 
