@@ -144,7 +144,7 @@ def reproduce(out="sigmalloc-out", *, only=None, seed=0, quick=False, workers=No
         If an argument is not valid; nothing has been computed or written then.
     """
     claim_names, figure_names = resolve(only)
-    seed = _checks.integer("seed", seed, low=0)
+    seed = _checks.seed("seed", seed)
     quick = _checks.flag("quick", quick)
     workers = None if workers is None else _checks.integer("workers", workers, low=1)
     if progress is True:

@@ -10,8 +10,8 @@ that can never be entered, such as the walls of a maze, are declared terminal to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +40,8 @@ class TabularMDP(Task):
     reward : array of float, same shape as ``next_state`` or (states, actions)
         Reward of each outcome.
     probability : array of float, same shape as ``next_state``, optional
-        Probability of each outcome; may be left out when there is one outcome. Sums to 1 over outcomes.
+        Probability of each outcome; may be left out when there is one outcome. Sums to 1 over outcomes; so it does
+        after normalisation, if it is within 10⁻³ of it, as rounded probabilities are.
     start : int or array of float, shape (states,), optional
         The state in which episodes start, or the distribution it is drawn from. May be left out with ``starts``, whose
         frequencies it then is.
@@ -172,31 +173,55 @@ class TabularMDP(Task):
         return other
 
     @classmethod
-    def from_dense(cls, transitions, rewards, **keywords):
+    def from_dense(
+        cls, transitions: npt.ArrayLike, rewards: npt.ArrayLike, *, axes: Literal["SAS", "ASS"] = "SAS", **keywords: Any
+    ) -> Self:
         """An MDP from full matrices.
 
         Parameters
         ----------
-        transitions : array of float, shape (states, actions, states)
-            P(s' | s, a).
-        rewards : array of float, shape (states, actions) or (states, actions, states)
+        transitions : array of float, shape (states, actions, states), or (actions, states, states) with axes="ASS"
+            P(s' | s, a); the last axis is s' either way.
+        rewards : array of float, shape (states, actions) or that of ``transitions``
+            Rewards of −inf say that a state has no such action, whatever its transitions; states without any are
+            terminal.
+        axes : {"SAS", "ASS"}
+            Which axes of three-dimensional tables are states (S) and actions (A).
         **keywords
             As for `TabularMDP`; ``start`` is required.
+
+        Raises
+        ------
+        ValueError
+            As `TabularMDP`, and if a table does not have the shape that ``axes`` says, naming the one that it has.
         """
-        return construct.from_dense(cls, transitions, rewards, **keywords)
+        return construct.from_dense(cls, transitions, rewards, axes=axes, **keywords)
 
     @classmethod
-    def from_functions(cls, transition, actions, *, start, **keywords):
+    def from_functions(
+        cls, transition: Callable[[Any, Any], Any], actions: Callable[[Any], Sequence[Any]], *, start: Any,
+        max_states: int = construct.MAX_STATES, like: TabularMDP | None = None, **keywords: Any,
+    ) -> Self:  # fmt: skip
         """An MDP explored from its starts by calling functions of your own states.
 
         Parameters
         ----------
         transition : callable(state, action)
-            Returns ``(next_state, reward)``, or a list of ``(probability, next_state, reward)``.
+            Returns ``(next_state, reward)``, or a list of ``(probability, next_state, reward)``. Outcomes of
+            probability 0 do not exist.
         actions : callable(state)
-            Returns the actions of a state as a sequence; an empty one means that the state is terminal.
+            Returns the actions of a state as a sequence; an empty one means that the state is terminal. An action has
+            the same column in all states: its own number if the actions are 0, 1, …, else in the order in which they
+            are met. Its ``str`` is its name unless ``action_names`` are given: strings that stand for the actions that
+            they spell, for the integers from 0 on, or (for any other objects) for the actions of the states that have
+            all of them, in their order; or a dict of actions and names.
         start : hashable or dict of {hashable: float}
             The state in which episodes start, or states and their probabilities.
+        max_states : int
+            With more states than this the exploration stops with an error.
+        like : TabularMDP, optional
+            A task with ``state_names`` whose numbers of states and actions are to be kept, for `changes` of it; its
+            states that are not reached are terminal.
         **keywords
             As for `TabularMDP`, except the tables.
 
@@ -204,17 +229,30 @@ class TabularMDP(Task):
         -------
         TabularMDP
             Its ``state_names`` are the ``str`` of the states, in the order in which they were found (breadth first).
+
+        Raises
+        ------
+        ValueError
+            As `TabularMDP`, and if a function returns something else, a state or action is not hashable, there are
+            more than ``max_states`` states, or ``action_names`` could be those of other actions.
         """
-        return construct.from_functions(cls, transition, actions, start=start, **keywords)
+        return construct.from_functions(
+            cls, transition, actions, start=start, max_states=max_states, like=like, **keywords
+        )
 
     @classmethod
-    def from_outcomes(cls, outcomes, *, start, terminal=None, **keywords):
+    def from_outcomes(
+        cls, outcomes: Sequence[Any], *, start: npt.ArrayLike | None = None, terminal: npt.ArrayLike | None = None,
+        n_actions: int | None = None, **keywords: Any,
+    ) -> Self:  # fmt: skip
         """An MDP from nested lists: ``outcomes[s][a]`` is a list of (probability, next state, reward).
 
-        Equal next states with equal rewards are merged. States without actions are terminal unless ``terminal`` says
-        otherwise.
+        Equal next states with equal rewards are merged. ``outcomes[s]`` may be a dict of the numbers of actions, or
+        have None for an action that the state does not have; an action is the same column in all states. States
+        without actions are terminal unless ``terminal`` says otherwise. ``n_actions`` is the number of columns, by
+        default as many as are needed.
         """
-        return construct.from_outcomes(cls, outcomes, start=start, terminal=terminal, **keywords)
+        return construct.from_outcomes(cls, outcomes, start=start, terminal=terminal, n_actions=n_actions, **keywords)
 
     @property
     def geometry(self) -> Maze | None:
