@@ -433,7 +433,11 @@ def _result_map(
 
 def _moments(result: Result, episodes: Sequence[int] | None) -> list[int]:
     there = _snapshot_episodes(_inputs.result(result))
-    moments = there if episodes is None else [_checks.integer("episodes", episode) for episode in episodes]
+    moments = (
+        there
+        if episodes is None
+        else [_checks.integer("episodes", episode) for episode in _checks.sequence("episodes", episodes)]
+    )
     if not moments:
         raise ValueError("episodes must not be empty; train with snapshots")
     for moment in moments:

@@ -156,6 +156,8 @@ def reference_lines(ax: Axes, reference: float | Mapping[str, float] | None) -> 
     reference : float or dict of {str: float}, optional
         The levels; keys are labels.
     """
+    if not isinstance(ax, Axes):
+        raise ValueError(f"ax must be a matplotlib Axes, got {ax!r}")
     if reference is None:
         return
     named: Mapping[Any, float] = reference if isinstance(reference, Mapping) else {None: reference}
