@@ -1,5 +1,7 @@
 """The kernel built for the platform's baseline instruction set."""
 
+include "rules.pxi"
 include "tables.pxi"
-include "training.pxi"
+include "recorder.pxi"
+include "batch.pxi"
 include "probe.pxi"
