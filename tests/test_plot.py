@@ -18,7 +18,6 @@ from PIL import Image
 
 from sigmalloc import metrics, plot, tasks
 from sigmalloc.agents import Agent
-from sigmalloc.runs.result import Result
 from sigmalloc.tasks.tabular import TabularMDP
 
 RESTARTS = 3
@@ -28,25 +27,18 @@ def stand_in(task, agent, episodes=2000, snapshots=(300, 1000, 1200), seed=0):
     """What training would return: q̄ is q* and noise, σ is smaller where more hangs on a state."""
     rng = np.random.default_rng(seed)
 
-    def memories(completed):
+    def tables(completed):
         variant = task.at(completed - 1)
         q = variant.optimal_q(agent.gamma) if variant.finite else rng.uniform(-100, 0, variant.exists.shape)
         q = q + rng.normal(0, 0.3, (RESTARTS, *q.shape))
         sigma = agent.sigma_base / (1 + np.ptp(q, axis=-1, keepdims=True)) * np.exp(rng.normal(0, 0.3, q.shape))
-        return np.where(variant.exists, q, 0), np.where(variant.exists, sigma, agent.sigma_base)
+        return q, sigma
 
     at = np.arange(100, episodes + 1, 100)
     value = 3 - 800 * np.exp(-at / 60) + rng.normal(0, 1, (RESTARTS, len(at)))
     cost = 6 + rng.normal(0, 0.2, (RESTARTS, len(at)))
-    kept = [memories(completed) for completed in snapshots]
-    q, sigma = memories(episodes)
-    return Result(
-        task=task, agent=agent, seed=seed, q=q, sigma=sigma, training_episodes=episodes, episodes=at, reward=value,
-        value=value, cost=cost, cutoffs=np.zeros_like(value), steps=np.zeros(RESTARTS, int),
-        training_cutoffs=np.zeros(RESTARTS, int), evaluation_episodes=10, evaluation_policy="soft",
-        stream=np.zeros((RESTARTS, 4), np.uint64),
-        snapshot_episodes=np.array(snapshots), snapshot_q=np.stack([q for q, _ in kept], axis=1),
-        snapshot_sigma=np.stack([sigma for _, sigma in kept], axis=1),
+    return pictures.trained(
+        task, agent, tables, at=at, value=value, cost=cost, snapshots=snapshots, episodes=episodes
     )  # fmt: skip
 
 

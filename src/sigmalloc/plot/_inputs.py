@@ -113,10 +113,11 @@ def visited(value: object, of: Task) -> npt.NDArray[np.bool_]:
 
 def trajectory(value: object) -> tuple[Floats, Floats]:
     """Two sequences of equal length."""
-    if not isinstance(value, (Sequence, np.ndarray)) or len(value) != 2:
+    several = isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim > 0)
+    if not several or len(value) != 2:  # type: ignore[arg-type]
         raise ValueError(f"trajectory must be a pair (positions, velocities), got {reprlib.repr(value)}")
-    x = array("trajectory: positions", value[0], nan=False)
-    y = array("trajectory: velocities", value[1], nan=False)
+    x = array("trajectory: positions", value[0], nan=False)  # type: ignore[index]
+    y = array("trajectory: velocities", value[1], nan=False)  # type: ignore[index]
     if x.ndim != 1 or x.shape != y.shape or not x.size:
         raise ValueError(f"trajectory must be two sequences of equal length, got shapes {x.shape} and {y.shape}")
     return x, y

@@ -107,8 +107,8 @@ def regression(
     ValueError
         As `metrics.regression`.
     """
-    fit = metrics.regression(x, y)
-    across, height = np.ravel(np.asarray(x, dtype=np.float64)), np.ravel(np.asarray(y, dtype=np.float64))
+    across, height = np.ravel(_inputs.array("x", x)), np.ravel(_inputs.array("y", y))
+    fit = metrics.regression(across, height)
     use = ~(np.isnan(across) | np.isnan(height))
     across, height = across[use], height[use]
     along = np.linspace(across.min(), across.max(), 101)

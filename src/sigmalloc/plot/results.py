@@ -393,9 +393,9 @@ def animate_entropy(
     str
         The file.
     """
-    path = style.file_path("path", path)
-    if not path.lower().endswith(".gif"):
-        raise ValueError(f"path must end in '.gif', got {path!r}")
+    target: str = files.checked_path("path", path)
+    if not target.lower().endswith(".gif"):
+        raise ValueError(f"path must end in '.gif', got {target!r}")
     moments = _moments(result, episodes)
     fps = _checks.real("fps", fps, low=0, low_open=True)
     dpi = _checks.integer("dpi", dpi, low=20, high=1000)
@@ -409,14 +409,13 @@ def animate_entropy(
         drawn = io.BytesIO()
         film.savefig(drawn, format="png")
         frames.append(Image.open(drawn).convert("RGB"))
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     files.write(
-        path,
+        target,
         lambda file: frames[0].save(
             file, format="GIF", save_all=True, append_images=frames[1:], duration=int(1000 / fps), loop=0
         ),
     )
-    return path
+    return target
 
 
 def _result_map(
