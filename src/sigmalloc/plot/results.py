@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -200,7 +201,8 @@ def _against_difference(
 ) -> Axes:  # fmt: skip
     points = {}
     for name, result in _inputs.results(results, label).items():
-        task, q, sigma = _memories(result, None, restart)
+        at = _moment(result, None, restart)
+        task = at.task
         if q_star is not None:
             values = _inputs.array("q_star", q_star, (task.n_states, task.n_actions))
         elif task.finite:
@@ -210,7 +212,7 @@ def _against_difference(
         difference = metrics.reward_difference(values, task.memories)
         if visited is not None:
             difference = np.where(_inputs.visited(visited, task), difference, np.nan)
-        points[name] = difference, measure(q, sigma, task.memories, values).mean(axis=0)
+        points[name] = difference, measure(at.q, at.sigma, task.memories, values).mean(axis=0)
     ax = style.new_axes(ax, 2.5)
     for color, (name, (x, y)) in zip(style.colors(len(points), ax), points.items(), strict=True):
         regression(x, y, ax, name, xlabel="Difference in cumulative reward", ylabel=ylabel, color=color)
@@ -234,8 +236,11 @@ def choice_entropy(
     ax : Axes, optional
     policy : bool
         Whether to draw arrows along the largest q̄ (of the mean over restarts); mazes only.
-    trajectory, visited
+    trajectory
         As for `state_map`.
+    visited : array, shape (states,) or (states, actions), or table, optional
+        As for `state_map`: states never visited are left grey. Default: those where no q̄ has changed since the
+        beginning, as far as that can tell.
     colorbar, ticks : bool
         As for `maze`.
 
@@ -243,10 +248,10 @@ def choice_entropy(
     -------
     Axes
     """
-    task, q, sigma = _memories(result, episode, restart)
-    entropy = metrics.choice_entropy(q, sigma, task.exists).mean(axis=0)
+    at = _moment(result, episode, restart)
+    entropy = metrics.choice_entropy(at.q, at.sigma, at.task.exists).mean(axis=0)
     return _result_map(
-        task, entropy, q, episode, ax, policy, trajectory=trajectory, visited=visited, colorbar=colorbar, ticks=ticks,
+        at, entropy, ax, policy, trajectory=trajectory, visited=visited, colorbar=colorbar, ticks=ticks,
         cmap=style.PRECISE_IS_DARK, vmin=0.0, vmax=1.0, label="Choice entropy",
     )  # fmt: skip
 
@@ -272,7 +277,7 @@ def choice_entropy_snapshots(
     array of Axes, shape (episodes,)
     """
     moments = _moments(result, episodes)
-    first = _memories(result, moments[0], restart)[0]
+    first = _moment(result, moments[0], restart).task
     made = axes is None
     columns = min(2, len(moments))
     if made:
@@ -314,10 +319,10 @@ def value_function(
     -------
     Axes
     """
-    task, q, _ = _memories(result, episode, restart)
-    value = metrics.state_values(q, task.exists).mean(axis=0)
+    at = _moment(result, episode, restart)
+    value = metrics.state_values(at.q, at.task.exists).mean(axis=0)
     return _result_map(
-        task, value, q, episode, ax, policy, trajectory=trajectory, visited=visited, colorbar=colorbar, ticks=ticks,
+        at, value, ax, policy, trajectory=trajectory, visited=visited, colorbar=colorbar, ticks=ticks,
         label=r"Value $\mathrm{max}_a\,\bar{q}$ (reward)",
     )  # fmt: skip
 
@@ -335,13 +340,14 @@ def q_map(
     -------
     Axes
     """
-    task, q, _ = _memories(result, episode, restart)
-    if maps.draws_actions(task):
-        values, label = np.where(task.exists, q.mean(axis=0), np.nan), r"$\bar{q}$ (reward)"
+    at = _moment(result, episode, restart)
+    exists = at.task.exists
+    if maps.draws_actions(at.task):
+        values, label = np.where(exists, at.q.mean(axis=0), np.nan), r"$\bar{q}$ (reward)"
     else:
-        values, label = metrics.state_values(q, task.exists).mean(axis=0), r"$\mathrm{max}_a\,\bar{q}$ (reward)"
+        values, label = metrics.state_values(at.q, exists).mean(axis=0), r"$\mathrm{max}_a\,\bar{q}$ (reward)"
     return _result_map(
-        task, values, q, episode, ax, policy, visited=visited, colorbar=colorbar, ticks=ticks, label=label
+        at, values, ax, policy, visited=visited, colorbar=colorbar, ticks=ticks, label=label
     )  # fmt: skip
 
 
@@ -358,14 +364,15 @@ def sigma_map(
     -------
     Axes
     """
-    task, q, sigma = _memories(result, episode, restart)
-    if maps.draws_actions(task):
-        values, label = np.where(task.exists, sigma.mean(axis=0), np.nan), r"$\sigma$ (reward)"
+    at = _moment(result, episode, restart)
+    exists = at.task.exists
+    if maps.draws_actions(at.task):
+        values, label = np.where(exists, at.sigma.mean(axis=0), np.nan), r"$\sigma$ (reward)"
     else:
-        values, label = metrics.mean_sigma(sigma, task.exists).mean(axis=0), r"Mean $\sigma$ (reward)"
+        values, label = metrics.mean_sigma(at.sigma, exists).mean(axis=0), r"Mean $\sigma$ (reward)"
     return _result_map(
-        task, values, q, episode, ax, policy, visited=visited, colorbar=colorbar, ticks=ticks, label=label, vmin=0.0,
-        cmap=style.PRECISE_IS_DARK,
+        at, values, ax, policy, visited=visited, colorbar=colorbar, ticks=ticks, label=label,
+        vmin=0.0, cmap=style.PRECISE_IS_DARK,
     )  # fmt: skip
 
 
@@ -399,7 +406,7 @@ def animate_entropy(
     moments = _moments(result, episodes)
     fps = _checks.real("fps", fps, low=0, low_open=True)
     dpi = _checks.integer("dpi", dpi, low=20, high=1000)
-    first = _memories(result, moments[0], restart)[0]
+    first = _moment(result, moments[0], restart).task
     height = 2.5 if isinstance(first.geometry, Plane) else maps.panel_height(first, 1) + 0.1
     film = Figure(figsize=(style.COLUMN, height), layout="constrained", dpi=dpi)
     frames = []
@@ -418,16 +425,93 @@ def animate_entropy(
     return target
 
 
-def _result_map(
-    task: Task, values: _inputs.Floats, q: _inputs.Floats, episode: int | None, ax: Axes | None, policy: bool,
-    **look: Any,
-) -> Axes:  # fmt: skip
-    if _checks.flag("policy", policy):
-        look["policy"] = metrics.greedy_actions(q.mean(axis=0), task.exists)
-    ax = maps.state_map(task, values, ax, **look)
+@dataclass(frozen=True)
+class _Moment:
+    """A result at the end or at a snapshot, of one restart or all.
+
+    Attributes
+    ----------
+    task : Task
+        The variant in force.
+    q, sigma : array of float, shape (restarts, states, actions)
+    memory_q : array of float, shape (restarts, memories)
+    runs : sequence of int
+        The restarts.
+    completed : int
+        Episodes.
+    """
+
+    result: Result
+    task: Task
+    q: _inputs.Floats
+    sigma: _inputs.Floats
+    memory_q: _inputs.Floats
+    runs: Sequence[int]
+    completed: int
+    is_snapshot: bool
+
+
+def _moment(result: Result, episode: int | None, restart: int | None) -> _Moment:
+    completed = _inputs.result(result).training_episodes
+    tables = result.q, result.sigma, result.memory_q
     if episode is not None:
-        ax.set_title(f"Episode {episode}", fontsize=style.TEXT)
+        completed = _checks.integer("episode", episode)
+        index = _index(_snapshot_episodes(result), completed)
+        kept = result.snapshot_q, result.snapshot_sigma, result.snapshot_memory_q
+        tables = kept[0][:, index], kept[1][:, index], kept[2][:, index]
+    runs: Sequence[int] = range(result.restarts)
+    if restart is not None:
+        runs = [_checks.integer("restart", restart, low=0, high=result.restarts - 1)]
+    q, sigma, memory_q = (np.asarray(table, dtype=np.float64)[list(runs)] for table in tables)
+    task = result.task.at(max(completed - 1, 0))
+    return _Moment(result, task, q, sigma, memory_q, runs, completed, episode is not None)
+
+
+def _result_map(at: _Moment, values: _inputs.Floats, ax: Axes | None, policy: bool, **look: Any) -> Axes:
+    if _checks.flag("policy", policy):
+        look["policy"] = metrics.greedy_actions(at.q.mean(axis=0), at.task.exists)
+    if look["visited"] is None:
+        look["visited"] = _visited(at)
+    ax = maps.state_map(at.task, values, ax, **look)
+    if at.is_snapshot:
+        ax.set_title(f"Episode {at.completed}", fontsize=style.TEXT)
     return ax
+
+
+def _visited(at: _Moment) -> npt.NDArray[np.bool_]:
+    """States that a learning episode of any restart has visited, as far as q̄ can tell.
+
+    Acting in a state changes the q̄ of what was done, so where every q̄ is what it was before training nobody has been:
+    drawn from the run's stream, or the agent's one ``q_init``. An action that may be worth just ``q_init``, as where
+    there is no reward yet, tells nothing, and its state counts as visited.
+    """
+    agent, task = at.result.agent, at.task
+    acting = np.array(task.exists.any(axis=1), dtype=np.bool_)
+    if not isinstance(agent.learning_rate_q, float):  # a schedule can come down to nothing
+        return np.ones_like(acting)
+    low, high = agent.q_init if isinstance(agent.q_init, tuple) else (agent.q_init, agent.q_init)
+    start = np.full(at.memory_q.shape, low)
+    if high > low:
+        for row, run in zip(start, at.runs, strict=True):
+            seed = np.random.SeedSequence(at.result.seed, spawn_key=(run,))
+            raw = np.asarray(np.random.SFC64(seed).random_raw(len(row)), dtype=np.uint64)
+            row[:] = low + (high - low) * ((raw >> np.uint64(12)) * 2.0**-52)  # as the kernel draws
+    unchanged = (at.memory_q == start).all(axis=0)
+    changes = at.result.task.changes
+    held = at.result.task.places.maps[sum(begin < at.completed for begin, _ in changes)]
+    untouched = held.gather(unchanged.astype(float), 0.0) == 1
+    if high == low:
+        untouched &= np.all([_tells(variant, low, agent.gamma) for variant in at.result.task.variants], axis=0)
+    return np.array((task.exists & ~untouched).any(axis=1) | ~acting, dtype=np.bool_)
+
+
+def _tells(task: Task, q_init: float, gamma: float) -> npt.NDArray[np.bool_]:
+    """Where acting changes a q̄ that is ``q_init``, as all others are."""
+    table = cast(TabularMDP, task)
+    if not task.finite or table.rewards_by_episode is not None or table.reward_noise == "bernoulli":
+        return np.zeros(task.exists.shape, dtype=np.bool_)
+    worth = table.reward + np.where(task.terminal[table.next_state], 0.0, gamma * q_init)
+    return np.array(((worth != q_init) | (table.probability == 0)).all(axis=2), dtype=np.bool_)
 
 
 def _moments(result: Result, episodes: Sequence[int] | None) -> list[int]:
@@ -442,19 +526,6 @@ def _moments(result: Result, episodes: Sequence[int] | None) -> list[int]:
     for moment in moments:
         _index(there, moment)
     return moments
-
-
-def _memories(result: Result, episode: int | None, restart: int | None) -> tuple[Task, _inputs.Floats, _inputs.Floats]:
-    """The task in force, q̄ and σ (restarts, states, actions) at the end or at a snapshot; one restart or all."""
-    q, sigma, completed = _inputs.result(result).q, result.sigma, result.training_episodes
-    if episode is not None:
-        completed = _checks.integer("episode", episode)
-        index = _index(_snapshot_episodes(result), completed)
-        q, sigma = result.snapshot_q[:, index], result.snapshot_sigma[:, index]
-    if restart is not None:
-        restart = _checks.integer("restart", restart, low=0, high=len(q) - 1)
-        q, sigma = q[restart : restart + 1], sigma[restart : restart + 1]
-    return result.task.at(max(completed - 1, 0)), np.asarray(q, dtype=float), np.asarray(sigma, dtype=float)
 
 
 def _snapshot_episodes(result: Result) -> list[int]:
