@@ -1,4 +1,4 @@
-"""Doors of the plots: each returns what it is given in one form, or raises a ValueError by name."""
+"""Checks of what plots are given: each returns it in one form, or raises a ValueError by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came out of training: learning curves, memories against what hangs on them, and maps of a result.
+"""What came out of training: maps of a result, and memories against what hangs on them.
 
 Maps show the task in force in the last episode before the snapshot, so a maze that changes is drawn changed only
 after the change.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -23,123 +22,11 @@ from PIL import Image
 from .. import _checks, metrics
 from .._io import files
 from ..runs.result import Result
-from ..tasks.base import Plane, Task
+from ..tasks.base import Plane
 from ..tasks.tabular import TabularMDP
 from . import _inputs, maps, style
-from .curves import Errors, curves, regression
-
-Quantity = Literal["objective", "reward", "value", "cost"]
-_RATES = {"objective": "Objective (reward per unit of time)", "value": "Reward per unit of time"}
-_CHANGE = "change"  # the gid of what marks a change of the task
-_MOST_CHANGES = 5
-
-
-def convergence(
-    results: Result | Mapping[str, Result], quantity: Quantity = "objective", ax: Axes | None = None,
-    label: str | None = None, *, errors: Errors = "band", robust: bool = True,
-    reference: float | Mapping[str, float] | None = None, **look: Any,
-) -> Axes:  # fmt: skip
-    """Learning curves: mean over restarts, with the standard error of the mean.
-
-    Changes of the task are marked by dotted lines, more than five of them by one band.
-
-    Parameters
-    ----------
-    results : Result or dict of {str: Result}
-        One curve each, labelled by the keys.
-    quantity : {"objective", "reward", "value", "cost"}
-    ax : Axes, optional
-    label : str, optional
-        Of the curve of a single result.
-    errors : {"band", "bars"}
-    robust : bool
-        Early episodes can be worse than later ones by orders of magnitude. True cuts the y axis at three
-        interquartile ranges (or ¾ of the median, if that is more) beyond the quartiles of the means drawn, but never
-        within the second half of a curve, and writes the extreme that is cut off above the axis. False shows all.
-        What is drawn on the Axes afterwards widens its limits as usual.
-    reference : float or dict of {str: float}, optional
-        Known levels, such as an exact optimum, drawn as horizontal lines; the limits include them.
-    **look
-        For ``Axes.plot``.
-
-    Returns
-    -------
-    Axes
-    """
-    _checks.choice("quantity", quantity, tuple(style.QUANTITIES))
-    robust = _checks.flag("robust", robust)
-    named = _inputs.results(results, label)
-    data = []
-    for result in named.values():
-        if not len(result.episodes):
-            raise ValueError("results: nothing was evaluated; train with evaluate_every to draw learning curves")
-        values = _inputs.array(quantity, getattr(result, quantity), nan=False)
-        data.append((result.episodes.astype(float), *metrics.mean_and_sem(values)))
-    rates = any(result.agent.reward_rate for result in named.values())
-    ylabel = _RATES.get(quantity, style.QUANTITIES[quantity]) if rates else style.QUANTITIES[quantity]
-    ax = style.new_axes(ax, 2.4, "Episode", ylabel)
-    before = tuple(ax.dataLim.intervaly) if ax.has_data() else None
-    own = style.colors(len(named), ax)
-    for color, name, (episodes, mean, sem) in zip(own, named, data, strict=True):
-        curves(episodes, mean, sem, name, ax, errors=errors, **{"color": color, **look})
-    style.number_ticks(ax, "x", most=7)
-    changes = sorted({episode for result in named.values() for episode, _ in result.task.changes})
-    last = max(episodes[-1] for episodes, _, _ in data)
-    _mark_changes(ax, [episode for episode in changes if episode < last])
-    if robust:
-        _leave_out_extremes(ax, [(mean, np.nan_to_num(sem)) for _, mean, sem in data], before)
-        _note_extremes(ax)
-        ax.callbacks.connect("ylim_changed", _note_extremes)
-    style.reference_lines(ax, reference)
-    return ax
-
-
-def _mark_changes(ax: Axes, changes: list[int]) -> None:
-    if len(changes) > _MOST_CHANGES:
-        ax.axvspan(changes[0], changes[-1], color="0.93", linewidth=0, zorder=0.4, gid=_CHANGE)
-        return
-    marked = [float(np.ravel(line.get_xdata())[0]) for line in ax.get_lines() if line.get_gid() == _CHANGE]
-    for episode in changes:
-        if episode not in marked:
-            ax.axvline(episode, color="0.35", linestyle=":", linewidth=1.1, zorder=0.5, gid=_CHANGE)
-    if changes and not marked:
-        ax.text(
-            changes[0], 1.01, "task changes", transform=ax.get_xaxis_transform(), ha="center", va="bottom",
-            **style.NOTE,
-        )  # fmt: skip
-
-
-def _leave_out_extremes(
-    ax: Axes, drawn: list[tuple[_inputs.Floats, _inputs.Floats]], before: tuple[float, ...] | None
-) -> None:
-    """Tell the Axes that the data end where they are not extreme, so that its limits do, now and later."""
-    pooled = np.concatenate([mean for mean, _ in drawn])
-    worst, first, median, third, best = np.percentile(pooled, [0, 25, 50, 75, 100])
-    reach = 3 * max(third - first, abs(median) / 4)
-    late = [(mean - sign * sem)[len(mean) // 2 :] for mean, sem in drawn for sign in (1, -1)]
-    low = min(max(worst, first - reach), *(part.min() for part in late))
-    high = max(min(best, third + reach), *(part.max() for part in late))
-    if low <= worst and high >= best:
-        return
-    if before is not None:
-        low, high = min(low, before[0]), max(high, before[1])
-    ax.dataLim.intervaly = (low, high)
-    ax.autoscale_view(scalex=False)
-
-
-def _note_extremes(ax: Axes) -> None:
-    """Write above the Axes how far the curves go beyond it."""
-    curves = [np.asarray(line.get_ydata(), dtype=float) for line in ax.get_lines() if line.get_gid() == style.CURVE]
-    pooled = np.concatenate(curves) if curves else np.zeros(0)
-    pooled = pooled[np.isfinite(pooled)]
-    if not pooled.size:
-        return
-    low, high = sorted(ax.get_ylim())
-    notes = [f"↓ {pooled.min():.4g}"] * int(pooled.min() < low) + [f"↑ {pooled.max():.4g}"] * int(pooled.max() > high)
-    marks = [float(np.ravel(line.get_xdata())[0]) for line in ax.get_lines() if line.get_gid() == _CHANGE]
-    side: Literal["left", "right"] = "right" if marks and marks[0] < sum(ax.get_xlim()) / 2 else "left"
-    text = "  ".join(notes).replace("-", "−") + " off scale" if notes else ""
-    ax.set_title(text, loc=side, pad=2, **style.NOTE)
+from ._moments import Moment, index_of, moment, snapshot_episodes, visited_states
+from .curves import regression
 
 
 def discriminability(
@@ -201,7 +88,7 @@ def _against_difference(
 ) -> Axes:  # fmt: skip
     points = {}
     for name, result in _inputs.results(results, label).items():
-        at = _moment(result, None, restart)
+        at = moment(result, None, restart)
         task = at.task
         if q_star is not None:
             values = _inputs.array("q_star", q_star, (task.n_states, task.n_actions))
@@ -248,7 +135,7 @@ def choice_entropy(
     -------
     Axes
     """
-    at = _moment(result, episode, restart)
+    at = moment(result, episode, restart)
     entropy = metrics.choice_entropy(at.q, at.sigma, at.task.exists).mean(axis=0)
     return _result_map(
         at, entropy, ax, policy, trajectory=trajectory, visited=visited, colorbar=colorbar, ticks=ticks,
@@ -277,7 +164,7 @@ def choice_entropy_snapshots(
     array of Axes, shape (episodes,)
     """
     moments = _moments(result, episodes)
-    first = _moment(result, moments[0], restart).task
+    first = moment(result, moments[0], restart).task
     made = axes is None
     columns = min(2, len(moments))
     if made:
@@ -319,7 +206,7 @@ def value_function(
     -------
     Axes
     """
-    at = _moment(result, episode, restart)
+    at = moment(result, episode, restart)
     value = metrics.state_values(at.q, at.task.exists).mean(axis=0)
     return _result_map(
         at, value, ax, policy, trajectory=trajectory, visited=visited, colorbar=colorbar, ticks=ticks,
@@ -340,7 +227,7 @@ def q_map(
     -------
     Axes
     """
-    at = _moment(result, episode, restart)
+    at = moment(result, episode, restart)
     exists = at.task.exists
     if maps.draws_actions(at.task):
         values, label = np.where(exists, at.q.mean(axis=0), np.nan), r"$\bar{q}$ (reward)"
@@ -364,7 +251,7 @@ def sigma_map(
     -------
     Axes
     """
-    at = _moment(result, episode, restart)
+    at = moment(result, episode, restart)
     exists = at.task.exists
     if maps.draws_actions(at.task):
         values, label = np.where(exists, at.sigma.mean(axis=0), np.nan), r"$\sigma$ (reward)"
@@ -406,13 +293,13 @@ def animate_entropy(
     moments = _moments(result, episodes)
     fps = _checks.real("fps", fps, low=0, low_open=True)
     dpi = _checks.integer("dpi", dpi, low=20, high=1000)
-    first = _moment(result, moments[0], restart).task
+    first = moment(result, moments[0], restart).task
     height = 2.5 if isinstance(first.geometry, Plane) else maps.panel_height(first, 1) + 0.1
     film = Figure(figsize=(style.COLUMN, height), layout="constrained", dpi=dpi)
     frames = []
-    for moment in moments:
+    for one in moments:
         film.clear()
-        choice_entropy(result, moment, restart, film.add_subplot(), policy=policy)
+        choice_entropy(result, one, restart, film.add_subplot(), policy=policy)
         drawn = io.BytesIO()
         film.savefig(drawn, format="png")
         frames.append(Image.open(drawn).convert("RGB"))
@@ -425,97 +312,19 @@ def animate_entropy(
     return target
 
 
-@dataclass(frozen=True)
-class _Moment:
-    """A result at the end or at a snapshot, of one restart or all.
-
-    Attributes
-    ----------
-    task : Task
-        The variant in force.
-    q, sigma : array of float, shape (restarts, states, actions)
-    memory_q : array of float, shape (restarts, memories)
-    runs : sequence of int
-        The restarts.
-    completed : int
-        Episodes.
-    """
-
-    result: Result
-    task: Task
-    q: _inputs.Floats
-    sigma: _inputs.Floats
-    memory_q: _inputs.Floats
-    runs: Sequence[int]
-    completed: int
-    is_snapshot: bool
-
-
-def _moment(result: Result, episode: int | None, restart: int | None) -> _Moment:
-    completed = _inputs.result(result).training_episodes
-    tables = result.q, result.sigma, result.memory_q
-    if episode is not None:
-        completed = _checks.integer("episode", episode)
-        index = _index(_snapshot_episodes(result), completed)
-        kept = result.snapshot_q, result.snapshot_sigma, result.snapshot_memory_q
-        tables = kept[0][:, index], kept[1][:, index], kept[2][:, index]
-    runs: Sequence[int] = range(result.restarts)
-    if restart is not None:
-        runs = [_checks.integer("restart", restart, low=0, high=result.restarts - 1)]
-    q, sigma, memory_q = (np.asarray(table, dtype=np.float64)[list(runs)] for table in tables)
-    task = result.task.at(max(completed - 1, 0))
-    return _Moment(result, task, q, sigma, memory_q, runs, completed, episode is not None)
-
-
-def _result_map(at: _Moment, values: _inputs.Floats, ax: Axes | None, policy: bool, **look: Any) -> Axes:
+def _result_map(at: Moment, values: _inputs.Floats, ax: Axes | None, policy: bool, **look: Any) -> Axes:
     if _checks.flag("policy", policy):
         look["policy"] = metrics.greedy_actions(at.q.mean(axis=0), at.task.exists)
     if look["visited"] is None:
-        look["visited"] = _visited(at)
+        look["visited"] = visited_states(at)
     ax = maps.state_map(at.task, values, ax, **look)
     if at.is_snapshot:
         ax.set_title(f"Episode {at.completed}", fontsize=style.TEXT)
     return ax
 
 
-def _visited(at: _Moment) -> npt.NDArray[np.bool_]:
-    """States that a learning episode of any restart has visited, as far as q̄ can tell.
-
-    Acting in a state changes the q̄ of what was done, so where every q̄ is what it was before training nobody has been:
-    drawn from the run's stream, or the agent's one ``q_init``. An action that may be worth just ``q_init``, as where
-    there is no reward yet, tells nothing, and its state counts as visited.
-    """
-    agent, task = at.result.agent, at.task
-    acting = np.array(task.exists.any(axis=1), dtype=np.bool_)
-    if not isinstance(agent.learning_rate_q, float):  # a schedule can come down to nothing
-        return np.ones_like(acting)
-    low, high = agent.q_init if isinstance(agent.q_init, tuple) else (agent.q_init, agent.q_init)
-    start = np.full(at.memory_q.shape, low)
-    if high > low:
-        for row, run in zip(start, at.runs, strict=True):
-            seed = np.random.SeedSequence(at.result.seed, spawn_key=(run,))
-            raw = np.asarray(np.random.SFC64(seed).random_raw(len(row)), dtype=np.uint64)
-            row[:] = low + (high - low) * ((raw >> np.uint64(12)) * 2.0**-52)  # as the kernel draws
-    unchanged = (at.memory_q == start).all(axis=0)
-    changes = at.result.task.changes
-    held = at.result.task.places.maps[sum(begin < at.completed for begin, _ in changes)]
-    untouched = held.gather(unchanged.astype(float), 0.0) == 1
-    if high == low:
-        untouched &= np.all([_tells(variant, low, agent.gamma) for variant in at.result.task.variants], axis=0)
-    return np.array((task.exists & ~untouched).any(axis=1) | ~acting, dtype=np.bool_)
-
-
-def _tells(task: Task, q_init: float, gamma: float) -> npt.NDArray[np.bool_]:
-    """Where acting changes a q̄ that is ``q_init``, as all others are."""
-    table = cast(TabularMDP, task)
-    if not task.finite or table.rewards_by_episode is not None or table.reward_noise == "bernoulli":
-        return np.zeros(task.exists.shape, dtype=np.bool_)
-    worth = table.reward + np.where(task.terminal[table.next_state], 0.0, gamma * q_init)
-    return np.array(((worth != q_init) | (table.probability == 0)).all(axis=2), dtype=np.bool_)
-
-
 def _moments(result: Result, episodes: Sequence[int] | None) -> list[int]:
-    there = _snapshot_episodes(_inputs.result(result))
+    there = snapshot_episodes(_inputs.result(result))
     moments = (
         there
         if episodes is None
@@ -523,16 +332,6 @@ def _moments(result: Result, episodes: Sequence[int] | None) -> list[int]:
     )
     if not moments:
         raise ValueError("episodes must not be empty; train with snapshots")
-    for moment in moments:
-        _index(there, moment)
+    for one in moments:
+        index_of(there, one)
     return moments
-
-
-def _snapshot_episodes(result: Result) -> list[int]:
-    return [int(episode) for episode in result.snapshot_episodes]
-
-
-def _index(there: list[int], episode: int) -> int:
-    if episode not in there:
-        raise ValueError(f"episode must be that of a snapshot, one of {there}, got {episode!r}")
-    return there.index(episode)
