@@ -294,7 +294,7 @@ BAD_TABLES = (
 SIGMAS = (*BAD_TABLES, np.zeros((3, 2)), np.full((3, 2), -1.0))
 COUNT = ("1", [1], 1j, True, NAN, INF, 0, -1, 1.5)
 TRAIN = {
-    "task": (None, "grid-world", 1, TABLE, sm.TabularMDP, sm.Agent()),
+    "task": (None, "gridworld", 1, TABLE, sm.TabularMDP, sm.Agent()),
     "agent": (None, "dra", 1, {}, sm.Agent, mdp()),
     "episodes": (*COUNT, None, 2**60),
     "restarts": (*COUNT, None),
@@ -306,7 +306,7 @@ TRAIN = {
     "q": (*BAD_TABLES, np.full((3, 2), 1e200)),
     "sigma": SIGMAS,
     "workers": COUNT,
-    "progress": (5, "yes", True, [print]),
+    "progress": (5, "yes", 1, [print]),
 }
 
 

@@ -210,8 +210,8 @@ def test_maze_characters():
 
 
 COMPARED = (
-    "n_states", "n_actions", "horizon", "layout", "action_names", "state_names", "terminal", "exists", "known", "known_q",
-    "known_sigma",
+    "n_states", "n_actions", "horizon", "layout", "action_names", "state_names", "terminal", "exists", "known",
+    "known_q", "known_sigma",
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+import sigmalloc as sm
 from sigmalloc import tasks
 from sigmalloc.agents import Agent
 from sigmalloc.exact import ImproperPolicyError, choice_probabilities, cma_es, equilibrium, evaluate, gradient, optimum
@@ -148,12 +149,11 @@ def test_changing_task():
 
 @pytest.mark.parametrize("policy", ["hard", "soft"])
 def test_simulation_agrees(policy):
-    training = pytest.importorskip("sigmalloc.runs.train")
     for task, agent in ((tasks.grid_world(), Agent()), (random_task(), Agent(beta=3.0, gamma=0.9))):
         q, sigma = some_memories(task)
         q = task.optimal_q() + 0.3 * q
         exact = evaluate(task, agent, q, sigma, policy)
-        simulated = training.evaluate(task, agent, q, sigma, episodes=50_000, seed=2, policy=policy)
+        simulated = sm.evaluate(task, agent, q, sigma, episodes=50_000, seed=2, policy=policy)
         assert simulated.cutoffs == 0
         assert abs(simulated.reward - exact.reward) < 4 * simulated.reward_sem
         assert abs(simulated.value - exact.value) < 4 * simulated.value_sem
@@ -163,7 +163,6 @@ def test_simulation_agrees(policy):
 
 
 def test_simulation_agrees_on_frozen_lake():
-    training = pytest.importorskip("sigmalloc.runs.train")
     gymnasium = pytest.importorskip("gymnasium")
     table = gymnasium.make("FrozenLake-v1").unwrapped.P
     rows = [[[outcome[:3] for outcome in table[s][a]] for a in range(4)] for s in range(16)]
@@ -173,7 +172,7 @@ def test_simulation_agrees_on_frozen_lake():
     for policy, level in (("soft", 0.1), ("hard", 0.02)):
         sigma = np.full(q.shape, level)
         exact = evaluate(task, agent, q, sigma, policy)
-        simulated = training.evaluate(task, agent, q, sigma, episodes=100_000, seed=3, policy=policy)
+        simulated = sm.evaluate(task, agent, q, sigma, episodes=100_000, seed=3, policy=policy)
         assert 0 < exact.reward < 1
         assert abs(simulated.reward - exact.reward) < 4 * simulated.reward_sem
         assert abs(simulated.value - exact.value) < 4 * simulated.value_sem
@@ -318,7 +317,6 @@ def test_cma_es_leaves_the_global_random_state_alone():
 
 def test_cma_es_by_simulation():
     pytest.importorskip("cma")
-    pytest.importorskip("sigmalloc.runs.train")
     task, agent = tasks.planning(3, known_last_move=True), Agent.table_b1("planning")
     found = cma_es(task, agent, objective="simulated", seed=1, evaluations=600, episodes=2000)
     start = evaluate(task, agent, found.q, np.full((19, 2), agent.sigma_0), "hard").objective

@@ -162,16 +162,7 @@ def checked_index(
     memory_map: npt.ArrayLike, exists: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
     """A user's index, checked: a memory for every action that is not known, and none elsewhere."""
-    index = _checks.numeric("memory_map", memory_map)
-    if index.dtype.kind not in "iu":
-        raise ValueError(f"memory_map must be an array of integers, got dtype {index.dtype}")
-    if index.shape != exists.shape:
-        raise ValueError(f"memory_map must have shape {exists.shape}, got {index.shape}")
-    index = index.astype(np.int64)
-    if index.max() >= exists.size or index.min() < NONE:
-        raise ValueError(
-            f"memory_map must be in [-1, {exists.size - 1}], got {index.min()} to {index.max()}; -1 is no memory"
-        )
+    index = _checks.integers("memory_map", memory_map, exists.shape, low=NONE, high=exists.size - 1)
     mask = index >= 0
     for wrong, what in (
         (mask & ~exists, "has a memory for state {}, action {}, which does not exist: it must be -1 there"),

@@ -148,6 +148,8 @@ class Archive:
         if size > LARGEST:
             raise ValueError(f"it would unpack to {size} bytes")
         self._summed = opened.comment == _MARK or any(info.comment for info in members)
+        if self._summed and opened.comment != _MARK:
+            raise ValueError("it ends too early, or its end was changed")
         self.names = list(self._members)
 
     @functools.cached_property

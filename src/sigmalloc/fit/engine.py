@@ -80,6 +80,6 @@ def check(subject: Subject, setting: Setting) -> None:
         blank = made[np.isnan(subject.payoff[made, subject.choice[made]])]
         if len(blank):
             raise ValueError(
-                f"gradient={setting.gradient!r} needs the payoff of every choice; subject {subject.label!r} has none in "
-                f"row {subject.rows[blank[0]]}"
+                f"gradient={setting.gradient!r} needs the payoff of every choice; subject {subject.label!r} has none "
+                f"in row {subject.rows[blank[0]]}"
             )
