@@ -16,8 +16,10 @@ class Study:
         Plain values that decide the result, together with the seed.
     run : callable(seed, settings, workers, progress) -> dict of {str: array}
         ``progress`` is called with the fraction done.
+    steps : (dict, dict)
+        Environment steps of each task, in full and quick, as measured: what the estimated time rests on.
     seconds : (float, float)
-        Rough time on two processors, in full and quick; used to weigh the progress bar only.
+        Time of all else than training, in full and quick, on the machine on which `estimate.PACE` was measured.
     extras : dict of {str: str}
         What is left out where an optional package is missing, by its name.
     """
@@ -25,7 +27,8 @@ class Study:
     name: str
     settings: Callable
     run: Callable
-    seconds: tuple[float, float]
+    steps: tuple[dict, dict]
+    seconds: tuple[float, float] = (1.0, 0.5)
     extras: dict = field(default_factory=dict)
 
     def installed(self):
