@@ -107,6 +107,10 @@ def reach_figure(data, k):
         ax.axhline(1, color="0.5", linewidth=0.7, zorder=0.5)
         ax.set_xscale("log")
         ax.invert_xaxis()
+        ticks = [tick for tick in (0.5, 1, 2, 5, 10, 20, 50, 100, 200) if gap[-1] <= tick <= gap[0]]
+        ticks = ticks[:: 1 + len(ticks) // 6]
+        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        ax.set_xticks([], minor=True)
         plot.curves([gap[0]], [np.nan], ax=ax, xlabel="Return still missing\nto the plateau",
                     ylabel="Ratio of episodes to\nfirst reach the level" if ax is axes[0] else None)  # fmt: skip
         part = {

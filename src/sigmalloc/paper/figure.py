@@ -85,13 +85,16 @@ def table(names, **arrays):
     return columns | {name: np.asarray(array, dtype=float).ravel() for name, array in arrays.items()}
 
 
-def limits(*curves, early=0.06):
-    """y limits that hold every curve but the first few of its points, which can be far off."""
-    skip = max(1, round(early * curves[0].shape[-1]))
-    values = np.concatenate([np.ravel(curve[..., skip:]) for curve in curves])
-    values = values[np.isfinite(values)]
-    margin = 0.07 * (values.max() - values.min() or 1)
-    return values.min() - margin, values.max() + margin
+def limits(curves, early=0.06):
+    """y limits that hold every curve but where it starts far below all that comes later.
+
+    What lies below the later part by more than six tenths of the range above is cut.
+    """
+    skip = max(1, round(early * curves.shape[-1]))
+    later, highest = curves[..., skip:], curves.max()
+    lowest = max(curves.min(), later.min() - 0.6 * (highest - later.min()))
+    margin = 0.07 * (highest - lowest or 1)
+    return lowest - margin, highest + margin
 
 
 def curve_of(data, key):
@@ -110,15 +113,12 @@ def joined(columns, part):
     return part if not columns else {key: np.concatenate([columns[key], part[key]]) for key in part}
 
 
-def off_scale(ax, curves, side="left"):
-    """Say above an axis how far curves leave it."""
-    bottom, top = ax.get_ylim()
-    notes = [f"↓ {curves.min():.4g}"] * int(curves.min() < bottom) + [f"↑ {curves.max():.4g}"] * int(curves.max() > top)
-    if notes:
-        text = "  ".join(notes).replace("-", "−") + " off scale"
-        ax.annotate(text, (0, 1) if side == "left" else (1, 1), (2, -2) if side == "left" else (-2, -2),
-                    xycoords="axes fraction", textcoords="offset points", fontsize=6, color="0.35", ha=side,
-                    va="top")  # fmt: skip
+def off_scale(ax, curves):
+    """Say in the lower right corner how far below an axis curves go."""
+    if curves.min() < ax.get_ylim()[0]:
+        text = f"↓ {curves.min():.4g} off scale".replace("-", "−")
+        ax.annotate(text, (1, 0), (-2, 2), xycoords="axes fraction", textcoords="offset points", fontsize=6,
+                    color="0.35", ha="right", va="bottom")  # fmt: skip
 
 
 def curves_by_set(data, rows, labels, runs, episodes=None):
@@ -137,7 +137,7 @@ def curves_by_set(data, rows, labels, runs, episodes=None):
                              xlabel="Episode" if row == len(rows) - 1 else None,
                              ylabel=ylabel if column == 0 else None, linewidth=1.1)  # fmt: skip
             ax.set_ylim(limits(mean))
-            off_scale(ax, mean, "right")
+            off_scale(ax, mean)
             ax.get_legend().remove()
             if row == 0:
                 panel_title(ax, title)

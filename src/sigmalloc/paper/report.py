@@ -4,6 +4,7 @@ import base64
 from html import escape
 
 from .catalogue import FIGURES
+from .confirmed import CONFIRMED
 from .readings import CHANGES, FRESH, READINGS
 
 _STYLE = """
@@ -262,9 +263,16 @@ def _readings(about):
     )  # fmt: skip
 
 
+def _fresh(claim):
+    """ "partly 6 of 6": verdicts with the fresh seeds."""
+    found = CONFIRMED.get(claim, {})
+    total = sum(found.values())
+    return ", ".join(f"{verdict} {count} of {total}" for verdict, count in found.items()) or "not run"
+
+
 def _changes(about):
     rows = [
-        (change.claim, change.before, change.verdict, change.after, change.why, change.confirmed)
+        (change.claim, change.before, change.verdict, change.after, change.why, _fresh(change.claim))
         for change in CHANGES
         if change.claim in about
     ]

@@ -103,7 +103,7 @@ def resolve(only):
         drawn = {figure for figure in FIGURES if key in (_plain(figure), _plain(figure).removeprefix("fig"))}
         if not found and not drawn:
             raise ValueError(f"unknown claim or figure {name!r}; the names are {', '.join(names())}")
-        claims |= found | {claim for claim, facts in CLAIMS.items() if drawn & set(facts.figures)}
+        claims |= found or {claim for claim, facts in CLAIMS.items() if drawn & set(facts.figures)}
         figures |= drawn | {figure for claim in found for figure in CLAIMS[claim].figures}
     return [claim for claim in CLAIMS if claim in claims], [figure for figure in FIGURES if figure in figures]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Study:
-    """One computation, its settings and its share of the work.
+    """One computation and its settings.
 
     Attributes
     ----------
@@ -16,10 +16,6 @@ class Study:
         Plain values that decide the result, together with the seed.
     run : callable(seed, settings, workers, progress) -> dict of {str: array}
         ``progress`` is called with the fraction done.
-    steps : (dict, dict)
-        Environment steps of each task, in full and quick, as measured: what the estimated time rests on.
-    seconds : (float, float)
-        Time of all else than training, in full and quick, on the machine on which `estimate.PACE` was measured.
     extras : dict of {str: str}
         What is left out where an optional package is missing, by its name.
     """
@@ -27,8 +23,6 @@ class Study:
     name: str
     settings: Callable
     run: Callable
-    steps: tuple[dict, dict]
-    seconds: tuple[float, float] = (1.0, 0.5)
     extras: dict = field(default_factory=dict)
 
     def installed(self):

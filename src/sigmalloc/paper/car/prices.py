@@ -51,4 +51,4 @@ def decided(found):
     return abs(final.mean() - DONE) > DECIDED * final.std(ddof=1) / np.sqrt(len(final))
 
 
-STUDY = Study("car-prices", _settings, _run, ({"mountain-car": 3e9}, {"mountain-car": 2e8}))
+STUDY = Study("car-prices", _settings, _run)

@@ -115,4 +115,4 @@ def _maps(task, result, runs, episodes, seed):
     return maps | {key: np.stack(value) for key, value in drawn.items()}
 
 
-STUDY = Study("car", _settings, _run, ({"mountain-car": 6e9}, {"mountain-car": 2e8}))
+STUDY = Study("car", _settings, _run)

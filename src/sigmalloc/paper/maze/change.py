@@ -61,4 +61,4 @@ def _entropy(result, episodes, runs=slice(None)):
     return metrics.choice_entropy(result.snapshot_q[runs, kept], result.snapshot_sigma[runs, kept], exists)
 
 
-STUDY = Study("grid-change", _settings, _run, ({"grid-world": 3e8}, {"grid-world": 8e7}), (4, 1))
+STUDY = Study("grid-change", _settings, _run)

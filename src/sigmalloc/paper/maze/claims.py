@@ -34,7 +34,7 @@ def _setting(settings, name, episodes):
 def claim_1b(data):
     data = data["grid"]
     sigma_0, rows = data["sigma_0"], []
-    early = data["episodes"] <= data.settings["compared"] / 5
+    early = max(1, len(data["episodes"]) // 5)
     for name in ("scripts", "table"):
         label = SETS[name]
         final = [
@@ -43,7 +43,7 @@ def claim_1b(data):
         ]
         values = np.array([number.value for number in final])
         spread = np.ptp(values) / abs(values.mean())
-        first = {key: data[f"{name}_starts_{key}"][:, :, : early.sum()].mean(axis=2) for key in ("reward", "cost")}
+        first = {key: data[f"{name}_starts_{key}"][:, :, :early].mean(axis=2) for key in ("reward", "cost")}
         gain = slope(f"{label}: early reward per unit of σ₀", sigma_0, first["reward"])
         cost = slope(f"{label}: early cost per unit of σ₀", sigma_0, first["cost"])
         parts = {

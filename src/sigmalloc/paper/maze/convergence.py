@@ -44,4 +44,4 @@ def _run(seed, settings, workers, progress):
     return arrays
 
 
-STUDY = Study("grid", _settings, _run, ({"grid-world": 9e8}, {"grid-world": 1e8}))
+STUDY = Study("grid", _settings, _run)

@@ -40,4 +40,4 @@ def _run(seed, settings, workers, progress):
     return arrays
 
 
-STUDY = Study("planning-budgets", _settings, _run, ({"planning": 2e9}, {"planning": 2e8}))
+STUDY = Study("planning-budgets", _settings, _run)

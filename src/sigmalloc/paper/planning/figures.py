@@ -56,13 +56,11 @@ def fig3c(data):
             lines["Authors' stored σ"] = (STORED, "--")
         for label, (value, style) in lines.items():
             ax.axhline(float(value), color="0.25", linestyle=style, linewidth=1, label=label, zorder=0.5)
-        ax.set_xticks(range(len(runs) + len(black)), [*runs, *black], fontsize=7)
+        names = [*runs, *(f"CMA\n{kind}" for kind in black)]
+        ax.set_xticks(range(len(names)), names, fontsize=6.5)
         ax.set_xlim(-0.6, len(runs) + len(black) - 0.4)
-        _label(
-            ax,
-            "N                CMA-ES" if black else "N (CMA-ES left out)",
-            "Objective (reward)" if ax is axes[0] else None,
-        )
+        _label(ax, "N_traj, or CMA-ES" if black else "N_traj (CMA-ES left out)",
+               "Objective (reward)" if ax is axes[0] else None)  # fmt: skip
         panel_title(ax, title)
         everything = {f"N_traj = {n}": values for n, values in runs.items()}
         everything |= {f"CMA-ES, {kind}": values for kind, values in black.items()}
@@ -153,7 +151,7 @@ def fig3d(data):
     caption="One update of σ at the optimum (q̄ = q*, N_traj = 10, rollouts), root mean squares over memories. Solid: "
     "scatter of the sampled gradient of a memory. Dashed: of the mean over memories, which is the gradient of an equal "
     "precision. Dotted: size of what is expected of the reward gradient (exact.expected_estimator). Best-path returns "
-    "credit every step of every path, so noise grows with the paths and the expectation does not.",
+    "credit every step of every path, so that noise grows with the paths while what is expected of it falls.",
 )  # fmt: skip
 def fig3_noise(data):
     data = data["planning-noise"]
@@ -212,9 +210,10 @@ def fig3e(data):
 @figure(
     "fig3f", "Figure 3f: objective with and without time pressure, by search budget",
     studies=("planning-optima", "planning-budgets"),
-    caption="Planning task, M = 3, rollouts. Left: optimal F* (exact, q̄ = q*) with all memories and with the last move "
-    "known, and F as DRA learns it. Middle: optimal F̃* (reward rate − cost, Eq. 8, t_nondec = 1) for several a_dec, "
-    "each as a fraction of its peak (marked); the scripts have a_dec = 0.5. Bottom right: the budget of the peak.",
+    caption="Planning task, M = 3, rollouts. Top left: optimal F* (exact, q̄ = q*) with all memories and with the last "
+    "move known, and F as DRA learns it. Top right and bottom left: optimal F̃* (reward rate − cost, Eq. 8, t_nondec = "
+    "1) for several a_dec, each as a fraction of its peak (marked); the scripts have a_dec = 0.5. Bottom right: the "
+    "budget of the peak.",
 )  # fmt: skip
 def fig3f(data):
     optima, learned = data["planning-optima"], data["planning-budgets"]
@@ -224,7 +223,7 @@ def fig3f(data):
     plain, where = axes[0, 0], axes[1, 1]
     columns = {}
     for (name, label), color in zip(names.items(), plot.PALETTE, strict=False):
-        plain.plot(budgets, optima[f"{name}_plain"], color=color, linewidth=1.2, label=f"optimal, {label}")
+        plain.plot(budgets, optima[f"{name}_plain"], color=color, linewidth=1.2, label=f"F*, {label}")
         peaks = budgets[optima[f"{name}_rate"].argmax(axis=1)]
         where.plot(times, peaks, "o-", color=color, markersize=3, linewidth=1)
         part = table({"decision_time": times, "budget_percent": budgets}, objective=optima[f"{name}_rate"])
@@ -233,7 +232,7 @@ def fig3f(data):
         columns = joined(columns, {"memories": np.full(len(part["objective"]), label)} | part)
     mean, sem = metrics.mean_and_sem(learned["rollouts_dra_objective"], axis=1)
     plain.errorbar(learned["budgets"], mean, sem, fmt="o", color="0.3", markersize=3, elinewidth=0.8,
-                   label="learned, all memories, by DRA")  # fmt: skip
+                   label="F, learned (all 36)")  # fmt: skip
     panel_title(plain, "No time pressure")
     _label(plain, ylabel="Objective F (reward)")
     _budget_axis(plain)
@@ -244,8 +243,8 @@ def fig3f(data):
             rate = optima[f"{name}_rate"][times.tolist().index(time)]
             ax.plot(budgets, rate / rate.max(), color=color, linewidth=1.1)
             ax.plot(budgets[rate.argmax()], 1, "o", color=color, markersize=4)
-        panel_title(ax, f"Reward rate, {label}")
-        _label(ax, ylabel="F̃* / its peak")
+        panel_title(ax, f"F̃*, {label}")
+        _label(ax, ylabel="F̃*, fraction of peak")
         ax.set_ylim(0.4, 1.05)
         _budget_axis(ax)
     for time, color in zip(shown, colors, strict=True):

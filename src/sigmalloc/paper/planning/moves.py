@@ -32,4 +32,4 @@ def _run(seed, settings, workers, progress):
     return arrays
 
 
-STUDY = Study("planning-moves", _settings, _run, ({"planning": 2e9}, {"planning": 2e8}))
+STUDY = Study("planning-moves", _settings, _run)

@@ -65,4 +65,4 @@ def _rms(values):
     return float(np.sqrt(np.mean(values**2)))
 
 
-STUDY = Study("planning-noise", _settings, _run, ({"planning": 3e7}, {"planning": 1e7}), (5, 3))
+STUDY = Study("planning-noise", _settings, _run)

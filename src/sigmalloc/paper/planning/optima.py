@@ -64,4 +64,4 @@ def _objectives(optima):
     return np.array([best.objective for best in optima])
 
 
-STUDY = Study("planning-optima", _settings, _run, ({}, {}), (8, 8))
+STUDY = Study("planning-optima", _settings, _run)

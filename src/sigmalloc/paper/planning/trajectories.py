@@ -78,7 +78,4 @@ def _references(task, agent, q, settings, seed, workers):
     return found
 
 
-STUDY = Study(
-    "planning-trajectories", _settings, _run, ({"planning": 1e9}, {"planning": 1e8}), (22, 3),
-    {"cma": "CMA-ES (Figure 3c)"},
-)  # fmt: skip
+STUDY = Study("planning-trajectories", _settings, _run, {"cma": "CMA-ES (Figure 3c)"})

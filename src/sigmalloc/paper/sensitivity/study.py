@@ -76,8 +76,4 @@ class _Watched(ThreadPoolExecutor):
         self.done += 1
 
 
-STUDY = Study(
-    "sensitivity", _settings, _run,
-    ({"grid-world": 8e7, "mountain-car": 8.6e8, "planning": 1.3e8},
-     {"grid-world": 1e7, "mountain-car": 5e7, "planning": 1e7}),
-)  # fmt: skip
+STUDY = Study("sensitivity", _settings, _run)
