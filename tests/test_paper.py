@@ -17,19 +17,25 @@ from sigmalloc.paper import (
     batch,
     catalogue,
     commands,
+    confirmed,
+    deviations,
+    estimate,
     names,
     parameters,
+    readings,
     reproduce,
     reproducing,
     sources,
     statistics,
     study,
 )
-from sigmalloc.paper.car import simulation
+from sigmalloc.paper.car import prices, simulation
+from sigmalloc.paper.car import study as car_study
 from sigmalloc.paper.catalogue import CLAIMS, STUDIES
 from sigmalloc.paper.claim import VERDICTS, Row, about
 from sigmalloc.paper.claim import verdict as judge
 from sigmalloc.paper.maze import geometry
+from sigmalloc.paper.planning import noise
 from sigmalloc.paper.sensitivity.claims import main_effects
 
 IDS = [
@@ -431,3 +437,101 @@ def test_whole_paper_quick(tmp_path):
     assert {path.stem for path in found.figures} == set(catalogue.FIGURES)
     assert found.report.name == "report.html" and (tmp_path / "claims.json").exists()
     assert reproduce(tmp_path, quick=True).computed == []
+
+
+def test_a_thorough_run_says_how_often_verdicts_agree(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(reproducing, "SEEDS", 3)
+    study = STUDIES["grid"]
+    monkeypatch.setitem(
+        STUDIES, "grid", dataclasses.replace(study, settings=lambda quick: study.settings(True))
+    )  # fmt: skip
+    found = reproduce(tmp_path, only="1b", thorough=True, seed=3)
+    (claim,) = found.claims
+    assert found.thorough and list(claim["seeds"]) == ["3", "4", "5"] and claim["seeds"]["3"] == claim["verdict"]
+    assert len(found.data) == 3 and found.computed == ["grid"] * 3
+    assert "other seeds" in found.report.read_text() and "seed 3 and five more" in found.report.read_text()
+    assert reproduce(tmp_path, only="1b", seed=4).computed == []
+    with pytest.raises(ValueError, match="thorough=True is for verdicts"):
+        reproduce(tmp_path, only="1b", thorough=True, quick=True)
+
+
+def test_estimate_is_announced_before_the_work(tiny, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(estimate, "pace", lambda name: 2e-9 * 1e3)
+    reproduce(tmp_path, only="1b", quick=True, workers=1, announce=told.append)
+    assert told == ["8.7e+07 environment steps in 1 studies (grid): about 4 min 11 s on 1 processors"]
+    reproduce(tmp_path, only="1b", quick=True, workers=1, announce=told.append)
+    assert told[1] == "Everything has been computed before; drawing."
+
+
+def test_paces_are_measured():
+    assert 1e-9 < estimate.pace("planning") < 1e-5
+    assert set(estimate.STEPS) == set(STUDIES) and set(estimate.OTHER) <= set(STUDIES)
+
+
+def test_steps_of_evaluations_are_counted():
+    task, agent = sm.tasks.mountain_car(), sm.Agent.table_b1("mountain-car")
+    result = sm.train(task, agent, episodes=20, restarts=2, seed=0, evaluate_every=10, evaluation_episodes=3)
+    assert batch.steps([result]) == result.steps.sum() - 3 * result.reward.sum()
+    maze = sm.train(sm.tasks.grid_world(), sm.Agent(lam=0.0), episodes=400, restarts=2, seed=0, evaluate_every=400,
+                    evaluation_episodes=5)  # fmt: skip
+    assert batch.steps([maze]) - maze.steps.sum() == 5 * (2 * 11 - maze.reward.sum())
+    planning = sm.tasks.planning()
+    deep = sm.Agent.table_b1("planning", search_budget=50)
+    result = sm.train(planning, deep, episodes=4, restarts=3, seed=0, evaluate_every=2, evaluation_episodes=7)
+    assert batch.steps([result]) - result.steps.sum() == 7 * 3 * 2 * 4 * 3
+
+
+def test_groups_of_runs_have_streams_of_their_own():
+    seeds = {batch.group_seed(seed, group) for seed in (0, 1) for group in range(20)}
+    assert len(seeds) == 40 and batch.group_seed(7, 0) == 7
+
+
+def test_runs_are_added_until_a_comparison_is_decided():
+    settings = {"group": 16, "most": 64}
+    rng = np.random.default_rng(0)
+
+    def curves(mean, runs=32, sd=10.0):
+        reward = mean + rng.normal(0, sd, (runs, 1)) + np.zeros(10)
+        return reward, np.zeros_like(reward)
+
+    sure = {"DRA": curves(-130), "equal": curves(-160), "free": curves(-130), "Q": curves(-300)}
+    assert car_study._undecided(sure, settings) == {}
+    assert car_study._undecided(sure | {"equal": curves(-131)}, settings) == {}  # it cannot be 1.15 times better
+    assert car_study._undecided(sure | {"equal": curves(-135, sd=40)}, settings) == {"DRA": 16, "equal": 16}
+    assert car_study._undecided(sure | {"Q": curves(-131)}, settings) == {"DRA": 16, "Q": 16}
+    assert car_study._undecided(sure | {"Q": curves(-131, runs=64)}, settings) == {}
+    assert prices.decided([np.ones((8, 10))]) and not prices.decided([])
+    assert not prices.decided([np.full((8, 10), 0.9) + rng.normal(0, 0.05, (8, 1))])
+
+
+@pytest.mark.parametrize("name", deviations.DEVIATIONS)
+def test_deviations_can_be_measured(name):
+    for without, with_it, change in deviations.measured(deviations.DEVIATIONS[name], seed=1, scale=0.002):
+        assert change.value == pytest.approx(with_it.value - without.value) and math.isfinite(change.error)
+
+
+def test_one_start_is_shared_by_an_update():
+    task = sm.tasks.planning()
+    changing = deviations._fixed_starts(task, 50, np.random.default_rng(0))
+    starts = [changing.at(episode).start for episode in range(50)]
+    assert all((start > 0).sum() == 1 for start in starts)
+    assert len({int(start.argmax()) for start in starts}) == 6
+    np.testing.assert_array_equal(changing.at(9).next_state, task.next_state)
+
+
+def test_noise_of_the_gradient_agrees_with_its_expectation():
+    arrays = noise.STUDY.run(0, {"budgets": {"3": [12.5, 50]}, "updates": 512, "starts": 1}, 1, None)
+    assert (np.abs(arrays["3_z"]) < 3.5).all()
+    assert arrays["3_flexible"][0] == pytest.approx(arrays["3_exact"][0], rel=0.15) and math.isnan(arrays["3_exact"][1])
+    assert (arrays["3_flexible"] > 3 * arrays["3_equal"]).all()
+
+
+def test_rules_that_were_changed_are_listed_with_what_confirmed_them():
+    for change in readings.CHANGES:
+        assert change.claim in CLAIMS and change.verdict in VERDICTS and change.before and change.after and change.why
+    for reading in readings.READINGS:
+        assert set(reading.claims) <= set(CLAIMS)
+    assert set(confirmed.CONFIRMED) <= set(CLAIMS)
+    for counts in confirmed.CONFIRMED.values():
+        assert set(counts) <= set(VERDICTS) and 1 <= sum(counts.values()) <= len(readings.FRESH)

@@ -279,6 +279,7 @@ def _changes(about):
     return _cards(
         "Changed, and why",
         f"Rules and settings that were changed after numbers had been seen. The last column is the verdict with seeds "
-        f"{FRESH[0]} to {FRESH[-1]}, which nobody had looked at.",
+        f"{FRESH[0]} to {FRESH[-1]}, which nobody had looked at. Of all claims, earlier: the objective became "
+        "undiscounted reward − cost in both parameter sets, as the scripts report it.",
         ("Claim", "Before", "Verdict then", "Now", "Why", "Fresh seeds"), rows,
     )  # fmt: skip

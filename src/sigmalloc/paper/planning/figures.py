@@ -163,7 +163,7 @@ def fig3_noise(data):
             ax.plot(paths, data[f"{text}_{key}"], style, color=color, markersize=2.5, linewidth=1.1)
         ax.plot([], [], color=color, label=f"M = {text}")
         part = {"moves": np.full(len(paths), int(text)), "budget_percent": np.array(budgets), "paths": paths}
-        part |= {key: data[f"{text}_{key}"] for key in ("flexible", "equal", "size", "expected", "z")}
+        part |= {key: data[f"{text}_{key}"] for key in ("flexible", "equal", "size", "expected", "exact", "z")}
         columns = joined(columns, part)
     for name, style in (("scatter, each memory", "-"), ("scatter, equal precision", "--"), ("expected size", ":")):
         ax.plot([], [], style, color="0.3", label=name)

@@ -4,6 +4,7 @@ import numpy as np
 
 from ... import exact, tasks, train
 from ...agents import Agent
+from ..batch import paths
 from ..study import Study
 from .common import BUDGETS, STARTS
 
@@ -27,7 +28,7 @@ def _run(seed, settings, workers, progress):
             if progress:
                 progress(len(rows) / total)
         arrays[f"{text}_budgets"] = np.array(budgets)
-        names = ("size", "expected", "flexible", "equal", "z")
+        names = ("size", "expected", "flexible", "equal", "exact", "z")
         arrays |= {
             f"{text}_{name}": np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)
         }
@@ -36,10 +37,9 @@ def _run(seed, settings, workers, progress):
 
 def _noise(task, agent, settings, seed, workers, arrays):
     """Of one update at the optimal σ with q̄ = q*, root mean squares over memories: size of the reward's expected
-    gradient, and scatter of what is sampled, of each memory and of their mean (the gradient of an equal precision).
-
-    The last number is how far the mean of the samples lies from `exact.expected_estimator`: the root mean square of its
-    z scores, 1 if they agree.
+    gradient and of all of it, and scatter of what is sampled, of each memory, and of their mean (the gradient of an
+    equal precision). Then the exact scatter of each memory, which is known for one path alone, and how many standard
+    errors the mean over memories of what is sampled lies from its expectation.
     """
     q = task.optimal_q()
     sigma = exact.optimum(task, agent, q=q, starts=settings["starts"]).sigma
@@ -51,13 +51,14 @@ def _noise(task, agent, settings, seed, workers, arrays):
     )  # fmt: skip
     arrays["steps"] += int(result.steps.sum())
     sampled = (result.sigma - sigma)[:, held] / free.learning_rate_sigma
-    estimator = exact.expected_estimator(task, free, q, sigma, variance=False)
-    scatter = sampled.std(axis=0, ddof=1)
-    noisy = scatter > 1e-6 * np.abs(estimator.gradient[held])  # not those that no path ever visits
-    shift = (sampled.mean(axis=0) - estimator.gradient[held])[noisy] / (scatter[noisy] / np.sqrt(len(sampled)))
+    several = paths(task, agent) > 1
+    estimator = exact.expected_estimator(task, free, q, sigma, variance=not several)
+    together = sampled.mean(axis=1)
+    shift = together.mean() - estimator.gradient[held].mean()
     return (
-        _rms(estimator.reward_gradient[held]), _rms(estimator.gradient[held]), _rms(scatter),
-        sampled.mean(axis=1).std(ddof=1), _rms(shift),
+        _rms(estimator.reward_gradient[held]), _rms(estimator.gradient[held]), _rms(sampled.std(axis=0, ddof=1)),
+        together.std(ddof=1), np.nan if several else _rms(estimator.std[held]),
+        shift / (together.std(ddof=1) / np.sqrt(len(together))),
     )  # fmt: skip
 
 
