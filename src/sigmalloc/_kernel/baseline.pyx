@@ -2,4 +2,5 @@
 
 include "tables.pxi"
 include "training.pxi"
+include "likelihood.pxi"
 include "probe.pxi"
