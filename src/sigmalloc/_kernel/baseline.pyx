@@ -3,4 +3,5 @@
 include "tables.pxi"
 include "training.pxi"
 include "likelihood.pxi"
+include "filter.pxi"
 include "probe.pxi"
