@@ -11,7 +11,7 @@ from scipy import stats
 
 import sigmalloc as sm
 from sigmalloc import reference
-from sigmalloc.runs import engine
+from sigmalloc.runs import Schedule, engine
 
 DATA = Path(__file__).parent / "data" / "grid_sigma0_3.csv"
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
@@ -238,7 +238,7 @@ def our_runs(script_runs):
         "sigma": trained.snapshot_sigma.reshape(n, task.n_states, task.n_actions),
     }
     streams = np.stack([engine.stream_states(2, run) for run in range(n)])
-    report = engine.run(task, [agent] * n, engine.Plan(0, 0, 100), streams, **tables).report[:, 0]
+    report = engine.run(task, [agent] * n, Schedule(0, None, 100), streams, **tables).report[:, 0]
     reward, cost = (report[:, engine.REPORT.index(name)].reshape(RUNS, -1) for name in ("reward", "cost"))
     cost = cost + agent.lam * relaxing_entries(agent, completed)
     return {"reward": reward, "cost": cost, "objective": reward - cost}

@@ -8,10 +8,27 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
+from scipy import stats
 
 import sigmalloc as sm
-from sigmalloc.paper import _maze, _runs, _statistics, cache, claims, commands, figures, names, reproduce, reproducing
-from sigmalloc.paper.studies import STUDIES, car, grid
+from sigmalloc.paper import (
+    batch,
+    catalogue,
+    commands,
+    names,
+    parameters,
+    reproduce,
+    reproducing,
+    sources,
+    statistics,
+    study,
+)
+from sigmalloc.paper.car import simulation
+from sigmalloc.paper.catalogue import CLAIMS, STUDIES
+from sigmalloc.paper.claim import VERDICTS, Finding, about
+from sigmalloc.paper.maze import geometry
+from sigmalloc.paper.sensitivity.claims import main_effects
 
 IDS = [
     "1b",
@@ -51,13 +68,13 @@ def tiny(monkeypatch):
 
 
 def test_every_claim_and_figure_is_there():
-    assert list(claims.CLAIMS) == IDS
-    assert set(FIGURES) <= set(figures.FIGURES)
-    for claim in claims.CLAIMS.values():
-        assert set(claim.figures) <= set(figures.FIGURES)
-        assert set(claim.studies) <= set(STUDIES)
-        assert claim.paper and claim.criterion
-    for picture in figures.FIGURES.values():
+    assert list(CLAIMS) == IDS
+    assert set(FIGURES) <= set(catalogue.FIGURES)
+    for one in CLAIMS.values():
+        assert set(one.figures) <= set(catalogue.FIGURES)
+        assert set(one.studies) <= set(STUDIES)
+        assert one.paper and one.criterion
+    for picture in catalogue.FIGURES.values():
         assert set(picture.studies) <= set(STUDIES)
 
 
@@ -65,7 +82,7 @@ def test_one_claim_end_to_end(tiny, tmp_path):
     told = []
     found = reproduce(tmp_path, only="1b", quick=True, progress=lambda fraction, what: told.append(fraction))
     (claim,) = found.claims
-    assert set(claim) >= FIELDS and claim["id"] == "1b" and claim["verdict"] in claims.VERDICTS
+    assert set(claim) >= FIELDS and claim["id"] == "1b" and claim["verdict"] in VERDICTS
     assert claim["figure"] == "fig1b" and claim["levels"].keys() == {"Table B.1", "scripts"}
     assert json.loads(json.dumps(claim, allow_nan=False)) == claim
     assert found.computed == ["grid"] and found.notices == [] and found.quick
@@ -90,7 +107,7 @@ def test_second_call_only_draws(tiny, tmp_path, monkeypatch):
     images = {path.name: path.read_bytes() for path in first.figures if path.suffix != ".pdf"}
     for path in first.figures:
         path.unlink()
-    monkeypatch.setattr(_runs, "train_many", lambda *a, **k: pytest.fail("trained again"))
+    monkeypatch.setattr(batch, "train_many", lambda *a, **k: pytest.fail("trained again"))
     again = reproduce(tmp_path, only="1b", quick=True)
     assert again.computed == [] and again.claims == first.claims
     assert again.figures == first.figures and all(path.exists() for path in again.figures)
@@ -101,10 +118,30 @@ def test_results_are_kept_by_what_determines_them(tiny, tmp_path, monkeypatch):
     first = reproduce(tmp_path, only="1b", quick=True)
     assert reproduce(tmp_path, only="1b", quick=True, seed=1).computed == ["grid"]
     assert reproduce(tmp_path, only="1-eq", quick=True).computed == []
-    monkeypatch.setattr(cache, "source_hash", lambda: "other sources")
+    monkeypatch.setattr(sources, "digest", lambda module: "other sources")
     assert reproduce(tmp_path, only="1b", quick=True).computed == ["grid"]
     monkeypatch.undo()
     assert first.claims
+
+
+def test_cache_depends_on_what_a_study_is_computed_by(tmp_path, monkeypatch):
+    found = {name: {file.relative_to(sources.ROOT).as_posix() for file in sources.files(made.run.__module__)}
+             for name, made in STUDIES.items()}  # fmt: skip
+    for files in found.values():
+        assert {"_checks.py", "runs/engine.py", "runs/result.py", "tasks/tabular.py", "paper/batch.py"} <= files
+        assert any(file.startswith("_kernel/") and "so" in file.split(".") or file.endswith("pyd") for file in files)
+        assert not {file for file in files if "claim" in file or "figure" in file or "report" in file}
+    assert "sweeps/store.py" in found["sensitivity"] and "sweeps/store.py" not in found["car"]
+    assert "exact/_cma.py" in found["planning-trajectories"] and "paper/maze/change.py" not in found["grid"]
+    (tmp_path / "study.py").write_text("from . import other\n\n\ndef f():\n    from .deep.er import x\n")
+    (tmp_path / "other.py").write_text("")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "er.py").write_text("import numpy\nx = 1\n")
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
+    assert [file.name for file in sources.files("sigmalloc.study")] == ["er.py", "other.py", "study.py"]
+    before = sources.digest.__wrapped__("sigmalloc.study")
+    (tmp_path / "deep" / "er.py").write_text("import numpy\nx = 2\n")
+    assert sources.digest.__wrapped__("sigmalloc.study") != before
 
 
 @pytest.mark.parametrize("harm", ["truncate", "overwrite", "flip", "empty"])
@@ -154,7 +191,7 @@ def test_interrupted_run_leaves_nothing_half_written(tiny, tmp_path):
     ],
 )
 def test_bad_arguments_are_named_before_any_work(tmp_path, monkeypatch, arguments, message):
-    monkeypatch.setattr(_runs, "train_many", lambda *a, **k: pytest.fail("worked"))
+    monkeypatch.setattr(batch, "train_many", lambda *a, **k: pytest.fail("worked"))
     with pytest.raises(ValueError, match=message):
         reproduce(**{"out": tmp_path / "out", **arguments})
     assert not (tmp_path / "out").exists()
@@ -209,18 +246,16 @@ def run(*arguments):
 
 
 def test_without_extras_parts_are_left_out_and_named(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(_runs, "installed", lambda module: False)
+    monkeypatch.setattr(study, "installed", lambda module: False)
     found = reproduce(tmp_path, only="3c", quick=True)
     (claim,) = found.claims
     assert "left out" in claim["evidence"] and claim["verdict"] != "reproduced"
-    assert any("exact optimum" in notice and "sigmalloc[paper]" in notice for notice in found.notices)
-    assert any("CMA-ES" in notice for notice in found.notices)
+    assert any("CMA-ES" in notice and "sigmalloc[paper]" in notice for notice in found.notices)
     assert "sigmalloc[paper]" in found.report.read_text()
     monkeypatch.undo()
 
 
 def test_with_extras_the_optimum_and_cma_are_there(tiny, tmp_path):
-    pytest.importorskip("scipy")
     pytest.importorskip("cma")
     found = reproduce(tmp_path, only="3c", quick=True)
     numbers = {number["name"]: number["value"] for number in found.claims[0]["numbers"]}
@@ -234,7 +269,7 @@ def test_batches_give_the_bits_of_train():
     agent = sm.Agent.table_b1("planning")
     agents = {budget: agent.replace(search_budget=budget) for budget in (12.5, 50, 100)}
     options = {"episodes": 60, "evaluate_every": 20, "evaluation_episodes": 4, "snapshots": (30,), "seed": 5}
-    results = _runs.train_many(task, agents, restarts={12.5: 3, 50: 1, 100: 2}, **options)
+    results = batch.train_many(task, agents, restarts={12.5: 3, 50: 1, 100: 2}, **options)
     assert list(results) == list(agents)
     for name, restarts in ((12.5, 3), (50, 1), (100, 2)):
         alone = sm.train(task, agents[name], restarts=restarts, **options)
@@ -243,19 +278,19 @@ def test_batches_give_the_bits_of_train():
 
 
 def test_maze_distances():
-    assert _maze.distance_to_goal(0, 3000)[18] == 14 and _maze.distance_to_goal(3000, 3000)[18] == 8
-    old, new = _maze.shortest_paths(0, 3000), _maze.shortest_paths(3000, 3000)
+    assert geometry.distance_to_goal(0, 3000)[18] == 14 and geometry.distance_to_goal(3000, 3000)[18] == 8
+    old, new = geometry.shortest_paths(0, 3000), geometry.shortest_paths(3000, 3000)
     assert old[18] and new[18] and old[35] and not new[35]
     task = sm.tasks.grid_world(change_at=3000)
     value = task.optimal_q().max(axis=1)
-    reachable = np.isfinite(_maze.distance_to_goal(0, 3000)) & ~task.terminal
-    np.testing.assert_allclose(value[reachable], 11 - _maze.distance_to_goal(0, 3000)[reachable])
+    reachable = np.isfinite(geometry.distance_to_goal(0, 3000)) & ~task.terminal
+    np.testing.assert_allclose(value[reachable], 11 - geometry.distance_to_goal(0, 3000)[reachable])
 
 
 def test_simulated_car_is_the_trained_car():
     task, agent = sm.tasks.mountain_car(), sm.Agent.scripts("mountain-car")
     result = sm.train(task, agent, episodes=2500, restarts=1, seed=2)
-    x, v, alive = car.simulate(task, 10.0, result.q[0], result.sigma[0], 400, np.random.default_rng(0))
+    x, v, alive = simulation.simulate(task, 10.0, result.q[0], result.sigma[0], 400, np.random.default_rng(0))
     steps = alive.sum(axis=0)
     evaluation = sm.evaluate(task, agent, result.q[0], result.sigma[0], episodes=4000, seed=1)
     error = math.hypot(steps.std() / 20, evaluation.reward_sem)
@@ -265,24 +300,23 @@ def test_simulated_car_is_the_trained_car():
     np.testing.assert_allclose(np.diff(x, axis=0)[free], v[1:][free], atol=1e-12)
 
 
-def test_statistics():
-    stats = pytest.importorskip("scipy.stats")
+def teststatistics():
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 5, 30), rng.normal(size=(3, 30))
-    for row, value in zip(y, _statistics.rank_correlation(x, y), strict=True):
+    for row, value in zip(y, statistics.rank_correlation(x, y), strict=True):
         assert value == pytest.approx(stats.spearmanr(x, row).statistic)
     low, high = rng.integers(0, 4, 12), rng.integers(0, 4, 9)
-    assert _statistics.separation(low, high) == pytest.approx(stats.mannwhitneyu(high, low).statistic / (12 * 9))
+    assert statistics.separation(low, high) == pytest.approx(stats.mannwhitneyu(high, low).statistic / (12 * 9))
     first, second = rng.normal(4, 1, 9), rng.normal(2, 1, 7)
-    number = _statistics.difference("", first, second)
+    number = statistics.difference("", first, second)
     assert number.z == pytest.approx(stats.ttest_ind(first, second, equal_var=False).statistic)
-    times = _statistics.ratio("", first, second)
+    times = statistics.ratio("", first, second)
     assert times.value == pytest.approx(first.mean() / second.mean())
     assert times.error == pytest.approx(
         times.value * math.hypot(stats.sem(first) / first.mean(), stats.sem(second) / second.mean())
     )
     lines = np.outer([1.0, 2.0, 4.0], [1.0, 3.0]) + 5
-    assert _statistics.slope("", [1, 2, 4], lines).value == pytest.approx(2)
+    assert statistics.slope("", [1, 2, 4], lines).value == pytest.approx(2)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +326,7 @@ def test_statistics():
      (0.136, math.nan, "0.136"), (5000, 375, "5000 ± 375"), (-888, math.nan, "−888")],
 )  # fmt: skip
 def test_numbers_are_written_with_their_errors(value, error, text):
-    assert _statistics.show(value, error) == text
+    assert statistics.show(value, error) == text
 
 
 def test_settling_ratio():
@@ -302,11 +336,11 @@ def test_settling_ratio():
     def curves(scale):
         return -10 * np.exp(-episodes / scale) - 5 + rng.normal(0, 0.05, (8, 100))
 
-    times, slow, fast = _statistics.settling_ratio("", episodes, curves(1000), curves(500), 0.25)
+    times, slow, fast = statistics.settling_ratio("", episodes, curves(1000), curves(500), 0.25)
     assert times.value == pytest.approx(2, abs=0.25) and 0 < times.error < 0.2
     assert slow.value > fast.value
     drifting = np.tile(np.linspace(-50, 0, 100), (8, 1))
-    assert math.isnan(_statistics.settling_ratio("", episodes, drifting, curves(500), 0.25)[0].value)
+    assert math.isnan(statistics.settling_ratio("", episodes, drifting, curves(500), 0.25)[0].value)
 
 
 @pytest.mark.parametrize(
@@ -314,47 +348,46 @@ def test_settling_ratio():
     [(2.0, 0.1, 2), (1.55, 0.05, 2), (1.3, 0.05, 1), (1.1, 0.05, 0), (3.5, 0.1, 1), (0.9, 0.01, 0), (2.0, 0.4, 0)],
 )
 def test_about_twice(value, error, level):
-    assert claims._about(_statistics.Number("", value, error), 2) == level
+    assert about(statistics.Number("", value, error), 2) == level
 
 
 @pytest.mark.parametrize(("levels", "verdict"), [((2, 2), "reproduced"), ((2, 0), "partly"), ((1, 1), "partly"),
                                                  ((0, 0), "not reproduced"), ((0, 1), "partly")])  # fmt: skip
 def test_verdicts(levels, verdict):
-    assert claims.Finding(dict(enumerate(levels)), "", "").verdict == verdict
+    assert Finding(dict(enumerate(levels)), "", "").verdict == verdict
 
 
 @pytest.mark.parametrize("quick", [False, True])
 def test_every_setting_can_be_said(quick):
     data = {}
-    for name, study in STUDIES.items():
-        facts = study.settings(quick)
+    for name, made in STUDIES.items():
+        facts = made.settings(quick)
         data[name] = reproducing.Data({key: np.array(value) for key, value in facts.items() if isinstance(value, list)})
         data[name].settings = facts
-    for claim in claims.CLAIMS.values():
-        text = claim.setting(data)
+    for one in CLAIMS.values():
+        text = one.setting(data)
         assert re.search(r"\d runs", text) and not re.search(r"{[a-z]|None|nan", text), text
 
 
 def test_main_effects():
     lam, sigma_base = np.array([0.0, 1, 2]), np.array([0.0, 3, 6])
     values = (lam[:, None] + sigma_base)[:, :, None] + np.zeros(4)
-    by_lam, by_sigma_base = claims.main_effects(values)
+    by_lam, by_sigma_base = main_effects(values)
     assert by_sigma_base == pytest.approx(3 * by_lam)
 
 
 def test_maze_study_draws_frames(monkeypatch, tmp_path):
-    pil = pytest.importorskip("PIL.Image")
     shrink(monkeypatch, "grid-change", episodes=60, change_at=30, restarts=2, moments=[10, 30, 40, 60], frames=[1, 35])
-    monkeypatch.setitem(claims.CLAIMS, "1c", dataclasses.replace(claims.CLAIMS["1c"], judge=lambda data: _held()))
+    monkeypatch.setitem(CLAIMS, "1c", dataclasses.replace(CLAIMS["1c"], judge=lambda data: _held()))
     found = reproduce(tmp_path, only="fig1c", quick=True)
     (film,) = (path for path in found.figures if path.suffix == ".gif")
-    with pil.open(film) as image:
+    with Image.open(film) as image:
         assert image.n_frames == 2
     assert "data:image/gif;base64," in found.report.read_text()
 
 
 def _held():
-    return claims.Finding({"table": 2}, "", "")
+    return Finding({"table": 2}, "", "")
 
 
 def test_names_lists_claims_and_figures():
@@ -363,7 +396,7 @@ def test_names_lists_claims_and_figures():
 
 def test_comparison_agents_differ_in_one_field():
     agent = sm.Agent.table_b1()
-    for other in grid.comparison_agents(agent).values():
+    for other in parameters.comparison_agents(agent).values():
         assert sum(a != b for a, b in zip(agent.to_dict().values(), other.to_dict().values(), strict=True)) <= 1
 
 
@@ -371,6 +404,6 @@ def test_comparison_agents_differ_in_one_field():
 def test_whole_paper_quick(tmp_path):
     found = reproduce(tmp_path, quick=True)
     assert [claim["id"] for claim in found.claims] == IDS
-    assert {path.stem for path in found.figures} == set(figures.FIGURES)
+    assert {path.stem for path in found.figures} == set(catalogue.FIGURES)
     assert found.report.name == "report.html" and (tmp_path / "claims.json").exists()
     assert reproduce(tmp_path, quick=True).computed == []

@@ -16,13 +16,12 @@ __version__ = "0.1.0"
 
 from . import metrics, tasks
 from .agents import Agent
-from .runs.result import Result
-from .runs.train import DivergenceError, Evaluation, evaluate, train
-from .tasks.tabular import TabularMDP
+from .runs import DivergenceError, Evaluation, Result, Schedule, evaluate, train
+from .tasks import TabularMDP
 
 __all__ = [
-    "Agent", "DivergenceError", "Evaluation", "Result", "TabularMDP", "evaluate", "exact", "metrics", "open_sweep",
-    "plot", "sweep", "tasks", "train",
+    "Agent", "DivergenceError", "Evaluation", "Result", "Schedule", "TabularMDP", "evaluate", "exact", "metrics",
+    "open_sweep", "plot", "sweep", "tasks", "train",
 ]  # fmt: skip
 
 # What needs matplotlib or SciPy is imported when it is first used.

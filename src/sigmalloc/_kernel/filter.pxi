@@ -6,9 +6,9 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from .elementary cimport uniform
-from .lanes cimport ADVANTAGE, FIXED, LANES, Streams
+from .lanes cimport LANES, NO_UPDATE, Streams
 from .likelihood cimport (
-    BETA, LAPSE, PARAMETERS, SIGMA_BASE, SOFTMAX, Bundle, ChoiceData, Course, FitSetting, Scratch,
+    BETA, LAPSE, PARAMETERS, SIGMA_BASE, Bundle, ChoiceData, Course, FitSetting, Scratch,
 )
 from .normals cimport draw_normals, draw_radii
 from .precise cimport precise_exponential, precise_logarithm
@@ -86,7 +86,7 @@ cdef void add_sampled(const Bundle* bundle, const ChoiceData* data, const FitSet
             below = below + weight[a * LANES]
             action += below <= target
         psi = value[<Py_ssize_t> action * LANES]
-        if setting.psi == ADVANTAGE:
+        if setting.mean_baseline:
             psi = psi - mean / <double> n
         for a in range(n):
             memory = data.memory[place + a]
@@ -189,7 +189,7 @@ cdef class ParticleFilter:
         if streams.shape[0] != self.n_bundles * LANES + 1 or streams.shape[1] != 4:
             raise ValueError(f"streams must have shape ({self.n_bundles * LANES + 1}, 4)")
         memset(nothing, 0, sizeof(nothing))
-        for i in range(PARAMETERS):
+        for i in range(<int> PARAMETERS):
             for lane in range(LANES):
                 self.likelihood.bundle.p[i * LANES + lane] = parameters[i]
         for i in range(self.n_bundles):
@@ -209,7 +209,7 @@ cdef class ParticleFilter:
         cdef int lane
         cdef double lapse, total, gain, n_particles = <double> (self.n_bundles * LANES)
         cdef Bundle* bundle
-        cdef bint learns_sigma = setting.allocation != FIXED and setting.allocation != SOFTMAX
+        cdef bint learns_sigma = setting.update != NO_UPDATE
         for i in range(self.n_bundles):
             bundle = &self.bundles[i]
             for lane in range(LANES):

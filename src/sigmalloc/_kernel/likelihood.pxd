@@ -6,7 +6,7 @@ Every row shows the same options in every lane, so nothing diverges and nothing 
 from libc.math cimport sqrt
 from libc.stdint cimport int64_t
 
-from .lanes cimport DRA, EQUAL, FIXED, FREQUENCY, LANES, STAKES, in_, out
+from .lanes cimport LANES, in_, out
 from .precise cimport (
     FARTHEST, INVERSE_ROOT_TWO_PI, bell, bounded, normal_below, precise_exponential, precise_logarithm,
 )
@@ -42,8 +42,6 @@ cdef extern from *:
     const double* MIXTURE_TAU "sm_mixture_tau"
     const double* NODE "sm_node"
     const double* NODE_WEIGHT "sm_node_weight"
-
-cdef enum: SOFTMAX = 5  # follows the allocations: the control without noise
 
 cdef enum Source:
     REPLAY
@@ -95,10 +93,13 @@ cdef struct ChoiceData:  # read-only: the rows of one subject, as fit.Subject de
     const double* transition  # [situation][option][situation], or NULL
 
 cdef struct FitSetting:
-    int allocation
+    int update  # as in `lanes`, and the next three
+    int importance
+    int credit
+    int mean_baseline
+    int softmax  # the control without noise
     int hard
     int source
-    int psi
     int sticky  # whether any lane's choices stick
     Py_ssize_t window
     const double* shape  # [memory] given importance, or NULL
@@ -117,7 +118,8 @@ cdef struct Course:  # what the data alone decide
     int64_t n_seen
     int64_t* seen  # [situation] those seen so far
     int64_t* times_seen  # [situation]
-    double* shown  # [memory]
+    double* shown  # [memory] how often
+    double* sets  # [memory] in how many of the situations seen
 
 cdef struct Bundle:  # eight parameter sets, or eight particles
     double* p  # [parameter][lane]

@@ -117,7 +117,7 @@ def cma_es(
         return [_exact_loss(problem, q, table(point)) for point in points]
 
     def simulate(sigma, episodes):
-        from ..runs.train import evaluate
+        from ..runs.evaluate import evaluate
 
         key = int(generator.integers(2**63))
         return evaluate(

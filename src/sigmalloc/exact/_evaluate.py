@@ -6,8 +6,9 @@ import numpy as np
 
 from .. import _checks
 from ..agents import Agent
-from ..runs.engine import check, paths, trial_time
-from ..tasks.tabular import TabularMDP
+from ..pairing import check, paths, trial_time
+from ..runs.schedule import LARGEST_EPISODES
+from ..tasks.base import Task
 from ._chain import Chain, ImproperPolicyError, model
 from ._choice import POLICIES, solve_choices
 from ._planning import program
@@ -135,7 +136,7 @@ class Problem:
             raise ValueError(f"agent must be an Agent, got {agent!r}")
         _checks.choice("policy", policy, POLICIES)
         check(self.task, agent)
-        self.agent, self.policy = agent, policy
+        self.agent, self.policy = agent.in_episode(LARGEST_EPISODES), policy
         self.model = model(self.task)
         self.paths = 1 if self.task.horizon is None else paths(self.task, agent)
         self.time = 1.0 if self.task.horizon is None else trial_time(self.task, agent)
@@ -242,8 +243,8 @@ class Problem:
 
 def checked_task(task, episode=0):
     """The variant of a finite task in force in an episode."""
-    if not isinstance(task, TabularMDP):
-        if hasattr(task, "at"):
+    if not isinstance(task, Task) or not task.finite:
+        if isinstance(task, Task):
             raise ValueError(f"task must be a TabularMDP: {task.name!r} is not a finite MDP, it has no exact solution")
         raise ValueError(f"task must be a TabularMDP, got {task!r}")
     return task.at(_checks.integer("episode", episode, low=0))

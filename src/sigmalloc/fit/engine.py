@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _kernel
+from ..agents import ALLOCATIONS, GRADIENTS
+from ..agents.rules import look_up
 from .choices import Subject
-from .model import GRADIENT_SOURCES, GRADIENTS, KINDS, PARAMETERS, FloatArray, Setting
+from .model import GRADIENT_SOURCES, PARAMETERS, FloatArray, Setting
 
 LANES = 8
 _STICKINESS = PARAMETERS.index("stickiness")
@@ -44,10 +46,14 @@ def likelihood(subject: Subject, setting: Setting, vectors: FloatArray, kernel: 
     """The kernel's room to evaluate parameter sets in; not for two threads at once."""
     check(subject, setting)
     kernel = _kernel.kernel if kernel is None else kernel
+    softmax = setting.allocation == "softmax"
+    rule, psi = ALLOCATIONS["fixed" if softmax else setting.allocation], GRADIENTS[setting.gradient]
+    words = {"update": rule.update, "importance": rule.importance, "credit": psi.credit, "baseline": psi.baseline}
+    numbers = [look_up(kind, kernel.RULES[kind], word, "the kernel") for kind, word in words.items()]
     return kernel.Likelihood(
-        kernel_rows(subject, kernel), KINDS.index(setting.allocation), GRADIENT_SOURCES.index(setting.gradient_source),
-        GRADIENTS.index(setting.gradient), setting.policy == "hard", bool(vectors[:, _STICKINESS].any()),
-        setting.window, np.array(setting.shape or (), dtype=np.float64),
+        kernel_rows(subject, kernel), *numbers, softmax, GRADIENT_SOURCES.index(setting.gradient_source),
+        setting.policy == "hard", bool(vectors[:, _STICKINESS].any()), setting.window,
+        np.array(setting.shape or (), dtype=np.float64),
     )  # fmt: skip
 
 
@@ -121,7 +127,7 @@ def check(subject: Subject, setting: Setting) -> None:
         raise ValueError("policy='soft' is for two options; with more, use policy='hard' (or a SoftmaxLearner)")
     if setting.gradient_source == "task" and subject.longer_episodes and subject.transition is None:
         raise ValueError("gradient_source='task' needs the task's transitions: make the data with Choices.from_task")
-    if setting.gradient in ("reinforce", "return") and setting.allocation != "fixed":
+    if GRADIENTS[setting.gradient].waits and ALLOCATIONS[setting.allocation].update != "none":
         made = np.flatnonzero(subject.choice >= 0)
         blank = made[np.isnan(subject.payoff[made, subject.choice[made]])]
         if len(blank):

@@ -21,8 +21,8 @@ class FilterEstimate:
     Attributes
     ----------
     log_likelihood : array of float, shape (sets,)
-        Log of the mean of the repetitions' likelihoods, in nats. The likelihood is unbiased; its log is low by about half
-        its variance.
+        Log of the mean of the repetitions' likelihoods, in nats. The likelihood is unbiased; its log is low by about
+        half its variance.
     standard_deviation : array of float, shape (sets,)
         Of ``log_likelihood``, from the scatter of the repetitions; NaN if there is one only.
     repetitions : array of float, shape (sets, repetitions)

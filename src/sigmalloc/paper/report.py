@@ -3,7 +3,7 @@
 import base64
 from html import escape
 
-from .figures import FIGURES
+from .catalogue import FIGURES
 
 _STYLE = """
 :root{--ink:#1c2430;--dim:#5b6674;--line:#dfe4ea;--paper:#fff;--wash:#f6f8fa;--blue:#0072b2}

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import __version__, _checks
-from ..runs import engine
-from . import cache, report
-from ._runs import cma_available, exact_available
-from .claims import CLAIMS
-from .figures import FIGURES, animate, write
-from .studies import STUDIES
+from . import batch, cache, report
+from .catalogue import CLAIMS, FIGURES, STUDIES
+from .figure import write
+from .maze.figures import animate
 
 _PLAIN = str.maketrans({"λ": "lambda", "σ": "sigma", ",": "", " ": "", "_": "-"})
 _ANIMATED = "fig1c"
-_INSTALL = "pip install 'sigmalloc[paper]'"
 
 
 class Data(dict):
@@ -186,8 +183,8 @@ def reproduce(out="sigmalloc-out", *, only=None, seed=0, quick=False, workers=No
     }  # fmt: skip
     suffix = "" if only is None else "-" + _slug(claim_names or figure_names)
     page = out / f"report{suffix}.html"
-    cache.write_text(page, report.page(facts, judged, drawn))
-    cache.write_text(out / f"claims{suffix}.json", json.dumps(facts | {"claims": judged}, ensure_ascii=False, indent=1))
+    cache.put_text(page, report.page(facts, judged, drawn))
+    cache.put_text(out / f"claims{suffix}.json", json.dumps(facts | {"claims": judged}, ensure_ascii=False, indent=1))
     figures = [path for paths in drawn.values() for path in paths]
     names_computed = [study.name for study, *_ in todo]
     return Reproduction(judged, figures, page, files, quick, seed, notices, names_computed)
@@ -200,7 +197,7 @@ def _kept(needed, out, seed, quick):
         study = STUDIES[name]
         settings = study.settings(quick)
         path = out / "data" / f"{name}-seed{seed}{'-quick' if quick else ''}.npz"
-        wanted = cache.key(name, settings, seed, quick, study.extras())
+        wanted = cache.key(study, settings, seed, quick)
         files.append(path)
         try:
             arrays = cache.load(path, wanted)
@@ -266,18 +263,12 @@ def _labelled(arrays, settings):
 
 def _missing(needed):
     """What was left out for want of an optional package."""
-    notices = []
-    if any(name.startswith("planning") for name in needed):
-        if not exact_available():
-            notices.append(f"The exact optimum (Figures 3c, 3d, 3f) was left out: it needs SciPy, {_INSTALL}")
-        if not cma_available():
-            notices.append(f"CMA-ES (Figure 3c) was left out: it needs cma and SciPy, {_INSTALL}")
-    return notices
+    return sorted({notice for name in needed for notice in STUDIES[name].missing()})
 
 
 def machine():
     """The machine, for the record."""
-    processors = engine.usable_processors()
+    processors = batch.usable_processors()
     return f"{platform.system()} {platform.machine()}, {processors} processors, Python {platform.python_version()}"
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..agents import ALLOCATIONS, GRADIENTS
+
 LOG2_E = 1.4426950408889634
 LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
 INVERSE_ROOT_TWO_PI = 0.3989422804014327
@@ -194,16 +196,17 @@ class Course:
     def forget(self):
         self.empty_window()
         self.seen = []
-        self.times_seen = [0] * self.n_situations
         self.shown = [0.0] * self.n_memories
+        self.sets = [0.0] * self.n_memories
 
     def see(self, situation, memories):
-        if self.times_seen[situation] == 0:
+        first = situation not in self.seen
+        if first:
             self.seen.append(situation)
-        self.times_seen[situation] += 1
         for m in memories:
             if m >= 0:
                 self.shown[m] += 1.0
+                self.sets[m] += float(first)
 
     def close(self, rows, limit):
         """An episode, given as the situations answered in it, enters the window; the oldest leaves it when full."""
@@ -243,6 +246,9 @@ class Learner:
     def __init__(self, subject, setting, parameters, stream=None):
         self.subject, self.setting, self.stream = subject, setting, stream
         self.p = dict(zip(setting.names, (float(x) for x in parameters), strict=True))
+        self.softmax = setting.allocation == "softmax"
+        self.rule = ALLOCATIONS["fixed" if self.softmax else setting.allocation]
+        self.psi = GRADIENTS[setting.gradient]
         self.memory = subject.memory.tolist()
         self.known, self.spread = subject.known.tolist(), subject.known_sigma.tolist()
         self.n_options = subject.n_options.tolist()
@@ -289,7 +295,7 @@ class Learner:
         """P_a; of two options, that of ``first`` is the one computed."""
         if len(value) == 1:
             return [1.0]
-        if self.setting.allocation == "softmax":
+        if self.softmax:
             return softmax(value, self.beta)
         if len(value) > 2:
             return of_many(value, deviation)[0]
@@ -377,7 +383,7 @@ class Learner:
 
     def end_episode(self, row):
         course = self.course
-        if self.setting.allocation not in ("fixed", "softmax"):
+        if self.rule.update != "none":
             rows = range(course.begin, row + 1)
             answered = [int(self.subject.situation[t]) for t in rows if self.answers[t] >= 0]
             course.close(answered, self.setting.window)
@@ -416,15 +422,15 @@ class Learner:
                     self.gradient[m] = self.gradient[m] + weight * pull
 
     def experience(self, rows):
-        subject, setting = self.subject, self.setting
+        subject = self.subject
         returns = {}
-        if setting.gradient in ("reinforce", "return"):
+        if self.psi.waits:
             ahead = 0.0
             for t in reversed(rows):
                 if self.answers[t] >= 0:
                     ahead = float(subject.payoff[t, self.answers[t]]) + self.p["gamma"] * ahead
                     returns[t] = ahead
-            if setting.gradient == "return":
+            if self.psi.credit == "path_return":
                 returns = dict.fromkeys(returns, ahead)
         for t in rows:
             c = self.answers[t]
@@ -435,7 +441,7 @@ class Learner:
             if n == 1:
                 continue
             psi = returns.get(t, value[c])
-            if setting.gradient == "advantage":
+            if self.psi.baseline == "mean":
                 total = 0.0
                 for u in value:
                     total = total + u
@@ -509,7 +515,7 @@ class Learner:
         """σ ← clip(σ + α₂ (∇ − λ ∂D_KL/∂σ)) (Eq. 7), or the same of the one scale."""
         p = self.p
         climb = [gain * self.gradient[m] - p["lam"] * self.cost_slope(m) for m in range(self.n_memories)]
-        if self.setting.allocation == "dra":
+        if self.rule.update == "each":
             for m in range(self.n_memories):
                 self.sigma[m] = self.clipped(self.sigma[m] + p["learning_rate_sigma"] * climb[m])
             return
@@ -523,17 +529,17 @@ class Learner:
         setting, course = self.setting, self.course
         if setting.shape is not None:
             return list(setting.shape)
-        if setting.allocation == "frequency":
+        if self.rule.importance == "usage":
             return list(course.shown)
-        spread, sets = [0.0] * self.subject.n_memories, course.shown
-        if setting.allocation == "stakes":
+        spread = [0.0] * self.subject.n_memories
+        if self.rule.importance == "spread":
             for s in course.seen:
                 value, _, memories = self.options(s)
-                extent = float(course.times_seen[s]) * (max(value) - min(value))
+                extent = max(value) - min(value)
                 for m in memories:
                     if m >= 0:
                         spread[m] = spread[m] + extent
-            spread = [x / n if n > 0.0 else 0.0 for x, n in zip(spread, sets, strict=True)]
+            spread = [x / n if n > 0.0 else 0.0 for x, n in zip(spread, course.sets, strict=True)]
         return spread
 
     def reshape(self):
@@ -588,7 +594,7 @@ class Particle(Learner):
             below = below + weight
             action += below <= target
         psi = value[action]
-        if self.setting.gradient == "advantage":
+        if self.psi.baseline == "mean":
             psi = psi - mean / n
         for a, m in enumerate(memories):
             if m >= 0:

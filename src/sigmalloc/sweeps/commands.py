@@ -1,5 +1,6 @@
 """The command line of sweeps: ``sweep``, ``status``, ``export`` and ``plot``."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -7,10 +8,10 @@ import sys
 import warnings
 
 from .. import _checks
+from .._io import files
 from .._io.progress import duration
 from . import driver, pilot
-from .entry import checked_shard, open_sweep, sweep
-from .specification import specify
+from .entry import checked_shard, open_sweep, specified, sweep
 from .store import Store
 from .study import read_study
 from .tables import CURVES
@@ -116,7 +117,8 @@ def run_sweep(args):
         return FAILURE
     finally:
         if client is not None:
-            client.close()
+            with contextlib.suppress(Exception):  # its scheduler may be gone; what matters has been told
+                client.close()
     facts = _facts(result)
     if args.json:
         print(json.dumps(facts))
@@ -134,7 +136,7 @@ def _dry_run(study, args):
         _checks.integer("block_size", block_size, low=1)
     if store.exists() and "seed" not in study:
         arguments["seed"] = store.generations()[-1].specification.seed
-    wanted, made = specify(arguments.pop("task"), arguments.pop("agent"), arguments.pop("grid"), **arguments)
+    wanted, made = specified(arguments.pop("task"), arguments.pop("agent"), arguments.pop("grid"), **arguments)
     workers = driver.Engine(None, args.workers).workers
     done = 0
     if store.exists():
@@ -186,11 +188,12 @@ def run_status(args):
 
 def run_export(args):
     """Write a sweep's runs to a file."""
-    if os.path.exists(args.output) and not args.force:
-        raise ValueError(f"{args.output} exists: give --force to replace it")
+    output = files.checked_path("--output", args.output)
+    if os.path.exists(output) and not args.force:
+        raise ValueError(f"{output} exists: give --force to replace it")
     result = open_sweep(args.store)
     try:
-        print(result.export(args.output, tuple(name.strip() for name in args.quantities.split(","))))
+        print(result.export(output, tuple(name.strip() for name in args.quantities.split(","))))
     except (ImportError, OSError) as error:
         print(f"sigmalloc: error: {_message(error)}", file=sys.stderr)
         return FAILURE
@@ -203,6 +206,10 @@ def run_plot(args):
 
     from . import plots
 
+    output = files.checked_path("--output", args.output)
+    known = Figure().canvas.get_supported_filetypes()
+    if os.path.splitext(output)[1].removeprefix(".").lower() not in known:
+        raise ValueError(f"--output must end in one of {', '.join(f'.{kind}' for kind in known)}, got {output!r}")
     result = open_sweep(args.store)
     axes = list(result.axes)
     if args.curves is not None and (args.x or args.y or args.by):
@@ -226,12 +233,13 @@ def run_plot(args):
         plots.plot_heatmap(result, x, y, args.quantity, at, ax=ax)
     else:
         plots.plot_parameter(result, x, args.by, args.quantity, at, ax=ax)
+    ending = os.path.splitext(output)[1].removeprefix(".").lower()
     try:
-        figure.savefig(args.output, dpi=200)
+        files.write(output, lambda file: figure.savefig(file, dpi=200, format=ending))
     except OSError as error:
         print(f"sigmalloc: error: {_message(error)}", file=sys.stderr)
         return FAILURE
-    print(args.output)
+    print(output)
     return 0
 
 

@@ -9,8 +9,9 @@ import sys
 import time
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, ThreadPoolExecutor
 
-from .. import _checks
+from .. import __version__, _checks
 from .._io import files
+from .._threads import Threads
 from ..runs import engine
 from . import work
 
@@ -18,10 +19,12 @@ TICK = 0.5  # seconds
 GRACE = 1.2  # seconds that running blocks are given to notice that the sweep was stopped
 _KEPT = "Everything committed is kept: run the sweep again to go on"
 MOST_LOSSES = 5  # times that blocks may be lost with none committed in between
+UNSEEN = 60.0  # seconds that file servers may take to show a file that another machine has written
 
 
 class WorkersLostError(RuntimeError):
-    """Workers died again and again, or a pool that cannot be replaced broke. What was committed is kept."""
+    """Workers died again and again, a pool that cannot be replaced broke, or an executor did not do what it was given.
+    What was committed is kept."""
 
 
 class Engine:
@@ -40,7 +43,7 @@ class Engine:
         self._workers = workers
         if executor is None:
             threads = workers or engine.usable_processors()
-            self.make = lambda: ThreadPoolExecutor(threads, thread_name_prefix="sigmalloc-sweep")
+            self.make = lambda: Threads(threads, "sigmalloc-sweep")
         elif isinstance(executor, Executor):
             self.make = None
         elif callable(executor):
@@ -68,7 +71,10 @@ class Engine:
             return self._workers
         client = getattr(self.executor, "_client", None)
         if client is not None:
-            return max(1, sum(client.nthreads().values()))
+            try:
+                return max(1, sum(client.nthreads().values()))
+            except Exception as error:  # whatever a client says that has lost its scheduler
+                raise _broke(error) from error
         return getattr(self.executor, "_max_workers", None) or getattr(self.executor, "num_workers", None)
 
     @property
@@ -80,9 +86,40 @@ class Engine:
         self.close()
         self.executor = self._made()
 
+    def submit(self, job):
+        """Have a block computed.
+
+        Raises
+        ------
+        BrokenExecutor
+            If a new executor can be made.
+        WorkersLostError
+            If none can.
+        """
+        try:
+            future = self.executor.submit(work.run_block, job)
+        except BrokenExecutor:
+            raise
+        except (RuntimeError, OSError) as error:  # it was shut down, or its scheduler is gone
+            if self.owned:
+                raise BrokenExecutor(str(error)) from error
+            raise _broke(error) from error
+        if not callable(getattr(future, "add_done_callback", None)):
+            raise ValueError(
+                f"executor: submit must return a Future, and that of {type(self.executor).__name__} returned {future!r}"
+            )
+        return future
+
     def close(self, wait=False):
         if self.owned:
             self.executor.shutdown(wait=wait, cancel_futures=True)
+
+
+def _broke(reason):
+    return WorkersLostError(
+        f"the executor broke ({type(reason).__name__}: {reason}). {_KEPT}, or give a function that makes executors, to "
+        "have a broken one replaced"
+    )
 
 
 def drive(store, blocks, damaged, engine, progress):
@@ -112,6 +149,7 @@ def drive(store, blocks, damaged, engine, progress):
     waiting = collections.deque()
     upcoming = iter(blocks)
     in_flight, finished = {}, queue.SimpleQueue()
+    unseen = []
     failed = losses = 0
     window = _Window(engine)
 
@@ -132,10 +170,7 @@ def drive(store, blocks, damaged, engine, progress):
         entries = list(in_flight.values())
         in_flight.clear()
         if not engine.owned:
-            raise WorkersLostError(
-                f"the executor broke ({reason}). {_KEPT}, or give a function that makes executors, to have a broken "
-                "one replaced"
-            ) from reason
+            raise _broke(reason) from reason
         lost(entries, reason)
         engine.renew()
 
@@ -150,7 +185,7 @@ def drive(store, blocks, damaged, engine, progress):
                     continue
                 job = work.make_job(store, block, stop, replace=block.name in damaged)
                 try:
-                    future = engine.executor.submit(work.run_block, job)
+                    future = engine.submit(job)
                 except BrokenExecutor as error:
                     waiting.appendleft(block)
                     broken(error)
@@ -159,6 +194,7 @@ def drive(store, blocks, damaged, engine, progress):
                 future.add_done_callback(finished.put)
             if not in_flight:
                 engine.close(wait=True)
+                _wait_for(store, unseen)
                 return failed
             try:
                 future = finished.get(timeout=TICK)
@@ -173,15 +209,18 @@ def drive(store, blocks, damaged, engine, progress):
                 continue
             block = in_flight.pop(future)
             if reason is None:
-                receipt = future.result()
-                failed += receipt.failed
+                failed += _checked_receipt(future.result(), block, engine)
                 losses = 0
                 damaged.discard(block.name)
-                progress.add(receipt.runs)
+                if not store.has(block):
+                    unseen.append(block)
+                progress.add(len(block.runs))
             elif _lost_worker(reason):
                 lost([block], reason)
             elif isinstance(reason, OSError):
                 raise OSError(reason.errno, f"{reason.strerror or reason}. {_KEPT}") from reason
+            elif isinstance(reason, MemoryError):
+                raise MemoryError(f"a worker has not enough memory for {block.name}. {_KEPT}") from reason
             else:
                 raise reason
     except BaseException:
@@ -189,6 +228,30 @@ def drive(store, blocks, damaged, engine, progress):
         raise
     finally:
         engine.close()
+
+
+def _checked_receipt(receipt, block, engine):
+    """How many runs of a block diverged, by what an executor gave back for it."""
+    if not isinstance(receipt, work.Receipt):
+        raise WorkersLostError(
+            f"executor: {type(engine.executor).__name__} gave back {receipt!r} for the block {block.name}, so it did "
+            f"not call the function that it was given, or lost what it returned. {_KEPT}"
+        )
+    if receipt.version != __version__:
+        raise ValueError(f"the sweep runs sigmalloc {__version__}, but a worker has {receipt.version}")
+    return receipt.failed
+
+
+def _wait_for(store, blocks):
+    """Wait until blocks that workers have written are seen here."""
+    end = time.monotonic() + UNSEEN
+    while missing := [block for block in blocks if not store.has(block)]:
+        if time.monotonic() > end:
+            raise WorkersLostError(
+                f"workers wrote {len(missing)} blocks, such as {missing[0].name}, that are not in {store.blocks}: all "
+                f"machines must see the store under the same path. {_KEPT}"
+            )
+        time.sleep(TICK)
 
 
 def _committed(store, block, damaged):
@@ -215,7 +278,7 @@ def _give_up(stop, in_flight, engine):
         work.stop(stop)
     end = time.monotonic() + GRACE
     # Some executors call a future cancelled while a worker goes on with it: they get all of the time to notice.
-    sure = isinstance(engine.executor, ThreadPoolExecutor)
+    sure = isinstance(engine.executor, (Threads, ThreadPoolExecutor))
     while time.monotonic() < end and not (sure and all(future.done() for future in in_flight)):
         time.sleep(0.02)
     if all(future.done() for future in in_flight):

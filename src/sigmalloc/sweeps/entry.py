@@ -5,9 +5,10 @@ import os
 import warnings
 
 from .. import _checks
-from .._io.progress import Progress, Silence
+from .._io.progress import shown
 from ..runs.train import checked_seed
 from . import driver, pilot
+from . import grid as grids
 from .results import SweepResult, open_result
 from .specification import specify
 from .store import Store, warn_about
@@ -57,8 +58,8 @@ def sweep(
         (i, n): only every n-th block, from the i-th on (counted from 0).
     block_size : int, optional
         Runs of a block, for a new or a grown grid; default: a few seconds of work. A store keeps its block sizes.
-    progress : bool
-        A bar on a terminal, else a line a minute, on standard error.
+    progress : bool or callable(done, total)
+        True: a bar on a terminal, else a line a minute, on standard error. A function is told how many runs are done.
     task_arguments : dict, optional
         Arguments of the task that are the same in all cells.
 
@@ -86,14 +87,14 @@ def sweep(
     folder = Store(store)
     if seed is None and folder.exists():
         seed = folder.generations()[-1].specification.seed
-    wanted, made = specify(
+    wanted, made = specified(
         task, agent, grid, restarts=restarts, episodes=episodes, seed=checked_seed(seed), evaluate_every=evaluate_every,
         evaluation_episodes=evaluation_episodes, evaluation_policy=evaluation_policy, mode=mode, keep=keep, q=q,
         sigma=sigma, task_arguments=task_arguments,
     )  # fmt: skip
     shard = checked_shard(shard)
     block_size = None if block_size is None else _checks.integer("block_size", block_size, low=1)
-    progress = _checks.flag("progress", progress)
+    shown(progress if callable(progress) else _checks.flag("progress", progress) and None)
     folder.prepare()
     engine = driver.Engine(executor, workers)
     try:
@@ -102,7 +103,8 @@ def sweep(
             return block_size or pilot.block_size(wanted, made, wanted.n_runs - held, engine.workers)
 
         folder.adopt(wanted, made, chosen_size)
-        generations, done, bad = folder.survey()
+        first, count = shard or (0, 1)
+        generations, done, bad = folder.survey(lambda number: number % count == first)
     except BaseException:
         engine.close()
         raise
@@ -110,7 +112,7 @@ def sweep(
     mine = driver.shard_of([block for generation in generations for block in generation.blocks], shard)
     to_do = [block for block in mine if block.name not in done]
     total = sum(len(block.runs) for block in mine)
-    meter = Progress(total, total - sum(len(block.runs) for block in to_do)) if progress else Silence()
+    meter = shown(progress, total, total - sum(len(block.runs) for block in to_do))
     names = {os.path.basename(path) for path in bad}
     try:
         failed = driver.drive(folder, to_do, {block.name for block in to_do if block.name in names}, engine, meter)
@@ -128,6 +130,22 @@ def sweep(
     renewed = {block.name for block in to_do}
     foreign = {path: fault for path, fault in bad.items() if os.path.basename(path) not in renewed}
     return SweepResult(folder, last if wanted.same_as(last) else wanted, blocks, foreign)
+
+
+def specified(task, agent, grid, *, restarts=5, mode="product", episodes, evaluate_every=None, **others):
+    """As `specification.specify`, which makes and checks every cell, but of a size that can be."""
+    _checks.choice("mode", mode, grids.MODES)
+    axes = grids.checked_axes(grid)
+    restarts = _checks.integer("restarts", restarts, low=1)
+    episodes = _checks.integer("episodes", episodes, low=1, high=2**53)
+    checkpoints = 0
+    if evaluate_every is not None:
+        checkpoints = episodes // _checks.integer("evaluate_every", evaluate_every, low=1, high=episodes)
+    grids.check_distinct(axes, mode)
+    grids.check_size(axes, mode, restarts, checkpoints)
+    return specify(
+        task, agent, axes, restarts=restarts, mode=mode, episodes=episodes, evaluate_every=evaluate_every, **others
+    )
 
 
 def open_sweep(store):

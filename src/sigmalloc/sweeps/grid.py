@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from .. import _checks
 
 MODES = ("product", "zip")
+LARGEST_SWEEP = 10**8  # runs
+LARGEST_ARRAY = 2**33  # entries of an array of results: 64 GiB
 SPACINGS = {"linspace": np.linspace, "geomspace": np.geomspace}
 
 
@@ -94,6 +97,49 @@ def check_distinct(axes, mode):
             if repr(value) in seen:
                 raise ValueError(f"grid: {name} has the value {value!r} twice")
             seen.add(repr(value))
+
+
+def check_size(axes, mode, restarts, checkpoints):
+    """Refuse sweeps that no machine could hold the results of, before anything is made for them."""
+    cells = math.prod(cell_shape(axes, mode))
+    if cells * restarts > LARGEST_SWEEP:
+        lengths = " × ".join(f"{len(values):,} of {name}" for name, values in axes.items()) or "1"
+        raise ValueError(
+            f"grid: {cells:,} cells ({lengths}) × restarts={restarts:,} are {cells * restarts:,} runs, and a sweep may "
+            f"have {LARGEST_SWEEP:,}"
+        )
+    if cells * restarts * checkpoints > LARGEST_ARRAY:
+        raise ValueError(
+            f"evaluate_every: {checkpoints:,} evaluations of each of {cells * restarts:,} runs are more than the "
+            f"{LARGEST_ARRAY:,} that a sweep may have"
+        )
+
+
+def check_stored(record):
+    """Raise a ValueError unless what a manifest says of a grid can be one."""
+    _checks.choice("mode", record["mode"], MODES)
+    for name, low in (("restarts", 1), ("seed", 0), ("episodes", 1), ("evaluation_episodes", 0)):
+        if type(record[name]) is not int or record[name] < low:
+            raise ValueError(f"its {name} is {record[name]!r}")
+    every = record["evaluate_every"]
+    if every is not None and (type(every) is not int or not 1 <= every <= record["episodes"]):
+        raise ValueError(f"its evaluate_every is {every!r}")
+    axes, keep, tasks = record["axes"], record["keep"], record["tasks"]
+    if not isinstance(axes, dict) or not all(isinstance(values, list) and values for values in axes.values()):
+        raise ValueError("its axes are not lists of values")
+    if record["mode"] == "zip" and len({len(values) for values in axes.values()}) > 1:
+        raise ValueError("its axes are not of one length")
+    kept = keep if isinstance(keep, list) else []
+    if not (keep in ("none", "all") or (kept and sorted(set(kept)) == kept)) or any(
+        type(number) is not int or not 0 <= number < record["restarts"] for number in kept
+    ):
+        raise ValueError(f"its keep is {keep!r}")
+    of_task = {name: values for name, values in axes.items() if name.startswith("task.")}
+    wanted = math.prod(cell_shape(of_task, record["mode"]))
+    if not isinstance(tasks, list) or len(tasks) != wanted:
+        raise ValueError(f"it has not the {wanted:,} tasks that its axes make")
+    if not all(isinstance(digest, str) and re.fullmatch("[0-9a-f]{32}", digest) for digest in tasks):
+        raise ValueError("its tasks are not named by hashes")
 
 
 def cell_shape(axes, mode):

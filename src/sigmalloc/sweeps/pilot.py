@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..runs import engine
+from ..runs.arguments import memory_values
+from ..runs.schedule import Schedule
 from .work import CURVES
 
 LANES = 8
@@ -50,7 +52,7 @@ def seconds_per_run(specification, made, budget=0.1):
     Training and evaluation are shortened in proportion, so that both are in the estimate. Early episodes are longer
     than later ones in most tasks: the estimate is on the high side.
     """
-    plan = _shortened(specification.plan)
+    schedule = _shortened(specification.schedule)
     task_numbers = specification.task_numbers(np.arange(specification.n_cells))
     sampled = _spread(np.unique(task_numbers), SAMPLED_TASKS)
     rates = []
@@ -58,14 +60,13 @@ def seconds_per_run(specification, made, budget=0.1):
         problem = made[specification.tasks[number]]
         cells = _spread(np.flatnonzero(task_numbers == number), LANES)
         runs = [(cell, lane // len(cells)) for lane, cell in enumerate(np.resize(cells, LANES))]
-        rates.append(_seconds_per_episode(specification, problem, plan, runs, budget / len(sampled)))
+        rates.append(_seconds_per_episode(specification, problem, schedule, runs, budget / len(sampled)))
     return float(np.mean(rates)) * specification.episodes
 
 
-def _seconds_per_episode(specification, problem, plan, runs, budget):
+def _seconds_per_episode(specification, problem, schedule, runs, budget):
     agents = {cell: specification.cell_agent(int(cell)) for cell, _ in runs}
-    shape = (len(runs), problem.task.n_states, problem.task.n_actions)
-    given = {name: None if table is None else np.broadcast_to(table, shape)
+    given = {name: None if table is None else memory_values(name, table, problem.task, len(runs))
              for name, table in (("q", problem.q), ("sigma", problem.sigma))}  # fmt: skip
     streams = np.stack([engine.stream_states(specification.seed, restart) for _, restart in runs])
     seen = [0]
@@ -78,19 +79,19 @@ def _seconds_per_episode(specification, problem, plan, runs, budget):
     begin = time.perf_counter()
     with contextlib.suppress(_Enough):
         engine.run(
-            problem.task, [agents[cell] for cell, _ in runs], plan, streams, workers=1, progress=watch,
-            slice_ticks=engine.SLICE // 10, **given,
+            problem.task, [agents[cell] for cell, _ in runs], schedule, streams, workers=1, progress=watch,
+            slice_work=engine.SLICE // 10, **given,
         )  # fmt: skip
     return (time.perf_counter() - begin) / max(1, seen[0])
 
 
-def _shortened(plan):
-    """The plan with training and evaluation in the same proportion, in the smallest numbers."""
-    if not plan.evaluate_every:
-        return plan
-    ratio = plan.evaluation_episodes / plan.evaluate_every
+def _shortened(schedule):
+    """The schedule with training and evaluation in the same proportion, in the smallest numbers."""
+    if not schedule.evaluate_every:
+        return schedule
+    ratio = schedule.evaluation_episodes / schedule.evaluate_every
     every = 1 if ratio >= 1 else round(1 / ratio)
-    return engine.Plan(plan.episodes, min(every, plan.episodes), max(1, round(ratio)), plan.hard_evaluation)
+    return Schedule(schedule.episodes, min(every, schedule.episodes), max(1, round(ratio)), schedule.evaluation_policy)
 
 
 def _spread(entries, count):

@@ -30,7 +30,7 @@ import tomllib
 
 from .. import _checks
 from ..agents import Agent
-from .problems import BY_NAME
+from ..tasks.registry import TASKS
 
 PRESETS = {"table_b1": Agent.table_b1, "scripts": Agent.scripts}
 _TOP = {
@@ -78,13 +78,13 @@ def read_study(path):
     task = dict(study.pop("task"))
     if "name" not in task:
         raise ValueError(f"{path}: [task] has no name")
-    name = _checks.choice(f"{path}: [task] name", task.pop("name"), tuple(BY_NAME))
+    name = _checks.choice(f"{path}: [task] name", task.pop("name"), tuple(TASKS))
     fields = dict(study.pop("agent", {}))
     preset = _checks.choice(f"{path}: [agent] preset", fields.pop("preset", "table_b1"), tuple(PRESETS))
     if isinstance(fields.get("q_init"), list):
         fields["q_init"] = tuple(fields["q_init"])
     try:
-        agent = PRESETS[preset](name, **fields)
+        agent = PRESETS[preset](TASKS[name].preset, **fields)
     except ValueError as error:
         raise ValueError(f"{path}: [agent] {error}") from error
     grid = dict(study.pop("grid"))

@@ -2,14 +2,13 @@
 
 import csv
 import importlib
-import os
-import shutil
+import io
 from pathlib import Path
 
 import numpy as np
 
 from .. import _checks
-from .._io import files
+from .._io import files, terminal
 from .grid import axis_positions, combinations
 
 UNITS = {
@@ -34,7 +33,7 @@ def coordinate(values):
         return np.array(values)
     if all(value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values):
         return np.array([np.nan if value is None else value for value in values])
-    return np.array([value if isinstance(value, str) else str(value) for value in values])
+    return np.array([terminal.printable(value if isinstance(value, str) else str(value)) for value in values])
 
 
 def to_records(result, checkpoints="last"):
@@ -95,47 +94,55 @@ def to_xarray(result, quantities=CURVES):
 
 
 def export(result, path, quantities=CURVES):
-    path = Path(path)
+    path = Path(files.checked_path("path", path))
     if path.suffix not in ENDINGS:
         raise ValueError(f"path must end in {', '.join(ENDINGS)}, got {str(path)!r}")
     _check(quantities)
-    part = path.with_name(files.temporary_name() + path.suffix)
-    try:
-        if path.suffix == ".csv":
-            _write_csv(result, part, quantities)
-        elif path.suffix == ".nc":
-            _extra("h5netcdf", "xarray")
-            _extra("h5py", "xarray")
-            to_xarray(result, quantities).to_netcdf(part, engine="h5netcdf")
-        else:
-            _extra("zarr", "xarray")
-            to_xarray(result, quantities).to_zarr(part, mode="w", zarr_format=2)
-            if path.is_dir():
-                shutil.rmtree(path)
-        os.replace(part, path)
-    finally:
-        if part.is_dir():
-            shutil.rmtree(part)
-        else:
-            part.unlink(missing_ok=True)
+    if path.suffix == ".csv":
+        files.write(path, lambda file: _write_csv(result, file, quantities))
+        return path
+    for module in ("h5netcdf", "h5py") if path.suffix == ".nc" else ("zarr",):
+        _extra(module, "xarray")
+    data = _storable(to_xarray(result, quantities))
+    if path.suffix == ".nc":
+        files.write_by_name(path, lambda part: data.to_netcdf(part, engine="h5netcdf"))
+    else:
+        files.write_by_name(path, lambda part: data.to_zarr(part, mode="w", zarr_format=2))
     return path
 
 
-def _write_csv(result, path, quantities):
+def _storable(data):
+    """A data set with names and attributes that NetCDF can hold."""
+    names = {name: "_".join(terminal.printable(name).split("/")) for name in (*data.dims, *data.variables)}
+    data = data.rename({name: other for name, other in names.items() if name != other})
+    return data.assign_attrs({
+        name: terminal.printable(value) if isinstance(value, str) else value for name, value in data.attrs.items()
+    })  # fmt: skip
+
+
+def _write_csv(result, file, quantities):
     episodes = result.episodes.tolist() or [""]
     curves = [getattr(result, name).reshape(result.specification.n_runs, -1) for name in quantities]
     errors, done = result.error.ravel(), result.done.ravel()
-    with open(path, "x", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([*result.axes, "restart", "episodes", *(quantities if result.episodes.size else ()), "error"])
-        run = 0
-        for cell in combinations(result.axes, result.specification.mode):
-            for restart in range(result.restarts):
-                if done[run]:
-                    rows = np.column_stack([curve[run] for curve in curves]).tolist() if result.episodes.size else [()]
-                    for episode, row in zip(episodes, rows, strict=True):
-                        writer.writerow([*cell, restart, episode, *row, int(errors[run])])
-                run += 1
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    writer = csv.writer(text)
+    names = [*map(terminal.cell, result.axes), "restart", "episodes"]
+    writer.writerow([*names, *(quantities if result.episodes.size else ()), "error"])
+    run = 0
+    for values in combinations(result.axes, result.specification.mode):
+        values = [terminal.cell(_text(value)) for value in values]
+        for restart in range(result.restarts):
+            if done[run]:
+                rows = np.column_stack([curve[run] for curve in curves]).tolist() if result.episodes.size else [()]
+                for episode, row in zip(episodes, rows, strict=True):
+                    writer.writerow([*values, restart, episode, *row, int(errors[run])])
+            run += 1
+    text.flush()
+    text.detach()
+
+
+def _text(value):
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def _check(quantities):

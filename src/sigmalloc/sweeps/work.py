@@ -2,16 +2,18 @@
 
 import functools
 import os
+import pickle
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import __version__
-from .._io import files
+from .._io import archive
 from ..agents import Agent
 from ..runs import engine
-from ..runs.train import tidy
+from ..runs.arguments import memory_values
+from ..runs.schedule import Schedule
 from . import problems
 from .generations import key_bytes
 
@@ -46,7 +48,7 @@ class Job:
     kept : array of bool, shape (runs,)
         Runs whose q̄ and σ are kept.
     seed : int
-    plan : Plan
+    schedule : Schedule
     stop : str
         A file that exists once the sweep has been stopped.
     replace : bool
@@ -64,19 +66,40 @@ class Job:
     restart: np.ndarray
     kept: np.ndarray
     seed: int
-    plan: engine.Plan
+    schedule: Schedule
     stop: str
     replace: bool = False
     version: str = __version__
 
+    def __reduce__(self):
+        """Sent as bytes beside the version, which a worker compares before it reads them: what they hold is another
+        version's own affair."""
+        return _opened, (self.version, pickle.dumps(vars(self), pickle.HIGHEST_PROTOCOL))
+
+
+def _opened(version, content):
+    if version != __version__:
+        return OtherVersion(version)
+    job = object.__new__(Job)
+    vars(job).update(pickle.loads(content))
+    return job
+
+
+@dataclass(frozen=True)
+class OtherVersion:
+    """A job from a sweep of another version, which is not read."""
+
+    version: str
+
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a worker sends back: runs done and how many of them diverged."""
+    """What a worker sends back: runs done, how many of them diverged, the time they took, and its version."""
 
     runs: int
     failed: int
     seconds: float
+    version: str = __version__
 
 
 def make_job(store, block, stop, replace=False):
@@ -90,9 +113,60 @@ def make_job(store, block, stop, replace=False):
     return Job(
         path=os.path.join(store.blocks, block.name), tasks_folder=store.tasks, keys=whole.keys(runs), agent=whole.agent,
         names=names, cells=list(zip(whole.cell_values(distinct, names), digests, strict=True)), cell=cell,
-        restart=restarts, kept=np.isin(restarts, whole.kept_restarts), seed=whole.seed, plan=whole.plan, stop=stop,
-        replace=replace,
+        restart=restarts, kept=np.isin(restarts, whole.kept_restarts), seed=whole.seed, schedule=whole.schedule,
+        stop=stop, replace=replace,
     )  # fmt: skip
+
+
+def members(block):
+    """Names of the arrays of a block."""
+    kept = ("kept", "shape", "q", "sigma") if _kept_rows(block).size else ()
+    return ("keys", *CURVES, "steps", "training_cutoffs", "error", "stream", *kept)
+
+
+def read_members(file, block, names):
+    """Arrays of a block, checked.
+
+    Parameters
+    ----------
+    file : archive.Archive
+    block : Block
+    names : sequence of str
+
+    Returns
+    -------
+    dict of array
+
+    Raises
+    ------
+    ValueError
+        If one is missing, is damaged, or is not what such a block holds.
+    """
+    n, checkpoints = len(block.runs), len(block.generation.specification.checkpoints)
+    kept = _kept_rows(block)
+    layout = {
+        "keys": ("u", (n, 16)), "steps": ("i", (n,)), "training_cutoffs": ("i", (n,)), "error": ("i", (n,)),
+        "stream": ("u", (n, 4)), "kept": ("i", (len(kept),)), "shape": ("i", (len(kept), 2)), "q": ("f", (None,)),
+        "sigma": ("f", (None,)), **dict.fromkeys(CURVES, ("f", (n, checkpoints))),
+    }  # fmt: skip
+    arrays = {}
+    for name in names:
+        array = arrays[name] = file.array(name, *layout[name])
+        if name in ("steps", "training_cutoffs", "error") and array.min() < 0:
+            raise ValueError(f"{name} has negative entries")
+        if name == "kept" and not np.array_equal(array, kept):
+            raise ValueError("it keeps other runs than it should")
+        if name == "shape":
+            size = sum(rows * columns for rows, columns in array.tolist())
+            if array.min() < 1 or file.shape("q") != (size,) or file.shape("sigma") != (size,):
+                raise ValueError("q and sigma are not of the sizes that shape tells")
+    return arrays
+
+
+def _kept_rows(block):
+    """Rows of a block whose q̄ and σ are kept."""
+    whole = block.generation.specification
+    return np.flatnonzero(np.isin(block.runs % whole.restarts, whole.kept_restarts))
 
 
 def run_block(job):
@@ -117,13 +191,13 @@ def run_block(job):
     if os.path.exists(job.path) and not job.replace:
         return Receipt(len(job.keys), 0, 0.0)
     arrays = compute(job, watch)
-    files.write(job.path, lambda file: np.savez(file, **arrays))
+    archive.save(job.path, None, arrays, compress=False)
     return Receipt(len(job.keys), int((arrays["error"] > 0).sum()), time.perf_counter() - begin)
 
 
 def compute(job, watch):
     """The arrays of a block, as they are written."""
-    n, checkpoints = len(job.keys), job.plan.checkpoints
+    n, checkpoints = len(job.keys), job.schedule.checkpoints
     curves = {name: np.empty((n, checkpoints)) for name in CURVES}
     steps, training_cutoffs = np.empty((2, n), dtype=np.int64)
     error, stream = np.empty(n, dtype=np.int8), np.empty((n, 4), dtype=np.uint64)
@@ -136,11 +210,10 @@ def compute(job, watch):
     for digest, rows in zip(digests.tolist(), parts, strict=True):
         problem = problems.load(job.tasks_folder, digest)
         task = problem.task
-        shape = (len(rows), task.n_states, task.n_actions)
-        given = {name: None if table is None else np.broadcast_to(table, shape)
+        given = {name: None if table is None else memory_values(name, table, task, len(rows))
                  for name, table in (("q", problem.q), ("sigma", problem.sigma))}  # fmt: skip
         outcome = engine.run(
-            task, [agents[cell] for cell in job.cell[rows]], job.plan,
+            task, [agents[cell] for cell in job.cell[rows]], job.schedule,
             np.stack([_stream_states(job.seed, restart) for restart in job.restart[rows].tolist()]),
             workers=1, progress=watch, **given,
         )  # fmt: skip
@@ -149,10 +222,13 @@ def compute(job, watch):
         counted = dict(zip(engine.COUNTERS, outcome.counters.T, strict=True))
         steps[rows], training_cutoffs[rows], error[rows] = counted["steps"], counted["cutoffs"], counted["error"]
         stream[rows] = outcome.streams[:, 0]
-        last = task.at(job.plan.episodes - 1)
-        q, sigma = outcome.q.reshape(shape), outcome.sigma.reshape(shape)
+        last = sum(begin < job.schedule.episodes for begin, _ in task.changes)
         for place in np.flatnonzero(job.kept[rows]):
-            memories[rows[place]] = tidy(last, agents[job.cell[rows[place]]], q[place], sigma[place])
+            base = agents[job.cell[rows[place]]].sigma_base
+            memories[rows[place]] = tuple(
+                task.places.table(table[place], last, elsewhere)
+                for table, elsewhere in ((outcome.q, 0.0), (outcome.sigma, base))
+            )
     arrays = {
         "keys": key_bytes(job.keys), **curves, "steps": steps, "training_cutoffs": training_cutoffs, "error": error,
         "stream": stream,
@@ -171,7 +247,7 @@ def compute(job, watch):
 def stop(name):
     """Tell the workers of a sweep, here and elsewhere, to give up their blocks."""
     _stopped.add(name)
-    with open(name, "wb"):
+    with open(name, "wb"):  # empty, and of use only while it is there: it need not be flushed
         pass
 
 

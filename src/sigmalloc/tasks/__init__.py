@@ -1,12 +1,24 @@
-"""Tasks: those of the paper, and a door for those of Gymnasium, one file each."""
+"""Tasks: those of the paper, and a door for those of Gymnasium, one file each.
 
+Every module of this package is imported, so that a further task is one further file.
+"""
+
+import importlib
+import pkgutil
+
+from . import registry
+from .base import Maze, Plane, Task
 from .gymnasium import from_gymnasium, newest_gymnasium_id
 from .maze import grid_world, maze
 from .mountain_car import MountainCar, mountain_car
 from .planning import planning
+from .registry import make
 from .tabular import TabularMDP
 
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
 __all__ = [
-    "MountainCar", "TabularMDP", "from_gymnasium", "grid_world", "maze", "mountain_car", "newest_gymnasium_id",
-    "planning",
+    "Maze", "MountainCar", "Plane", "TabularMDP", "Task", "from_gymnasium", "grid_world", "make", "maze",
+    "mountain_car", "newest_gymnasium_id", "planning", "registry",
 ]  # fmt: skip

@@ -1,0 +1,85 @@
+"""Many agents trained side by side, what that costs, and the level at which a curve ends."""
+
+import threading
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+from .. import train
+from ..runs.engine import usable_processors
+
+TAIL = 0.2
+"""Fraction of the checkpoints, at the end, over which a final level is averaged."""
+
+
+def train_many(task, agents, *, episodes, restarts, workers=None, progress=None, **options):
+    """Train several agents on one task, as many at a time as there are threads.
+
+    All are trained with the same seed, so agents share the streams of their restarts.
+
+    Parameters
+    ----------
+    task : TabularMDP or MountainCar
+    agents : dict of {hashable: Agent}
+    episodes, restarts : int or dict of {hashable: int}
+        Of every agent, or of each. Eight restarts cost what one does.
+    workers : int, optional
+        Threads; None: one per processor.
+    progress : callable(fraction), optional
+    **options
+        As for `sigmalloc.train`.
+
+    Returns
+    -------
+    dict of {hashable: Result}
+        In the order of ``agents``; each is what `sigmalloc.train` gives.
+    """
+    episodes, restarts = (
+        value if isinstance(value, dict) else dict.fromkeys(agents, value) for value in (episodes, restarts)
+    )
+    work = {name: episodes[name] * restarts[name] * _trajectories(task, agent) for name, agent in agents.items()}
+    workers = workers or usable_processors()
+    threads = min(workers, len(agents))
+    done, lock = dict.fromkeys(agents, 0.0), threading.Lock()
+
+    def one(name):
+        def tell(part, total):
+            with lock:
+                done[name] = part / total
+                if progress is not None:
+                    progress(sum(work[key] * fraction for key, fraction in done.items()) / sum(work.values()))
+
+        return train(
+            task, agents[name], episodes=episodes[name], restarts=restarts[name], workers=workers // threads,
+            progress=tell, **options,
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="sigmalloc-paper") as pool:
+        # the longest first, so that no thread is left with one of them at the end
+        pending = {name: pool.submit(one, name) for name in sorted(agents, key=lambda name: -work[name])}
+        finished, _ = wait(pending.values(), return_when=FIRST_EXCEPTION)
+        if any(future.exception() for future in finished):
+            pool.shutdown(wait=True, cancel_futures=True)
+        return {name: pending[name].result() for name in agents}
+
+
+def _trajectories(task, agent):
+    paths = 1 if agent.search_budget is None else agent.search_budget / 100 * task.n_actions**task.horizon
+    return (1 + agent.n_trajectories) * paths
+
+
+def tail(curves):
+    """Final level of each run: the mean of the last fifth of its checkpoints.
+
+    Parameters
+    ----------
+    curves : array of float, shape (..., checkpoints)
+
+    Returns
+    -------
+    array of float, shape (...)
+    """
+    return last(curves).mean(axis=-1)
+
+
+def last(curves):
+    """The last fifth of the checkpoints, at least one: what final levels are averaged over."""
+    return curves[..., -max(1, round(TAIL * curves.shape[-1])) :]

@@ -1,0 +1,11 @@
+"""The two sets of parameters that claims are judged with, and the agents that are compared in each."""
+
+from ..agents import Agent
+
+SETS = {"table": Agent.table_b1, "scripts": Agent.scripts}
+"""Parameter sets: Table B.1, and the authors' published scripts."""
+
+
+def comparison_agents(agent):
+    """DRA and the two agents it is compared with: one shared σ, and precision for nothing."""
+    return {"DRA": agent, "equal": agent.replace(allocation="equal"), "free": agent.replace(lam=0.0)}

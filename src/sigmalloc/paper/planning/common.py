@@ -1,0 +1,49 @@
+"""What the studies of the planning task share."""
+
+import numpy as np
+
+from ... import metrics, tasks
+from ...agents import Agent
+from .. import batch
+
+BUDGETS = {
+    3: [12.5, 25, 37.5, 50, 62.5, 75, 87.5, 100],
+    4: [6.25, 12.5, 18.75, 25, 37.5, 50, 75, 100],
+    5: [3.125, 6.25, 12.5, 18.75, 25, 50, 75, 100],
+}
+"""Search budgets in % of M·2^M, by the number of moves M."""
+
+STARTS = 2
+"""Starts of the search for the exact optimum; more find nothing better here."""
+
+
+def variants():
+    """Task and agent of each parameter set: Table B.1, and the scripts' (σ₀ = σ_base = 100, last move known)."""
+    return {
+        "table": (tasks.planning(), Agent.table_b1("planning")),
+        "scripts": (tasks.planning(known_last_move=True), Agent.scripts("planning")),
+    }
+
+
+def final(results, quantity="objective"):
+    return np.stack([batch.tail(getattr(result, quantity)) for result in results.values()])
+
+
+def trained(task, agents, settings, seed, workers, progress):
+    return batch.train_many(
+        task, agents, episodes=settings["episodes"], restarts=settings["restarts"], seed=seed,
+        evaluate_every=settings["episodes"] // settings["checkpoints"],
+        evaluation_episodes=settings["evaluation_episodes"], workers=workers, progress=progress,
+    )  # fmt: skip
+
+
+def memories(task, results):
+    """d' and mean σ of each acting state, shape (agents, runs, states), and what hangs on it, shape (states,)."""
+    q, sigma = (np.stack([getattr(result, name) for result in results.values()]) for name in ("q", "sigma"))
+    acting = ~task.terminal
+    star = task.optimal_q()
+    return {
+        "d_prime": metrics.discriminability(q, sigma, task.exists, by=star)[..., acting],
+        "mean_sigma": metrics.mean_sigma(sigma, task.exists)[..., acting],
+        "difference": metrics.reward_difference(star, task.exists)[acting],
+    }

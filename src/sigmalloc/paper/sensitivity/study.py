@@ -1,0 +1,76 @@
+"""How much λ and σ_base matter, in all three tasks (section B.2), as sweeps over both."""
+
+import math
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from ... import tasks
+from ...agents import Agent
+from ...sweeps import sweep
+from .. import batch
+from ..study import Study, part
+
+TASKS = {"grid-world": tasks.grid_world, "mountain-car": tasks.mountain_car, "planning": tasks.planning}
+BLOCK = 8  # runs
+
+
+def _settings(quick):
+    runs = {
+        "grid-world": {"episodes": 1500 if quick else 5000, "restarts": 2},
+        "mountain-car": {"episodes": 1000 if quick else 10_000, "restarts": 1 if quick else 2},
+        "planning": {"episodes": 10_000 if quick else 60_000, "restarts": 2},
+    }
+    return {
+        "factors": [0.25, 1.0, 4.0] if quick else [0.25, 0.5, 1.0, 2.0, 4.0], "checkpoints": 20,
+        "evaluation_episodes": 50 if quick else 100, "runs": runs,
+    }  # fmt: skip
+
+
+def _run(seed, settings, workers, progress):
+    factors = np.array(settings["factors"])
+    arrays, shares = {"factors": factors}, dict(zip(TASKS, ((0, 0.15), (0.15, 0.85), (0.85, 1)), strict=True))
+    for name, make in TASKS.items():
+        agent, runs = Agent.table_b1(name), settings["runs"][name]
+        evaluation_episodes = settings["evaluation_episodes"] * (10 if name == "planning" else 1)
+        axes = {"lam": agent.lam * factors, "sigma_base": agent.sigma_base * factors}
+        result = _swept(
+            make(), agent, axes, workers, part(progress, *shares[name]), **runs, seed=seed,
+            evaluate_every=runs["episodes"] // settings["checkpoints"], evaluation_episodes=evaluation_episodes,
+        )  # fmt: skip
+        arrays |= {f"{name}_{quantity}": values for quantity, values in result.items()}
+        arrays[f"{name}_success"] = 1 - arrays.pop(f"{name}_cutoffs") / evaluation_episodes
+        arrays |= {f"{name}_{axis}": values for axis, values in axes.items()}
+    return arrays
+
+
+def _swept(task, agent, axes, workers, progress, *, restarts, **options):
+    """Final reward, cost and cut-off episodes of a sweep, shape (λ, σ_base, runs)."""
+    blocks = math.ceil(math.prod(map(len, axes.values())) * restarts / BLOCK)
+    grid = {axis: values.tolist() for axis, values in axes.items()}
+    workers = workers or batch.usable_processors()
+    with tempfile.TemporaryDirectory(prefix="sigmalloc-") as store, _Watched(workers, blocks, progress) as pool:
+        result = sweep(task, agent, grid, restarts=restarts, store=store, executor=pool, block_size=BLOCK,
+                              progress=False, **options)  # fmt: skip
+        return {name: batch.tail(np.asarray(getattr(result, name))) for name in ("reward", "cost", "cutoffs")}
+
+
+class _Watched(ThreadPoolExecutor):
+    """Threads that tell how many blocks are done; no more are taken on once telling raises."""
+
+    def __init__(self, workers, blocks, progress):
+        super().__init__(workers, thread_name_prefix="sigmalloc-sensitivity")
+        self.done, self.blocks, self.progress = 0, blocks, progress or (lambda fraction: None)
+
+    def submit(self, *call, **keywords):
+        self.progress(min(1.0, self.done / self.blocks))
+        future = super().submit(*call, **keywords)
+        future.add_done_callback(self._count)
+        return future
+
+    def _count(self, future):
+        self.done += 1
+
+
+STUDY = Study("sensitivity", _settings, _run, (13, 3))
