@@ -49,8 +49,8 @@ RUN_DTYPE = np.dtype(
     )]
 )  # fmt: skip
 TRIAL_DTYPE = np.dtype(
-    [(name, np.int64) for name in ("run", "episode", "path", "step", "state", "action", "next_state", "flags")]
-    + [("reward", np.float64)]
+    [("reward", np.float64)]
+    + [(name, np.int32) for name in ("run", "episode", "path", "step", "state", "action", "next_state", "flags")]
 )
 CHOICE_DTYPE = np.dtype(
     [(name, np.int64) for name in ("state", "action", "next_state", "flags")] + [("reward", np.float64)]

@@ -7,17 +7,26 @@ import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
 from .._io import archive, files
+from .._io.extras import needed
+from .._io.html import table
 from ..agents import FIELDS, LATER, Agent
 from ..tasks.base import Task, unpack
+from .policy import Policy
+from .schedule import Policy as PolicyName
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
 
 FORMAT = 2
+CURVES = ("reward", "value", "cost", "objective", "cutoffs")
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
@@ -175,6 +184,62 @@ class Result:
         return type(self).go_on(
             self, episodes=episodes, agent=agent, snapshots=snapshots, workers=workers, progress=progress
         )
+
+    def policy(self, restart: int = 0, *, policy: PolicyName = "soft", seed: int | None = None) -> Policy:
+        """One of the trained agents as a policy, to act in a loop of one's own.
+
+        Parameters
+        ----------
+        restart : int
+        policy : {"soft", "hard"}
+        seed : int, optional
+            Of what it draws when it learns on.
+        """
+        return Policy.of_result(self, restart, policy, seed)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Evaluations as a pandas DataFrame, one row a restart and checkpoint."""
+        n, checkpoints = self.reward.shape
+        columns = {
+            "restart": np.repeat(np.arange(n), checkpoints), "episode": np.tile(self.episodes, n),
+            **{name: getattr(self, name).ravel() for name in CURVES},
+        }  # fmt: skip
+        return needed("pandas", "pandas").DataFrame(columns)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Evaluations, final q̄ and σ, and snapshots as an xarray Dataset, with units."""
+        curve, cells = ("restart", "episode"), ("restart", "state", "action")
+        unit = {"units": "reward"}
+        variables: dict[str, Any] = {
+            name: (curve, getattr(self, name), {} if name == "cutoffs" else unit) for name in CURVES
+        }
+        variables |= {name: (cells, getattr(self, name), unit) for name in ("q", "sigma")}
+        variables |= {
+            f"snapshot_{name}": (("restart", "snapshot", "state", "action"), getattr(self, f"snapshot_{name}"), unit)
+            for name in ("q", "sigma")
+        }
+        variables |= {name: ("restart", getattr(self, name)) for name in ("steps", "training_cutoffs")}
+        coordinates = {
+            "restart": np.arange(self.restarts), "episode": self.episodes, "snapshot": self.snapshot_episodes,
+            **{name: list(names) for name, names in (("state", self.task.state_names), ("action", self.task.action_names))
+               if names is not None},
+        }  # fmt: skip
+        facts = {
+            "task": self.task.name, "seed": str(self.seed), "training_episodes": self.training_episodes,
+            "evaluation_episodes": self.evaluation_episodes, "evaluation_policy": self.evaluation_policy,
+            "agent": repr(self.agent), "sigmalloc": self.versions["sigmalloc"],
+        }  # fmt: skip
+        return needed("xarray", "xarray").Dataset(variables, coordinates, facts)
+
+    def _repr_html_(self) -> str:
+        title = f"{self.task.name}: {self.restarts} runs × {self.training_episodes} episodes, seed {self.seed}"
+        if not self.episodes.size:
+            return table(f"{title}; not evaluated (evaluate_every was not given)", [], [])
+        rows = [
+            (name, float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else "")
+            for name in CURVES if (values := getattr(self, name)[:, -1]) is not None
+        ]  # fmt: skip
+        return table(f"{title}; after {self.episodes[-1]} episodes:", ("", "mean", "SEM"), rows)
 
     def joined(self, later: Result) -> Result:
         """This result and what came of going on from it."""
