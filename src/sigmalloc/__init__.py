@@ -20,8 +20,8 @@ from .runs import DivergenceError, Evaluation, Policy, Result, Schedule, Trials,
 from .tasks import TabularMDP
 
 __all__ = [
-    "Agent", "DivergenceError", "Evaluation", "Policy", "Result", "Schedule", "TabularMDP", "Trials", "agents", "evaluate",
-    "exact", "fit", "metrics", "open_sweep", "plot", "replay", "simulate", "sweep", "tasks", "train",
+    "Agent", "DivergenceError", "Evaluation", "Policy", "Result", "Schedule", "TabularMDP", "Trials", "agents",
+    "evaluate", "exact", "fit", "metrics", "open_sweep", "plot", "replay", "simulate", "sweep", "tasks", "train",
 ]  # fmt: skip
 
 # What needs matplotlib or SciPy is imported when it is first used.

@@ -10,5 +10,6 @@ from .train import train
 from .trials import Trials
 
 __all__ = [
-    "DivergenceError", "Evaluation", "Policy", "Result", "Schedule", "Trials", "evaluate", "replay", "simulate", "train",
+    "DivergenceError", "Evaluation", "Policy", "Result", "Schedule", "Trials", "evaluate", "replay", "simulate",
+    "train",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -219,11 +219,12 @@ class Result:
             for name in ("q", "sigma")
         }
         variables |= {name: ("restart", getattr(self, name)) for name in ("steps", "training_cutoffs")}
-        coordinates = {
+        coordinates: dict[str, Any] = {
             "restart": np.arange(self.restarts), "episode": self.episodes, "snapshot": self.snapshot_episodes,
-            **{name: list(names) for name, names in (("state", self.task.state_names), ("action", self.task.action_names))
-               if names is not None},
         }  # fmt: skip
+        for name, names in (("state", self.task.state_names), ("action", self.task.action_names)):
+            if names is not None:
+                coordinates[name] = list(names)
         facts = {
             "task": self.task.name, "seed": str(self.seed), "training_episodes": self.training_episodes,
             "evaluation_episodes": self.evaluation_episodes, "evaluation_policy": self.evaluation_policy,
@@ -245,7 +246,7 @@ class Result:
         """This result and what came of going on from it."""
         end_to_end = ("episodes", "reward", "value", "cost", "cutoffs", "snapshot_episodes", "snapshot_memory_q",
                       "snapshot_memory_sigma")  # fmt: skip
-        whole = {name: getattr(later, name) for name in self.__dataclass_fields__}
+        whole = {field.name: getattr(later, field.name) for field in fields(later)}
         for name in end_to_end:
             mine, theirs = getattr(self, name), getattr(later, name)
             whole[name] = np.concatenate([mine, theirs], axis=mine.ndim - 1 if mine.ndim < 3 else 1)
@@ -320,9 +321,9 @@ class Result:
                     raise ValueError(f"its agent has no {name}")
             if facts["format"] == 1:
                 arrays |= _from_format_1(task, facts, arrays)
-            fields = {name: arrays[name] for name in _ARRAYS}
-            _check_arrays(task, facts, fields)
-            return cls(task=task, agent=Agent(**agent), **fields, **{name: facts[name] for name in _FACTS})
+            held = {name: arrays[name] for name in _ARRAYS}
+            _check_arrays(task, facts, held)
+            return cls(task=task, agent=Agent(**agent), **held, **{name: facts[name] for name in _FACTS})
 
 
 def _from_format_1(task: Task, facts: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
