@@ -231,15 +231,17 @@ class Places:
         whole = all(bool(mask[rows].all()) for mask, rows in zip(exists, acting, strict=True))
         entries = np.arange(known.size).reshape(shape)
         own = whole and not any(memory_map.shared for memory_map in self.maps)
-        if own:  # the numbers may still be the user's
-            place = {int(m): int(e) for g in self.maps for m, e in zip(g.index[g.mask], entries[g.mask], strict=True)}
-            own = all(place[int(m)] == int(e) for g in self.maps for m, e in zip(g.index[g.mask], entries[g.mask],
-                                                                                strict=True))  # fmt: skip
+        place: dict[int, int] = {}
+        if own:  # the numbers may still be the user's, and q̄ is drawn in their order
+            pairs = [pair for g in self.maps for pair in zip(g.index[g.mask], entries[g.mask], strict=True)]
+            place = {int(memory): int(entry) for memory, entry in pairs}
+            ordered = [place[memory] for memory in sorted(place)]
+            own = ordered == sorted(ordered) and all(place[int(memory)] == int(entry) for memory, entry in pairs)
         self.mapped = not own
         if own:
             self.n_places = known.size
             place_of_known = entries
-            self.of_memory = np.array([place[m] for m in range(self.maps[0].n_memories)], dtype=np.int64)
+            self.of_memory = np.array([place[memory] for memory in sorted(place)], dtype=np.int64)
         else:
             n_memories = self.maps[0].n_memories
             self.n_places = n_memories + int(known.sum())

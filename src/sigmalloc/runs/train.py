@@ -183,8 +183,9 @@ def checked_result(result: Result, outcome: engine.Outcome, first_episode: int =
     if failed.size:
         first = failed[0]
         raise DivergenceError(
-            f"{engine.ERRORS[int(error[first])]} of restart {first} was no longer finite in episode {episode[first]} on "
-            f"{result.task.name!r} (seed {result.seed}); {failed.size} of {result.restarts} runs failed; {result.agent}",
+            f"{engine.ERRORS[int(error[first])]} of restart {first} was no longer finite in episode {episode[first]} "
+            f"on {result.task.name!r} (seed {result.seed}); {failed.size} of {result.restarts} runs failed; "
+            f"{result.agent}",
             result,
             tuple(int(restart) for restart in failed),
         )

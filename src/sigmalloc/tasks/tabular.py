@@ -23,6 +23,7 @@ from .arrays import ARRAYS, freeze, hashed_arrays, kept_arrays
 from .base import Arrays, Facts, Maze, Task, World
 from .matching import check_variants
 from .table_world import TableWorld
+from .values import optimal_q
 
 DEFAULT_STEP_LIMIT = 10_000
 FACTS = ("name", "step_limit", "horizon", "layout", "action_names", "state_names", "reward_noise")
@@ -368,40 +369,33 @@ class TabularMDP(Task):
             if variant.reward_noise != "gaussian":
                 yield ("reward_noise", variant.reward_noise)
 
-    def optimal_q(self, gamma=1.0, tolerance=1e-12, max_iterations=100_000):
-        """q* of the MDP, by value iteration.
+    def optimal_q(
+        self, gamma: float = 1.0, tolerance: float = 1e-12, max_iterations: int = 100_000
+    ) -> npt.NDArray[np.float64]:
+        """q* of the MDP, by policy iteration.
 
         Parameters
         ----------
         gamma : float
             Discount factor.
         tolerance : float
-            Stop when no value moves by more than this (relative to the largest value, if that exceeds 1).
+            An action replaces another if it is better by more than this (relative to the largest value, if that
+            exceeds 1).
+        max_iterations : int
+            Policies that may be tried.
 
         Returns
         -------
         array of float, shape (states, actions)
-            0 where there is no action.
+            0 where there is no action; −inf, with γ = 1, where it leads to a state from which no policy is certain to
+            end an episode, while reward is lost for ever.
 
         Raises
         ------
         ValueError
-            If the values do not converge, as when reward can be collected for ever with γ = 1.
+            If an argument is not valid, or, with γ = 1, if reward can be collected for ever.
         """
-        gamma = _checks.real("gamma", gamma, low=0, high=1)
-        value = np.zeros(self.n_states)
-        for _ in range(max_iterations):
-            q = (self.probability * (self.reward + gamma * value[self.next_state])).sum(axis=2)
-            best = np.where(self.exists, q, -np.inf).max(axis=1)
-            best[self.terminal] = 0.0
-            change = np.abs(best - value).max()
-            value = best
-            if change <= tolerance * max(1.0, np.abs(value).max()):
-                return np.where(self.exists, q, 0.0)
-        raise ValueError(
-            f"value iteration on {self.name!r} did not converge in {max_iterations} iterations with gamma={gamma:g}: "
-            "some states may never end an episode; a discount below 1 always converges"
-        )
+        return optimal_q(self, gamma, tolerance, max_iterations)
 
     def __repr__(self) -> str:
         parts = [f"{self.n_states} states × {self.n_actions} actions", f"{self.memory_map.allocated.sum()} memories"]
