@@ -10,14 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks, pairing
+from .._choices.solver import solve_choices
 from .._io.progress import shown
 from ..agents import Agent
-from ..choices import choice_probabilities
 from ..tasks.base import Task
 from ..tasks.registry import make
 from . import engine
 from .arguments import (
-    check_task_and_agent, checked_count, checked_episodes, checked_memories, checked_seed, workers_or_none,
+    check_task_and_agent,
+    checked_count,
+    checked_episodes,
+    checked_memories,
+    checked_seed,
+    workers_or_none,
 )  # fmt: skip
 from .result import Result
 from .schedule import POLICIES, Policy, Schedule
@@ -39,8 +44,8 @@ def simulate(
 ) -> Trials:  # fmt: skip
     """Every choice of an agent's learning episodes, as a table.
 
-    The agents are those of `train` with the same seed: restart r is subject r, and what it has learned at the end is the
-    same to the bit (`training` gives both).
+    The agents are those of `train` with the same seed: restart r is subject r, and what it has learned at the end is
+    the same to the bit (`training` gives both).
 
     Parameters
     ----------
@@ -189,17 +194,15 @@ def _probabilities(trials: Trials, agent: Agent, policy: str) -> Floats:
     """P of each choice from q̄ and σ at that moment."""
     chances = np.empty(len(trials))
     assert trials.q is not None and trials.sigma is not None
-    betas = np.full(len(trials), agent.at("beta", 0))
-    if isinstance(agent.schedule("beta"), float) is False:
-        episodes, which = np.unique(trials.episode, return_inverse=True)
-        betas = np.array([agent.at("beta", int(episode)) for episode in episodes])[which]
+    episodes, which = np.unique(trials.episode, return_inverse=True)
+    betas = np.array([agent.at("beta", int(episode)) for episode in episodes])[which]
     for beta in np.unique(betas):
         rows = np.flatnonzero(betas == beta)
         for begin in range(0, len(rows), CHUNK):
             some = rows[begin : begin + CHUNK]
             exists = ~np.isnan(trials.q[some])
             q, sigma = (np.where(exists, table[some], 1.0) for table in (trials.q, trials.sigma))
-            p = choice_probabilities(q, sigma, policy, float(beta), exists)
+            p = solve_choices(q, sigma, exists, float(beta) if policy == "soft" else None).probability
             chances[some] = p[np.arange(len(some)), trials.action[some]]
     return chances
 

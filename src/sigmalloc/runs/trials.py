@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -408,8 +407,10 @@ def _check(trials: Trials, fail: Fail) -> None:
     jump = within & (state != np.append(0, following[:-1]))
     refuse(
         jump,
-        lambda r: f"state {_label(task.state_names, state[r])} does not follow: the row before leads to "
-        f"{_label(task.state_names, following[r - 1])}",
+        lambda r: (
+            f"state {_label(task.state_names, state[r])} does not follow: the row before leads to "
+            f"{_label(task.state_names, following[r - 1])}"
+        ),
     )
     over = np.append(False, (trials.ended | trials.cut)[:-1])
     refuse(within & over, lambda r: f"episode {trials.episode[r]} goes on after its end")
