@@ -92,6 +92,24 @@ def _told(message, status):
     return status
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what may have been meant by an option that there is not."""
+
+    def error(self, message):
+        words = [word.partition("=")[0] for word in message.split() if word.startswith("--")]
+        if message.startswith("unrecognized arguments") and words:
+            for word in words:
+                found = _checks.nearest(word, self.options())
+                message += f"; did you mean {' or '.join(found)}?" if found else ""
+        super().error(message)
+
+    def options(self):
+        """Options of this command and of those below it."""
+        below = [action.choices.values() for action in self._actions if isinstance(action, argparse._SubParsersAction)]
+        own = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
+        return own + [name for parsers in below for parser in parsers for name in parser.options()]
+
+
 def build_parser():
     """The parser of the whole command line."""
     # matplotlib comes with these, and is told where to draw before
@@ -99,7 +117,7 @@ def build_parser():
     from .sweeps import commands as sweep_commands
 
     plain = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="sigmalloc", description=DESCRIPTION, epilog=EPILOG, formatter_class=plain, allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"sigmalloc {__version__} (kernel: {_kernel.NAME})")
@@ -166,6 +184,8 @@ def _option(name, kind):
             "help": "a number, or by episode: exponential:START,RATE,END, linear:START,END,EPISODES or "
                     "points:EPISODE,VALUE,EPISODE,VALUE,...",
         }  # fmt: skip
+    if typing.get_origin(kind) is typing.Literal:
+        return {"choices": typing.get_args(kind)}
     kinds = [one for one in typing.get_args(kind) or (kind,) if one is not types.NoneType]
     if kinds == [bool]:
         return {"action": argparse.BooleanOptionalAction, "default": None}
