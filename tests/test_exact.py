@@ -10,7 +10,16 @@ import pytest
 import sigmalloc as sm
 from sigmalloc import tasks
 from sigmalloc.agents import Agent
-from sigmalloc.exact import ImproperPolicyError, choice_probabilities, cma_es, equilibrium, evaluate, gradient, optimum
+from sigmalloc.exact import (
+    ImproperPolicyError,
+    choice_probabilities,
+    cma_es,
+    equilibrium,
+    evaluate,
+    expected_estimator,
+    gradient,
+    optimum,
+)
 from sigmalloc.tasks.tabular import TabularMDP
 
 
@@ -336,6 +345,42 @@ def test_missing_extras_are_named():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "pip install 'sigmalloc[cma]'" in done.stdout
+
+
+@pytest.fixture
+def raising():
+    before = np.seterr(all="raise")
+    yield
+    np.seterr(**before)
+
+
+@pytest.mark.usefixtures("raising")
+@pytest.mark.parametrize("policy", ["hard", "soft"])
+def test_seterr_of_the_caller_does_not_matter(policy):
+    for task, agent in (
+        (tasks.grid_world(), Agent(gamma=0.9)),
+        (tasks.planning(3), Agent.table_b1("planning", search_budget=50.0)),
+    ):
+        best = optimum(task, agent, policy=policy, starts=2)
+        precise = np.where(task.memories, agent.sigma_min, agent.sigma_base)
+        assert np.isfinite(evaluate(task, agent, 100 * best.q, precise, policy).objective)
+        assert np.isfinite(gradient(task, agent, 100 * best.q, precise, policy)).all()
+        equilibrium(task, agent, best.sigma, policy)
+        expected_estimator(task, agent, 100 * best.q, precise)
+    choice_probabilities([0.0, 1e90, 5.0], [1e-90, 1e-3, 1e99], policy, 1e99)
+
+
+def test_what_is_not_finite_is_an_error():
+    task = tasks.grid_world()
+    tables = np.zeros((54, 4)), np.ones((54, 4))
+    for function in (evaluate, gradient):
+        with pytest.raises(ValueError, match="cost is beyond the range of floating point numbers"):
+            function(task, Agent(sigma_base=1e-300), *tables)
+    large = TabularMDP([[1, 1], [1, 1]], [[1e160, 1], [0, 0]], start=0, terminal=[1])
+    tables = np.zeros((2, 2)), np.ones((2, 2))
+    assert evaluate(large, Agent(), *tables).value == pytest.approx(5e159)
+    with pytest.raises(ValueError, match="std is beyond the range of floating point numbers"):
+        expected_estimator(large, Agent(gradient="reinforce"), *tables)
 
 
 def fastest(function, limit, patience=60):

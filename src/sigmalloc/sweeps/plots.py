@@ -152,7 +152,7 @@ def _picked(
     values = result.select(quantity, checkpoint, **at)
     left = [name for name in result.axes if name in names]
     order = [left.index(name) for name in names]
-    return values.transpose(*order, *range(len(order), values.ndim))
+    return np.transpose(values, (*order, *range(len(order), values.ndim)))
 
 
 def _labels(result: SweepResult, by: str) -> list[str]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,6 +14,7 @@ import numpy.typing as npt
 
 from .. import _checks
 from .._io import files, terminal
+from .._io.extras import needed
 from .grid import axis_positions, combinations
 
 UNITS = {
@@ -71,12 +70,12 @@ def to_records(result: Any, checkpoints: str = "last") -> npt.NDArray[np.void]:
 
 def to_frame(result: Any, checkpoints: str = "last") -> Any:
     table = to_records(result, checkpoints)
-    return _extra("pandas", "pandas").DataFrame({name: table[name] for name in table.dtype.names or ()})
+    return needed("pandas", "pandas").DataFrame({name: table[name] for name in table.dtype.names or ()})
 
 
 def to_xarray(result: Any, quantities: Sequence[str] = CURVES) -> Any:
     _check(quantities)
-    xarray = _extra("xarray", "xarray")
+    xarray = needed("xarray", "xarray")
     whole = result.specification
     zipped = whole.mode == "zip"
     dims: tuple[str, ...] = ("cell", "restart") if zipped else (*result.axes, "restart")
@@ -114,7 +113,7 @@ def export(result: Any, path: str | os.PathLike[str], quantities: Sequence[str] 
         files.write(path, lambda file: _write_csv(result, file, quantities))
         return path
     for module in ("h5netcdf", "h5py") if path.suffix == ".nc" else ("zarr",):
-        _extra(module, "xarray")
+        needed(module, "xarray")
     data = _storable(to_xarray(result, quantities))
     if path.suffix == ".nc":
         files.write_by_name(path, lambda part: data.to_netcdf(part, engine="h5netcdf"))
@@ -168,10 +167,3 @@ def _check(quantities: Sequence[str]) -> None:
 def _attributes(name: str) -> dict[str, str]:
     found = {"units": UNITS[name]} if name in UNITS else {}
     return found | ({"long_name": LONG_NAMES[name]} if name in LONG_NAMES else {})
-
-
-def _extra(module: str, extra: str) -> ModuleType:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(f"this needs {module}: pip install 'sigmalloc[{extra}]'") from error

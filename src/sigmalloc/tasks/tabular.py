@@ -10,8 +10,8 @@ that can never be entered, such as the walls of a maze, are declared terminal to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from .arrays import ARRAYS, freeze, hashed_arrays, kept_arrays
 from .base import Arrays, Facts, Maze, Task, World
 from .matching import check_variants
 from .table_world import TableWorld
+from .values import optimal_q
 
 DEFAULT_STEP_LIMIT = 10_000
 FACTS = ("name", "step_limit", "horizon", "layout", "action_names", "state_names", "reward_noise")
@@ -39,7 +40,8 @@ class TabularMDP(Task):
     reward : array of float, same shape as ``next_state`` or (states, actions)
         Reward of each outcome.
     probability : array of float, same shape as ``next_state``, optional
-        Probability of each outcome; may be left out when there is one outcome. Sums to 1 over outcomes.
+        Probability of each outcome; may be left out when there is one outcome. Sums to 1 over outcomes; so it does
+        after normalisation, if it is within 10⁻³ of it, as rounded probabilities are.
     start : int or array of float, shape (states,), optional
         The state in which episodes start, or the distribution it is drawn from. May be left out with ``starts``, whose
         frequencies it then is.
@@ -171,31 +173,55 @@ class TabularMDP(Task):
         return other
 
     @classmethod
-    def from_dense(cls, transitions, rewards, **keywords):
+    def from_dense(
+        cls, transitions: npt.ArrayLike, rewards: npt.ArrayLike, *, axes: Literal["SAS", "ASS"] = "SAS", **keywords: Any
+    ) -> Self:
         """An MDP from full matrices.
 
         Parameters
         ----------
-        transitions : array of float, shape (states, actions, states)
-            P(s' | s, a).
-        rewards : array of float, shape (states, actions) or (states, actions, states)
+        transitions : array of float, shape (states, actions, states), or (actions, states, states) with axes="ASS"
+            P(s' | s, a); the last axis is s' either way.
+        rewards : array of float, shape (states, actions) or that of ``transitions``
+            Rewards of −inf say that a state has no such action, whatever its transitions; states without any are
+            terminal.
+        axes : {"SAS", "ASS"}
+            Which axes of three-dimensional tables are states (S) and actions (A).
         **keywords
             As for `TabularMDP`; ``start`` is required.
+
+        Raises
+        ------
+        ValueError
+            As `TabularMDP`, and if a table does not have the shape that ``axes`` says, naming the one that it has.
         """
-        return construct.from_dense(cls, transitions, rewards, **keywords)
+        return construct.from_dense(cls, transitions, rewards, axes=axes, **keywords)
 
     @classmethod
-    def from_functions(cls, transition, actions, *, start, **keywords):
+    def from_functions(
+        cls, transition: Callable[[Any, Any], Any], actions: Callable[[Any], Sequence[Any]], *, start: Any,
+        max_states: int = construct.MAX_STATES, like: TabularMDP | None = None, **keywords: Any,
+    ) -> Self:  # fmt: skip
         """An MDP explored from its starts by calling functions of your own states.
 
         Parameters
         ----------
         transition : callable(state, action)
-            Returns ``(next_state, reward)``, or a list of ``(probability, next_state, reward)``.
+            Returns ``(next_state, reward)``, or a list of ``(probability, next_state, reward)``. Outcomes of
+            probability 0 do not exist.
         actions : callable(state)
-            Returns the actions of a state as a sequence; an empty one means that the state is terminal.
+            Returns the actions of a state as a sequence; an empty one means that the state is terminal. An action has
+            the same column in all states: its own number if the actions are 0, 1, …, else in the order in which they
+            are met. Its ``str`` is its name unless ``action_names`` are given: strings that stand for the actions that
+            they spell, for the integers from 0 on, or (for any other objects) for the actions of the states that have
+            all of them, in their order; or a dict of actions and names.
         start : hashable or dict of {hashable: float}
             The state in which episodes start, or states and their probabilities.
+        max_states : int
+            With more states than this the exploration stops with an error.
+        like : TabularMDP, optional
+            A task with ``state_names`` whose numbers of states and actions are to be kept, for `changes` of it; its
+            states that are not reached are terminal.
         **keywords
             As for `TabularMDP`, except the tables.
 
@@ -203,17 +229,30 @@ class TabularMDP(Task):
         -------
         TabularMDP
             Its ``state_names`` are the ``str`` of the states, in the order in which they were found (breadth first).
+
+        Raises
+        ------
+        ValueError
+            As `TabularMDP`, and if a function returns something else, a state or action is not hashable, there are
+            more than ``max_states`` states, or ``action_names`` could be those of other actions.
         """
-        return construct.from_functions(cls, transition, actions, start=start, **keywords)
+        return construct.from_functions(
+            cls, transition, actions, start=start, max_states=max_states, like=like, **keywords
+        )
 
     @classmethod
-    def from_outcomes(cls, outcomes, *, start, terminal=None, **keywords):
+    def from_outcomes(
+        cls, outcomes: Sequence[Any], *, start: npt.ArrayLike | None = None, terminal: npt.ArrayLike | None = None,
+        n_actions: int | None = None, **keywords: Any,
+    ) -> Self:  # fmt: skip
         """An MDP from nested lists: ``outcomes[s][a]`` is a list of (probability, next state, reward).
 
-        Equal next states with equal rewards are merged. States without actions are terminal unless ``terminal`` says
-        otherwise.
+        Equal next states with equal rewards are merged. ``outcomes[s]`` may be a dict of the numbers of actions, or
+        have None for an action that the state does not have; an action is the same column in all states. States
+        without actions are terminal unless ``terminal`` says otherwise. ``n_actions`` is the number of columns, by
+        default as many as are needed.
         """
-        return construct.from_outcomes(cls, outcomes, start=start, terminal=terminal, **keywords)
+        return construct.from_outcomes(cls, outcomes, start=start, terminal=terminal, n_actions=n_actions, **keywords)
 
     @property
     def geometry(self) -> Maze | None:
@@ -330,40 +369,33 @@ class TabularMDP(Task):
             if variant.reward_noise != "gaussian":
                 yield ("reward_noise", variant.reward_noise)
 
-    def optimal_q(self, gamma=1.0, tolerance=1e-12, max_iterations=100_000):
-        """q* of the MDP, by value iteration.
+    def optimal_q(
+        self, gamma: float = 1.0, tolerance: float = 1e-12, max_iterations: int = 100_000
+    ) -> npt.NDArray[np.float64]:
+        """q* of the MDP, by policy iteration.
 
         Parameters
         ----------
         gamma : float
             Discount factor.
         tolerance : float
-            Stop when no value moves by more than this (relative to the largest value, if that exceeds 1).
+            An action replaces another if it is better by more than this (relative to the largest value, if that
+            exceeds 1).
+        max_iterations : int
+            Policies that may be tried.
 
         Returns
         -------
         array of float, shape (states, actions)
-            0 where there is no action.
+            0 where there is no action; −inf, with γ = 1, where it leads to a state from which no policy is certain to
+            end an episode, while reward is lost for ever.
 
         Raises
         ------
         ValueError
-            If the values do not converge, as when reward can be collected for ever with γ = 1.
+            If an argument is not valid, or, with γ = 1, if reward can be collected for ever.
         """
-        gamma = _checks.real("gamma", gamma, low=0, high=1)
-        value = np.zeros(self.n_states)
-        for _ in range(max_iterations):
-            q = (self.probability * (self.reward + gamma * value[self.next_state])).sum(axis=2)
-            best = np.where(self.exists, q, -np.inf).max(axis=1)
-            best[self.terminal] = 0.0
-            change = np.abs(best - value).max()
-            value = best
-            if change <= tolerance * max(1.0, np.abs(value).max()):
-                return np.where(self.exists, q, 0.0)
-        raise ValueError(
-            f"value iteration on {self.name!r} did not converge in {max_iterations} iterations with gamma={gamma:g}: "
-            "some states may never end an episode; a discount below 1 always converges"
-        )
+        return optimal_q(self, gamma, tolerance, max_iterations)
 
     def __repr__(self) -> str:
         parts = [f"{self.n_states} states × {self.n_actions} actions", f"{self.memory_map.allocated.sum()} memories"]
