@@ -229,10 +229,9 @@ def arrays(
     n, n_places = len(agents), task.places.n_places
     start_q, start_sigma = task.places.start(n, np.array([agent.sigma_base for agent in agents]), q, sigma)
     counted = any(agent.allocation_rule.importance == "usage" for agent in agents)
-    if not counted:
-        usage = np.zeros((0, 0))
-    else:
-        usage = np.zeros((n, task.n_states)) if before is None else before.usage.copy()
+    usage = np.zeros((n, task.n_states) if counted else (0, 0))
+    if counted and before is not None:
+        usage[:] = before.usage
     return Outcome(
         q=start_q,
         sigma=start_sigma,
