@@ -17,7 +17,7 @@ import numpy as np
 from . import __version__, _checks, _kernel, tasks
 from ._io import files, terminal
 from ._io.progress import Progress
-from .agents import ALLOCATIONS, GRADIENTS, PLANNERS, Agent
+from .agents import Agent
 from .agents.schedules import SCHEDULED
 from .runs import engine
 from .runs.divergence import DivergenceError
@@ -27,7 +27,6 @@ from .runs.train import ESTIMATORS, prepare, train
 from .tasks.base import Maze, Plane
 
 EPISODES = {"grid-world": 5000, "mountain-car": 5000, "planning": 60_000}
-CHOICES = {"gradient": tuple(GRADIENTS), "allocation": tuple(ALLOCATIONS), "planner": tuple(PLANNERS)}
 GYMNASIUM = {"frozen-lake": "FrozenLake", "cliff-walking": "CliffWalking", "taxi": "Taxi"}
 
 DESCRIPTION = """\
@@ -174,8 +173,8 @@ def add_run(commands, formatter):
 
 def _option(name, kind):
     """How a field of the agent is given on the command line."""
-    if name in CHOICES:
-        return {"choices": CHOICES[name]}
+    if typing.get_origin(kind) is typing.Literal:
+        return {"choices": typing.get_args(kind)}
     if name == "q_init":
         return {"type": float, "nargs": "+", "metavar": "Q", "help": "a constant, or the bounds of a uniform draw"}
     if name in SCHEDULED:
