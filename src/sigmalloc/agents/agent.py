@@ -266,7 +266,5 @@ Agent.__init__ = _make  # type: ignore[method-assign]
 
 
 def _known(changes: dict[str, Any]) -> dict[str, Any]:
-    for name in changes:
-        if name not in FIELDS:
-            raise ValueError(f"unknown agent field {name!r}; the fields are {', '.join(FIELDS)}")
+    _checks.only(changes, FIELDS, "agent field")
     return changes

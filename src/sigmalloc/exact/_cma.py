@@ -118,7 +118,7 @@ def cma_es(
     except ImportError as error:
         raise ImportError("cma_es needs the cma package: pip install 'sigmalloc[cma]'") from error
     _checks.choice("objective", objective, OBJECTIVES)
-    seed = _checks.integer("seed", seed, low=0)
+    seed = _checks.seed("seed", seed)
     evaluations = _checks.integer("evaluations", evaluations, low=1)
     episodes = _checks.integer("episodes", episodes, low=1)
     step = _checks.real("step", step, low=0, low_open=True)

@@ -124,7 +124,7 @@ def optimum(
     if starts is None:
         starts = 32 if problem.allocated.sum() <= 100 else 16
     starts = _checks.integer("starts", starts, low=1)
-    seed = _checks.integer("seed", seed, low=0)
+    seed = _checks.seed("seed", seed)
     if learn == "state" and problem.program is not None and agent.depth_first:
         raise ValueError("learn_samples='state' needs planner='rollouts', or one path")
     held = start_q(problem, q)

@@ -113,8 +113,8 @@ class Problem:
         if self.paths > 1:
             if (self.task.reward_square != self.task.reward_mean**2).any():
                 raise ValueError(
-                    f"reward_sd: rewards of {self.task.name!r} are noisy, so the best of several paths has no exact "
-                    "answer; simulate instead"
+                    f"reward_sd: the best of several paths of {self.task.name!r}, whose rewards are noisy, has no "
+                    "exact answer; simulate instead"
                 )
             self.program = program(self.task, agent.gamma, self.paths, agent.planner)
         acting = self.model.acting

@@ -403,8 +403,8 @@ class Choices:
         task : TabularMDP
             One that does not change. Its memory map and its known values are the subject's.
         trials : pandas.DataFrame, mapping of columns, or anything with attributes of these names
-            ``state``, ``action``, ``reward``; ``next_state`` if episodes are longer than a row; ``subject``, ``episode``
-            and ``session`` where there are several.
+            ``state``, ``action``, ``reward``; ``next_state`` if episodes are longer than a row; ``subject``,
+            ``episode`` and ``session`` where there are several.
         block : str, optional
             Column of the block. Default: ``session`` if there is one.
         blocks : {"reset", "carry", "reset_q"}

@@ -12,7 +12,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _kernel
+from .._threads import Threads
 from ..agents import Agent
 from ..agents.rules import look_up
 from ..agents.schedules import SCHEDULED, Exponential, Points
@@ -56,7 +57,7 @@ CHOICE_DTYPE = np.dtype(
 )
 REPORT = ("reward", "value", "cost", "cutoffs", "reward_squares", "value_squares", "steps")
 COUNTERS = ("episodes", "steps", "cutoffs", "error")
-ERRORS = {1: "q̄", 2: "σ"}
+ERRORS = {1: "q̄", 2: "σ", 3: "an evaluation"}
 
 Floats = npt.NDArray[np.float64]
 
@@ -356,7 +357,7 @@ def run(
             if progress is not None:
                 progress(int(outcome.counters[:, 0].sum()))
         return outcome
-    pool = ThreadPoolExecutor(max_workers=min(workers, len(rows)), thread_name_prefix="sigmalloc")
+    pool = Threads(min(workers, len(rows)))
     try:
         pending = {pool.submit(work, part) for part in rows}
         while pending:

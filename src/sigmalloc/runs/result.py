@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import numpy.typing as npt
 
 from .. import __version__
 from .._io import archive, files
-from ..agents import Agent
+from ..agents import FIELDS, LATER, Agent
 from ..tasks.base import Task, unpack
 
 FORMAT = 2
@@ -224,14 +223,13 @@ class Result:
         -------
         Path
         """
-        path = Path(path)
+        path = Path(files.checked_path("path", path))
         if path.suffix != ".npz":
             path = path.with_name(path.name + ".npz")
         task_facts, arrays = self.task.pack()
-        arrays = arrays | {name: getattr(self, name) for name in _ARRAYS}
         facts = {"format": FORMAT, "task": task_facts, "agent": self.agent.to_dict()}
         facts |= {name: getattr(self, name) for name in _FACTS}
-        files.write(str(path), lambda file: np.savez_compressed(file, facts=np.array(json.dumps(facts)), **arrays))
+        archive.save(path, facts, arrays | {name: getattr(self, name) for name in _ARRAYS})
         return path
 
     @classmethod
@@ -243,25 +241,23 @@ class Result:
         ValueError
             If the file is not a result of this format or an earlier one, or is damaged.
         """
-        path = Path(path)
-        try:
-            arrays = archive.load(path)
-            facts = json.loads(str(arrays.pop("facts")))
-            if facts["format"] not in (1, FORMAT):
-                raise ValueError(f"its format is {facts['format']!r}, not {FORMAT}")
+        with archive.reading(files.checked_path("path", path), "result") as file:
+            facts = file.facts
+            if facts.get("format") not in (1, FORMAT):
+                raise ValueError(f"its format is {facts.get('format')!r}, not {FORMAT}")
+            arrays = {name: file.array(name) for name in file.names if name != archive.FACTS}
             task = unpack(facts["task"], arrays)
-            agent = facts["agent"]
+            agent = dict(facts["agent"])
             if isinstance(agent.get("q_init"), list):
                 agent["q_init"] = tuple(agent["q_init"])
+            for name in FIELDS:
+                if name not in agent and name not in LATER:
+                    raise ValueError(f"its agent has no {name}")
             if facts["format"] == 1:
                 arrays |= _from_format_1(task, facts, arrays)
             fields = {name: arrays[name] for name in _ARRAYS}
             _check_arrays(task, facts, fields)
             return cls(task=task, agent=Agent(**agent), **fields, **{name: facts[name] for name in _FACTS})
-        except (FileNotFoundError, PermissionError, IsADirectoryError, MemoryError):
-            raise
-        except Exception as error:  # a damaged archive makes its readers raise nearly anything
-            raise ValueError(f"{path} is not a readable result: {error}") from error
 
 
 def _from_format_1(task: Task, facts: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
