@@ -84,7 +84,7 @@ def test_evaluate_against_iteration(gamma, policy):
 def test_sparse_equals_dense(monkeypatch):
     task, agent = random_task(n_states=40), Agent(beta=3.0)
     q, sigma = some_memories(task)
-    from sigmalloc.exact import _chain
+    from sigmalloc._mdp import chain as _chain
 
     results = []
     for limit in (300, 0):

@@ -15,7 +15,7 @@ q̄ and σ are tables of states and actions or vectors of memories, which severa
 worth 0, and step limits are not modelled.
 """
 
-from ._chain import ImproperPolicyError
+from .._mdp.chain import ImproperPolicyError
 from ._choice import choice_gradients, choice_probabilities
 from ._cma import BlackBox, cma_es
 from ._equilibrium import equilibrium

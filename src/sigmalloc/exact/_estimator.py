@@ -18,12 +18,12 @@ import numpy.typing as npt
 
 from .._choices.solver import score_moments
 from .._floats import finite, quietly
+from .._mdp.chain import Chain
+from .._mdp.problem import Floats, Point, Problem
 from ..agents import Agent
 from ..agents.rules import look_up
 from ..pairing import trial_time
 from ..tasks.base import Task
-from ._chain import Chain
-from ._problem import Floats, Point, Problem
 
 LARGEST_VARIANCE = 2000
 _COLUMNS = 4_000_000  # numbers in the tables of some memories that are held at a time

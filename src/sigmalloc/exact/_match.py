@@ -10,14 +10,14 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 
 from .. import _checks
+from .._choices.policy import Policy
 from .._floats import quietly
+from .._mdp.chain import ImproperPolicyError
+from .._mdp.problem import LAST_EPISODE, Floats, Problem
 from ..agents import Agent
 from ..tasks.base import Task
-from ._chain import ImproperPolicyError
-from ._choice import Policy
 from ._evaluate import evaluation
 from ._optimum import Search, start_q, tidy_q, tidy_sigma
-from ._problem import LAST_EPISODE, Floats, Problem
 
 _ROUNDS = 40
 _CLOSE = 1e-9  # of the cost

@@ -10,14 +10,14 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from .. import _checks
+from .._choices.policy import Policy
 from .._floats import quietly
+from .._mdp.chain import ImproperPolicyError
+from .._mdp.problem import Floats, Point, Problem
 from ..agents import Agent
 from ..agents.agent import LEARN_SAMPLES, LearnSamples
 from ..tasks.base import Task
-from ._chain import ImproperPolicyError
-from ._choice import Policy
 from ._evaluate import evaluation
-from ._problem import Floats, Point, Problem
 
 Loss = Callable[[Floats], tuple[float, Floats]]
 

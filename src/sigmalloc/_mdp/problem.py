@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._choices.policy import Policy, checked_beta
 from .._choices.solver import Choices, solve_choices
 from .._floats import finite
 from ..agents import LARGEST_Q, Agent
 from ..pairing import check, paths, trial_time
 from ..tasks.base import Task
 from ..tasks.tabular import TabularMDP
-from ._chain import Chain, ImproperPolicyError, System, model
-from ._choice import Policy, checked_beta
-from ._planning import program
+from .chain import Chain, ImproperPolicyError, System, model
+from .planning import program
 
 Floats = npt.NDArray[np.float64]
 
