@@ -95,9 +95,7 @@ def expected_estimator(
     credit = agent.gradient_rule.credit
     std = None
     if problem.program is not None and credit == "best_return":
-        everywhere = problem.whole(policy)
-        probability = problem.program.forward(everywhere)
-        slope = problem.program.backward(everywhere, probability)[problem.model.acting]
+        slope = problem.program.best_and_slope(problem.whole(policy))[1][problem.model.acting]
         mean = problem.scatter_add(np.matmul(slope[:, None, :], by_sigma)[:, 0])
     elif problem.program is not None and agent.depth_first:
         raise ValueError(
