@@ -29,7 +29,7 @@ from .schedule import POLICIES, Policy, Schedule
 from .train import Progress, checked_result, make_result
 from .trials import Trials
 
-ENDED, CUT = 1, 2
+ENDED, CUT = 1, 2  # flags of a row, as the kernel has them
 LARGEST_TABLE = 10**8  # rows, unless more are asked for
 CHUNK = 1 << 14
 
@@ -131,53 +131,50 @@ def training(
 
 
 class _Table:
-    """Rows as the kernel hands them over, from several threads, packed as tightly as they will be kept."""
+    """Rows as the kernel hands them over, from several threads."""
 
     def __init__(self, task: Task, values: bool, max_rows: int) -> None:
         self.task, self.values, self.max_rows = task, values, max_rows
-        self.parts: list[tuple[int, dict[str, npt.NDArray[Any]], Floats | None]] = []
+        self.parts: list[tuple[npt.NDArray[Any], Floats | None]] = []
         self.rows, self.lock = 0, threading.Lock()
 
     def take(self, rows: npt.NDArray[Any], values: Floats | None) -> None:
-        bounds = [0, *(np.flatnonzero(np.diff(rows["run"])) + 1).tolist(), len(rows)]
-        packed = []
-        for begin, end in zip(bounds, bounds[1:], strict=False):
-            part = rows[begin:end]
-            columns = {
-                name: part[name].astype(np.int32)
-                for name in ("episode", "path", "step", "state", "action", "next_state")
-            }
-            columns |= {"reward": part["reward"].copy(), "flags": part["flags"].astype(np.int8)}
-            packed.append((int(part["run"][0]), columns, None if values is None else values[begin:end]))
         with self.lock:
             self.rows += len(rows)
             if self.rows > self.max_rows:
                 raise ValueError(
                     f"the table has grown beyond max_rows={self.max_rows} rows: ask for more, or for fewer episodes"
                 )
-            self.parts += packed
+            self.parts.append((rows, values))
 
     def trials(self, restarts: int) -> Trials:
-        counts = np.zeros(restarts + 1, dtype=np.int64)
-        for run, columns, _ in self.parts:
-            counts[run + 1] += len(columns["state"])
-        place = np.cumsum(counts)
-        subject = np.repeat(np.arange(restarts, dtype=np.int32), counts[1:])
-        n = len(subject)
-        table: dict[str, npt.NDArray[Any]] = {
-            name: np.empty(n, dtype=np.int32) for name in ("episode", "path", "step", "state", "action", "next_state")
-        }
-        table |= {"reward": np.empty(n), "flags": np.empty(n, dtype=np.int8)}
+        """The table; parts are given up one after another, each run's in the order in which they came."""
+        runs = [np.bincount(rows["run"], minlength=restarts) for rows, _ in self.parts]
+        counts = np.sum(runs, axis=0) if runs else np.zeros(restarts, dtype=np.int64)
+        place = np.cumsum(counts) - counts
+        n = int(counts.sum())
+        names = ["episode", "step", "state", "action", "next_state"]
+        zeros = {"session": np.int16(0), "path": np.int32(0), "forced": np.False_}  # columns that take no memory
+        if any(rows["path"].any() for rows, _ in self.parts):
+            names.append("path")
+            zeros.pop("path")
+        table: dict[str, npt.NDArray[Any]] = {name: np.empty(n, dtype=np.int32) for name in names}
+        table["reward"], flags = np.empty(n), np.empty(n, dtype=np.int8)
         values = np.empty((n, 2 * self.task.n_actions)) if self.values else None
-        for number, (run, columns, held) in enumerate(self.parts):
-            rows = slice(place[run], place[run] + len(columns["state"]))
-            for name, column in columns.items():
-                table[name][rows] = column
-            if values is not None:
-                values[rows] = held
-            place[run] = rows.stop
-            self.parts[number] = (run, {}, None)
-        flags = table.pop("flags")
+        for number, (rows, held) in enumerate(self.parts):
+            bounds = [0, len(rows)]
+            if rows["run"][0] != rows["run"][-1]:  # a lane takes one run after another
+                bounds[1:1] = (np.flatnonzero(np.diff(rows["run"])) + 1).tolist()
+            for begin, end in zip(bounds, bounds[1:], strict=False):
+                part, run = rows[begin:end], rows["run"][begin]
+                here = slice(place[run], place[run] + end - begin)
+                for name, column in table.items():
+                    column[here] = part[name]
+                flags[here] = part["flags"]
+                if values is not None and held is not None:
+                    values[here] = held[begin:end]
+                place[run] = here.stop
+            self.parts[number] = (rows[:0], None)
         tables = {}
         if values is not None:
             half = self.task.n_actions
@@ -185,8 +182,9 @@ class _Table:
             tables = {name: np.where(absent, np.nan, part)
                       for name, part in (("q", values[:, :half]), ("sigma", values[:, half:]))}  # fmt: skip
         return Trials(
-            task=self.task, subject=subject, session=np.zeros(n, dtype=np.int16), **table,
-            ended=(flags & ENDED) != 0, cut=(flags & CUT) != 0, forced=np.zeros(n, dtype=bool), **tables,
+            task=self.task, subject=np.repeat(np.arange(restarts, dtype=np.int32), counts),
+            **table, ended=(flags & ENDED).view(bool), cut=(flags >> 1).view(bool),
+            **{name: np.broadcast_to(zero, n) for name, zero in zeros.items()}, **tables,
         )  # fmt: skip
 
 
