@@ -101,6 +101,8 @@ def _unit(q: Floats, sigma: Floats, mask: Mask) -> Floats:
 
 def _mark_ties(by_q: Floats, q: Floats, sigma: Floats, mask: Mask) -> None:
     certain = (sigma == 0) & mask
+    if not certain.any():
+        return
     rows = np.flatnonzero(certain.sum(axis=1) > 1)
     tied = certain[rows, :, None] & certain[rows, None, :] & (q[rows, :, None] == q[rows, None, :])
     itself = np.eye(q.shape[1], dtype=bool)

@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._choices.policy import Policy
 from .._floats import quietly
+from .._mdp.chain import ImproperPolicyError
+from .._mdp.problem import Floats, Point, Problem
 from ..agents import Agent
 from ..runs.evaluate import evaluate as simulated
 from ..tasks.base import Task
-from ._chain import ImproperPolicyError
-from ._choice import Policy
 from ._evaluate import evaluation
 from ._optimum import start_q, tidy_q, tidy_sigma
-from ._problem import Floats, Point, Problem
 
 Objective = Literal["exact", "simulated"]
 OBJECTIVES = ("exact", "simulated")

@@ -7,13 +7,13 @@ import numpy.typing as npt
 from scipy import sparse
 
 from .. import _checks
+from .._choices.policy import Policy
 from .._floats import quietly
+from .._mdp.chain import Chain, Pool
+from .._mdp.problem import Floats, Point, Problem
 from ..agents import Agent
 from ..tasks.base import Task
-from ._chain import Chain, Pool
-from ._choice import Policy
 from ._optimum import start_q, tidy_q
-from ._problem import Floats, Point, Problem
 
 
 @quietly

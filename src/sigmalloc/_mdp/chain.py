@@ -219,7 +219,7 @@ class System:
             self._solve = lambda b, transposed: lapack.dgetrs(factors, pivots, b, trans=int(transposed))[0]
         else:
             try:
-                factors = sparse_linalg.splu((sparse.diags_array(diagonal) - gamma * flow).tocsc())
+                factors = _factorised((sparse.diags_array(diagonal) - gamma * flow).tocsc())
             except RuntimeError:  # singular to working precision; a dense system gives NaN by itself
                 self._solve = lambda b, transposed: np.full_like(b, np.nan)
             else:
@@ -240,3 +240,18 @@ class System:
         out = np.full(b.shape, elsewhere)
         out[self.kept] = solved
         return out
+
+
+def _factorised(matrix: Any) -> Any:
+    """Sparse LU factors of I − γP.
+
+    Its rows are diagonally dominant, so it needs no pivoting; where most steps can be taken back, as in a maze, an
+    order that keeps its symmetry fills in half as much.
+    """
+    there = matrix.astype(bool)
+    both = there.multiply(there.T).nnz
+    if both < 0.8 * matrix.nnz:
+        return sparse_linalg.splu(matrix)
+    return sparse_linalg.splu(
+        matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+    )
