@@ -116,9 +116,7 @@ def build_parser():
     from .sweeps import commands as sweep_commands
 
     plain = argparse.RawDescriptionHelpFormatter
-    parser = Parser(
-        prog="sigmalloc", description=DESCRIPTION, epilog=EPILOG, formatter_class=plain, allow_abbrev=False
-    )
+    parser = Parser(prog="sigmalloc", description=DESCRIPTION, epilog=EPILOG, formatter_class=plain, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"sigmalloc {__version__} (kernel: {_kernel.NAME})")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     add_run(commands, plain)
