@@ -93,14 +93,13 @@ def claim_2d(data):
                 for psi, runs in final.items()}  # fmt: skip
         parts = {f"mean of A above {names[psi]}": gain.z > Z for psi, gain in gains.items()}
         parts |= {f"best of A above {names[psi]}": best["A"].value > best[psi].value for psi in gains}
-        here = ", ".join(f"{names[psi]} {show(number.value)}" for psi, number in means.items())
+        inside = {f"{names[psi]} within the axis": AXIS[0] <= number.value <= AXIS[1] for psi, number in means.items()}
+        here = "" if all(inside.values()) else "order only, "
+        here += ", ".join(f"{names[psi]} {show(number.value)}" for psi, number in means.items())
         setting = _setting(data)(name, ("DRA", "Q", "R", "whole"))
         evidence = "A is better than " + ", than ".join(f"{names[psi]} by {gain}" for psi, gain in gains.items())
         evidence += f"; best of {few} runs: " + ", ".join(f"{names[p]} {show(b.value)}" for p, b in best.items())
-        rows.append(
-            Row(f"order, {label}", setting, parts, here, evidence, [*means.values(), *gains.values(), *best.values()])
-        )
-        inside = {f"{names[psi]} within the axis": AXIS[0] <= number.value <= AXIS[1] for psi, number in means.items()}
+        rows.append(Row(label, setting, parts, here, evidence, [*means.values(), *gains.values(), *best.values()]))
         off = [name for name, held in zip(names.values(), inside.values(), strict=True) if not held]
         text = f"off the figure's axis: {', '.join(off) or 'none'}"
         rows.append(Row(f"sizes, {label}", setting, inside, text, text, decides=False))
