@@ -1,6 +1,7 @@
 """Compiled modules: one kernel source built for each instruction set, and the choice between them."""
 
 import os
+import pathlib
 import platform
 import subprocess
 import sys
@@ -51,6 +52,69 @@ if BUILD == "debug":
     DIRECTIVES |= {"boundscheck": True, "initializedcheck": True}
 
 
+CONTINUOUS = '''"""Continuous tasks by number. Made by setup.py of the files in dynamics/: one file a task."""
+
+from .lanes cimport Bodies, Streams, in_
+{imports}
+
+cdef enum:
+    CERTAIN = 0  # a table with one outcome for each state and action
+    UNCERTAIN = 1  # a table with several
+{numbers}
+
+
+cdef inline int number_of(str name) except -1:
+{names}
+    raise ValueError(f"the kernel has no dynamics {{name!r}}")
+
+
+cdef inline void move_all(int dynamics, Bodies* bodies, in_ choice) noexcept nogil:
+{moves}
+
+
+cdef inline void commit(int dynamics, Bodies* bodies, int which) noexcept nogil:
+{commits}
+
+
+cdef inline bint has_ended(int dynamics, const Bodies* bodies, int which) noexcept nogil:
+{ends}
+    return True
+
+
+cdef inline double reward_there(int dynamics, const Bodies* bodies, int which) noexcept nogil:
+{rewards}
+    return 0.0
+
+
+cdef inline Py_ssize_t start_of(int dynamics, Bodies* bodies, Streams* streams, int which, int option) noexcept nogil:
+{starts}
+    return 0
+'''
+
+
+def write_continuous(folder):
+    """The kernel's list of continuous tasks, from the files that there are."""
+    names = sorted(path.stem for path in (folder / "dynamics").glob("*.pxd") if path.stem != "__init__")
+
+    def each(line):
+        return "\n".join(line.format(name=name, upper=name.upper()) for name in names)
+
+    branch = "    if dynamics == {upper}:\n        "
+    text = CONTINUOUS.format(
+        imports=each("from .dynamics cimport {name} as _{name}"),
+        numbers="\n".join(f"    {name.upper()} = {number}" for number, name in enumerate(names, start=2)),
+        names=each("    if name == \"{name}\":\n        return {upper}"),
+        moves=each(branch + "_{name}.move_all(bodies, choice)"),
+        commits=each(branch + "_{name}.move_one(bodies, which)"),
+        ends=each(branch + "return _{name}.ended(bodies, which)"),
+        rewards=each(branch + "return _{name}.reward(bodies, which)"),
+        starts=each(branch + "return _{name}.start(bodies, streams, which, option)"),
+    )
+    path = folder / "continuous.pxd"
+    if not path.exists() or path.read_text(encoding="utf-8") != text:  # Cython goes by the time of a file
+        path.write_text(text, encoding="utf-8")
+
+
 def is_gcc(command):
     """Whether a compiler is GCC, which other compilers pretend to be in name but not in what they say of themselves."""
     said = subprocess.run([*command[:1], "--version"], capture_output=True, text=True, check=False).stdout
@@ -78,6 +142,7 @@ def extension(name):
     )
 
 
+write_continuous(pathlib.Path(__file__).parent / "src" / "sigmalloc" / "_kernel")
 setup(
     ext_modules=cythonize(
         [extension(name) for name in ("cpu", "baseline", *(["avx2"] if X86_64 else []))],

@@ -1,21 +1,24 @@
 import re
 import subprocess
 import sys
-from types import SimpleNamespace
+from dataclasses import replace
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+import pictures
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PatchCollection
 from matplotlib.colors import to_hex
-from matplotlib.patches import Rectangle
 from matplotlib.quiver import Quiver
 from matplotlib.text import Text
 from PIL import Image
 
-from sigmalloc import metrics, plot, tasks
+from sigmalloc import metrics, plot, reference, tasks
 from sigmalloc.agents import Agent
+from sigmalloc.runs.train import train
 from sigmalloc.tasks.tabular import TabularMDP
 
 RESTARTS = 3
@@ -25,26 +28,18 @@ def stand_in(task, agent, episodes=2000, snapshots=(300, 1000, 1200), seed=0):
     """What training would return: q̄ is q* and noise, σ is smaller where more hangs on a state."""
     rng = np.random.default_rng(seed)
 
-    def memories(completed):
+    def tables(completed):
         variant = task.at(completed - 1)
-        if hasattr(variant, "optimal_q"):
-            q = variant.optimal_q(agent.gamma)
-        else:
-            q = rng.uniform(-100, 0, variant.exists.shape)
+        q = variant.optimal_q(agent.gamma) if variant.finite else rng.uniform(-100, 0, variant.exists.shape)
         q = q + rng.normal(0, 0.3, (RESTARTS, *q.shape))
         sigma = agent.sigma_base / (1 + np.ptp(q, axis=-1, keepdims=True)) * np.exp(rng.normal(0, 0.3, q.shape))
-        return np.where(variant.exists, q, 0), np.where(variant.exists, sigma, agent.sigma_base)
+        return q, sigma
 
     at = np.arange(100, episodes + 1, 100)
     value = 3 - 800 * np.exp(-at / 60) + rng.normal(0, 1, (RESTARTS, len(at)))
     cost = 6 + rng.normal(0, 0.2, (RESTARTS, len(at)))
-    kept = [memories(completed) for completed in snapshots]
-    q, sigma = memories(episodes)
-    return SimpleNamespace(
-        task=task, agent=agent, seed=seed, q=q, sigma=sigma, training_episodes=episodes, episodes=at, reward=value,
-        value=value, cost=cost, objective=value - cost, cutoffs=np.zeros_like(value),
-        snapshot_episodes=np.array(snapshots), snapshot_q=np.stack([q for q, _ in kept], axis=1),
-        snapshot_sigma=np.stack([sigma for _, sigma in kept], axis=1),
+    return pictures.trained(
+        task, agent, tables, at=at, value=value, cost=cost, snapshots=snapshots, episodes=episodes
     )  # fmt: skip
 
 
@@ -73,13 +68,34 @@ def tidy():
 
 
 def drawn(ax):
-    """The texts of the figure, rendered, with nothing cut off: the outermost pixels are white."""
-    canvas = FigureCanvasAgg(ax.get_figure(root=True))
+    """The texts of the figure, rendered, with nothing cut off, and no text over another or over a colour bar."""
+    canvas = FigureCanvasAgg(ax.figure.figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3]
     for side in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
         assert side.min() == 255
-    return [text.get_text() for text in canvas.figure.findobj(Text) if text.get_text() and text.get_visible()]
+    texts = [text for text in canvas.figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+    texts = [text for text in texts if shown(text)]
+    boxes = [(text, text.get_window_extent().padded(-1)) for text in texts]
+    for number, (text, box) in enumerate(boxes):
+        for other, place in boxes[:number]:
+            aslant = text.get_rotation() % 90 and other.get_rotation() == text.get_rotation()  # boxes are of no use
+            assert aslant or not box.overlaps(place), f"{text.get_text()!r} over {other.get_text()!r}"
+    return [text.get_text() for text in texts]
+
+
+def shown(text):
+    """Whether a text is within the limits of its axis (ticks beyond are there, but not drawn)."""
+    axis = next((axis for axis in all_axes(text.figure) if text in axis.get_ticklabels(which="both")), None)
+    if axis is None:
+        return True
+    low, high = sorted(axis.get_view_interval())
+    place = text.get_position()[0 if axis.axis_name == "x" else 1]
+    return low - 1e-9 * (high - low) <= place <= high + 1e-9 * (high - low)
+
+
+def all_axes(figure):
+    return [axis for ax in figure.findobj(Axes) for axis in (ax.xaxis, ax.yaxis)]
 
 
 def bar(ax):
@@ -92,9 +108,12 @@ def cells(ax):
 
 def boxes(ax, color):
     """(row, column) of the filled cells of a maze in one colour."""
-    patches = (patch for patch in ax.patches if isinstance(patch, Rectangle) and patch.get_fill())
-    found = {(patch.get_y() + 0.5, patch.get_x() + 0.5) for patch in patches if to_hex(patch.get_facecolor()) == color}
-    return {(int(row), int(column)) for row, column in found}
+    found = (squares for squares in ax.collections if isinstance(squares, PatchCollection))
+    corners = [
+        path.get_extents().min for squares in found if to_hex(squares.get_facecolor()[0]) == color
+        for path in squares.get_paths()
+    ]  # fmt: skip
+    return {(round(y + 0.5), round(x + 0.5)) for x, y in corners}
 
 
 WALL, GOAL = to_hex("0.82"), to_hex("white")
@@ -119,6 +138,27 @@ EVERY = {
     "sigma_map grid": lambda r, ax: plot.sigma_map(r["grid"], ax=ax),
     "sigma_map car": lambda r, ax: plot.sigma_map(r["car"], ax=ax),
     "visits": lambda r, ax: plot.visits(r["grid"].task, np.arange(54), ax),
+    "large maze": lambda r, ax: plot.maze(pictures.large_maze(), np.arange(31 * 41.0), ax),
+    **{
+        name: lambda r, ax, draw=draw: draw(ax)
+        for name, draw in {
+            "heatmap": lambda ax: plot.heatmap(np.arange(6.0).reshape(2, 3), ax, xlabel="x", ylabel="y"),
+            "bars": lambda ax: plot.bars({"a": [1, 2, 3], "b": [2, 3, 4]}, ax, xlabel="x"),
+            "frontier": lambda ax: plot.frontier({"a": {"lam": [1, 2], "cost": [3, 1], "reward": [5, 4]}}, ax),
+            "choice_raster": lambda ax: plot.choice_raster(pictures.learning(), ax),
+            "chosen_sigma": lambda ax: plot.chosen_sigma(np.ones((2, 9)) + np.arange(9), ax),
+            "choice_curve": lambda ax: plot.choice_curve(np.arange(9) - 4, np.arange(9) > 3, ax, bins=3),
+            "stay_probability": lambda ax: plot.stay_probability(pictures.two_step_trials(2, 60), ax),
+            "recovery": lambda ax: plot.recovery([1, 2, 3, 4], [1, 3, 2, 4], ax, parameter="lam"),
+            "confusion": lambda ax: plot.confusion([[8, 2], [3, 7]], ["dra", "equal"], ax),
+            "model_comparison": lambda ax: plot.model_comparison({"dra": [1, 2, 3], "equal": [2, 2, 5]}, ax),
+            "posterior_predictive": lambda ax: plot.posterior_predictive([0, 1, 1], np.eye(3), ax),
+            "sigma_by_trial": lambda ax: plot.sigma_by_trial(1 + np.arange(8.0).reshape(4, 2), ax),
+            "effort_map": lambda ax: plot.effort_map(tasks.grid_world(), 1 + np.arange(54) / 9, ax),
+            "regime_plane": lambda ax: plot.regime_plane([1, 2, 4], [0.1, 1], [[1, 2, 3], [1, 1, 2]], ax),
+            "effort_curve": lambda ax: plot.effort_curve([100, 200], [1.5, 2], ax),
+        }.items()
+    },
 }
 
 
@@ -132,7 +172,8 @@ def test_draws_on_the_axes_it_is_given_or_on_a_column(draw, grid, car, planning)
     assert len(plt.get_fignums()) == 1
     assert own.figure.get_figwidth() == plot.COLUMN
     drawn(own)
-    assert own.get_xlabel() or own.images
+    assert own.get_xlabel() or own.images or own.patches
+    assert all(part.get_ylabel() for part in own.child_axes)  # colour bars
     sizes = {text.get_fontsize() for text in own.figure.findobj(Text) if text.get_text()}
     assert min(sizes) >= 6
 
@@ -190,6 +231,36 @@ class TestCurves:
             plot.curves(**{"x": [0.0, 1.0], "mean": [1.0, 2.0], **change})
         assert not plt.get_fignums()
 
+    def test_reference_lines_are_named_and_within_the_limits(self):
+        ax = plot.curves([0, 1], [1.0, 2.0], reference={"optimum": 9.0, "worst": -3.0}, label="a")
+        low, high = ax.get_ylim()
+        assert low < -3 and high > 9
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "optimum", "worst"]
+        levels = [line.get_ydata()[0] for line in ax.get_lines() if line.get_gid() is None]
+        assert levels == [9, -3]
+
+    def test_reference_lines_widen_limits_that_are_fixed(self):
+        for limits, expected in (((0, 1), (0, 5)), ((1, 0), (5, 0)), ((6, 9), (5, 9))):
+            _, ax = plot.figure()
+            ax.set_ylim(limits)
+            plot.reference_lines(ax, 5)
+            got = ax.get_ylim()
+            assert (got[0] < got[1]) == (expected[0] < expected[1])
+            assert min(got) <= min(expected) and max(got) >= max(expected) and 5 not in got
+
+    def test_more_curves_than_colours_go_from_dark_to_light_and_five_are_named(self):
+        ax = plot.curves([0, 1], np.arange(24.0).reshape(12, 2), label=[f"λ = {k}" for k in range(12)])
+        colors = np.array([line.get_color() for line in ax.get_lines() if line.get_gid() == "curve"])
+        light = colors[:, :3] @ (0.2126, 0.7152, 0.0722)
+        assert len(colors) == 12 and (np.diff(light) > 0).all()
+        named = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert named == ["λ = 0", "λ = 3", "λ = 6", "λ = 8", "λ = 11"]
+
+    def test_bad_references_are_named(self):
+        for given in ("high", {"a": np.nan}, [1, 2]):
+            with pytest.raises(ValueError, match="reference must be"):
+                plot.curves([0, 1], [1.0, 2.0], reference=given)
+
 
 class TestConvergence:
     @pytest.mark.parametrize("quantity", plot.QUANTITIES)
@@ -211,10 +282,55 @@ class TestConvergence:
 
     def test_marks_the_change_of_the_task(self, grid, planning):
         ax = plot.convergence({"a": grid, "b": grid})
-        marks = [line for line in ax.get_lines() if line.get_gid() is None]
+        marks = [line for line in ax.get_lines() if line.get_gid() == "change"]
         assert [list(line.get_xdata()) for line in marks] == [[1000, 1000]]
         assert drawn(ax).count("task changes") == 1
         assert "task changes" not in drawn(plot.convergence(planning))
+
+    def test_a_few_changes_are_lines_many_a_band_without_labels(self, grid):
+        small = ["S..", "..G"]
+
+        def changing(count):
+            task = tasks.maze(small, changes=[(100 * k, tasks.maze(small)) for k in range(1, count + 1)])
+            return replace(grid, task=task)
+
+        ax = plot.convergence(changing(5))
+        assert sum(line.get_gid() == "change" for line in ax.get_lines()) == 5
+        assert drawn(ax).count("task changes") == 1
+        ax = plot.convergence(changing(6))
+        assert not any(line.get_gid() == "change" for line in ax.get_lines())
+        assert "task changes" not in drawn(ax)
+        band = next(patch for patch in ax.patches if patch.get_gid() == "change")
+        corners = band.get_path().vertices if len(band.get_path().vertices) > 5 else band.get_xy()
+        extent = band.get_extents().transformed(ax.transData.inverted())
+        assert (round(extent.x0), round(extent.x1)) == (100, 600) and len(corners)
+
+    def test_a_change_after_the_last_evaluation_is_not_drawn(self, grid):
+        task = tasks.maze(["S..", "..G"], changes=[(2000, tasks.maze(["S..", "..G"]))])
+        assert "task changes" not in drawn(plot.convergence(replace(grid, task=task)))
+
+    def test_the_limits_include_the_optimum_although_extremes_are_cut_off(self, grid):
+        ax = plot.convergence(grid, reference={"exact optimum": 12.0})
+        assert ax.get_ylim()[0] > -100 and ax.get_ylim()[1] > 12
+        ax = plot.convergence(grid)
+        ax.axhline(15)
+        assert ax.get_ylim()[0] > -100 and ax.get_ylim()[1] > 15
+
+    def test_what_is_said_of_extremes_follows_the_limits(self, grid):
+        ax = plot.convergence(grid)
+        assert any("off scale" in text for text in drawn(ax))
+        ax.set_ylim(-500, 10)
+        assert not any("off scale" in text for text in drawn(ax))
+        ax.set_ylim(-5, 0)
+        assert any(text.startswith("↓") and "↑" not in text for text in drawn(ax))
+
+    def test_the_worst_of_several_calls_is_said(self, grid):
+        _, ax = plot.figure()
+        worse = replace(grid, value=grid.value - 400 * (grid.episodes == 100))
+        plot.convergence(worse, ax=ax)
+        plot.convergence(grid, ax=ax)
+        worst = worse.objective.mean(axis=0).min()
+        assert f"↓ −{abs(worst):.4g} off scale" in drawn(ax)
 
     def test_extremes_are_cut_off_and_said(self, grid):
         ax = plot.convergence(grid)
@@ -233,28 +349,28 @@ class TestConvergence:
         assert not any("off scale" in text for text in drawn(ax))
 
     def test_the_second_half_of_every_curve_is_never_cut(self, grid):
-        poor = SimpleNamespace(**{**vars(grid), "objective": grid.objective - 300})
+        poor = replace(grid, value=grid.value - 300)
         low, _ = plot.convergence({"a": grid, "b": grid, "c": grid, "d": grid, "poor": poor}).get_ylim()
         assert low < poor.objective.mean(axis=0)[10:].min()
 
     def test_one_restart_has_no_error(self, grid):
-        one = SimpleNamespace(**{**vars(grid), "objective": grid.objective[:1]})
+        one = replace(grid, value=grid.value[:1], cost=grid.cost[:1])
         ax = plot.convergence(one)
         assert not ax.collections
         drawn(ax)
 
     def test_reward_rate_has_its_own_unit(self, planning):
-        rate = SimpleNamespace(**{**vars(planning), "agent": planning.agent.replace(reward_rate=True)})
+        rate = replace(planning, agent=planning.agent.replace(reward_rate=True))
         assert plot.convergence(rate).get_ylabel() == "Objective (reward per unit of time)"
 
     def test_bad_input_is_named(self, grid):
-        empty = SimpleNamespace(**{**vars(grid), "episodes": grid.episodes[:0], "objective": grid.objective[:, :0]})
+        empty = replace(grid, episodes=grid.episodes[:0], value=grid.value[:, :0], cost=grid.cost[:, :0])
         for call, message in (
             (lambda: plot.convergence(grid, "joy"), "quantity must be one of"),
             (lambda: plot.convergence(grid, robust=1), "robust must be True or False"),
             (lambda: plot.convergence({}), "results must not be empty"),
             (lambda: plot.convergence({"a": grid}, label="a"), "label is for a single result"),
-            (lambda: plot.convergence([grid]), "result must be a Result, or a dict of them, got list without episodes"),
+            (lambda: plot.convergence([grid]), "result must be a Result, or a dict of them, got \\[<Result"),
             (lambda: plot.convergence(empty), "evaluate_every"),
         ):
             with pytest.raises(ValueError, match=message):
@@ -288,6 +404,27 @@ class TestMaze:
                 way = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}[names[action]]
                 np.testing.assert_allclose(away, np.array(way) / 3, atol=1e-12)
                 np.testing.assert_allclose(path.vertices[0], centre)
+
+    def test_large_mazes_have_plain_walls_and_no_lines_between_cells(self):
+        task = pictures.large_maze()
+        ax = plot.maze(task, np.zeros(task.n_states))
+        walls = next(squares for squares in ax.collections if squares.get_gid() == "#")
+        assert walls.get_hatch() is None and to_hex(walls.get_facecolor()[0]) == to_hex("0.35")
+        assert not ax.get_lines()
+        expected = {(r, c) for r, line in enumerate(task.layout) for c, cell in enumerate(line) if cell == "#"}
+        assert boxes(ax, to_hex("0.35")) == expected
+        small = plot.maze(tasks.maze(["S" + "." * 19] * 1 + ["." * 19 + "G"] * 19))
+        assert len(small.get_lines()) == 38
+
+    def test_at_most_eight_ticks(self):
+        for rows, columns in ((6, 9), (12, 31), (40, 20), (57, 83)):
+            cells = [["."] * columns for _ in range(rows)]
+            cells[0][0], cells[-1][-1] = "S", "G"
+            ax = plot.maze(tasks.maze(["".join(row) for row in cells]))
+            ax.figure.canvas.draw()
+            for low, high, ticks in ((*ax.get_xlim(), ax.get_xticks()), (*ax.get_ylim()[::-1], ax.get_yticks())):
+                inside = [tick for tick in ticks if low <= tick <= high]
+                assert 2 <= len(inside) <= 8 and all(tick == round(tick) for tick in inside)
 
     def test_policy_arrows(self, grid):
         policy = np.full(54, -1)
@@ -341,6 +478,25 @@ class TestPlane:
         line = next(line for line in ax.get_lines() if line.get_gid() == "trajectory")
         np.testing.assert_array_equal(line.get_data(), [x, v])
 
+    def test_a_car_that_never_arrives_is_cut_off(self, car):
+        def texts(steps, end):
+            x = np.linspace(-0.5, end, steps + 1)
+            ax = plot.plane(car.task, np.zeros(285), trajectory=(x, np.zeros(steps + 1)))
+            return drawn(ax), any(line.get_gid() == "end" for line in ax.get_lines())
+
+        said, cross = texts(200, 0.2)
+        assert "cut off after 200 steps" in said and cross
+        for steps, end, crossed in ((120, 0.2, True), (120, 0.5, False), (200, 0.55, False)):
+            said, cross = texts(steps, end)
+            assert not any("cut off" in text for text in said) and cross == crossed
+
+    def test_visited_from_a_table_of_trials(self, car):
+        trials = {"state": np.array([7, 8]), "next_state": np.array([8, 9]), "action": np.array([0, 0])}
+        shown = plot.choice_entropy(car, visited=trials).collections[0].get_array().filled(np.nan).T.ravel()
+        assert np.flatnonzero(np.isfinite(shown)).tolist() == [7, 8, 9]
+        with pytest.raises(ValueError, match=re.escape("visited: state must be states of the task, in [0, 284]")):
+            plot.choice_entropy(car, visited={"state": [285], "next_state": [1]})
+
     @pytest.mark.parametrize("by_action", [False, True])
     def test_states_never_visited_are_masked(self, car, by_action):
         visited = np.zeros((285, 3) if by_action else 285)
@@ -350,11 +506,17 @@ class TestPlane:
 
     def test_bad_input_is_named(self, car, grid):
         for call, message in (
-            (lambda: plot.plane(grid.task, np.zeros(54)), "task must be mountain car, got 'grid-world'"),
+            (
+                lambda: plot.plane(grid.task, np.zeros(54)),
+                "task must have states that lie in a plane, .* 'grid-world' has not",
+            ),
             (lambda: plot.plane(car.task, np.zeros(284)), "values must have shape"),
             (lambda: plot.value_function(car, trajectory=[1, 2, 3]), "trajectory must be a pair"),
             (lambda: plot.value_function(car, trajectory=([1, 2], [3])), "trajectory must be two sequences"),
-            (lambda: plot.value_function(grid, trajectory=([1], [3])), "trajectory can be drawn for mountain car only"),
+            (
+                lambda: plot.value_function(grid, trajectory=([1], [3])),
+                "trajectory can be drawn for tasks in a plane only",
+            ),
             (lambda: plot.value_function(car, visited=np.ones(3)), "visited must have shape"),
             (lambda: plot.value_function(car, policy=True), "policy can be drawn for tasks with a layout only"),
         ):
@@ -367,7 +529,7 @@ class TestTable:
         values = np.arange(38.0).reshape(19, 2)
         ax = plot.table(planning.task, values, label="x")
         np.testing.assert_array_equal(cells(ax), values[:18])
-        assert [text.get_text() for text in ax.get_yticklabels()] == list(planning.task.state_names[:18])
+        assert [text.get_text() for text in ax.get_yticklabels()] == list(planning.task.state_names[:18:3])
         assert [text.get_text() for text in ax.get_xticklabels()] == ["left", "right"]
 
     def test_one_value_per_state(self, planning):
@@ -383,7 +545,54 @@ class TestTable:
         ax = plot.table(task, np.zeros(500))
         ax.figure.canvas.draw()
         tops = sorted(label.get_window_extent().y0 for label in ax.get_yticklabels())
-        assert len(tops) > 20 and np.diff(tops).min() > 6.5 / 72 * ax.figure.dpi * 0.9
+        assert 4 < len(tops) <= 8 and np.diff(tops).min() > 6.5 / 72 * ax.figure.dpi * 0.9
+
+
+class TestHeatmap:
+    def test_values_numbers_and_ticks(self):
+        values = np.array([[1.5, np.nan], [-2, 3]])
+        ax = plot.heatmap(values, x=[0.1, 0.2], y=["a", "b"], sem=np.full((2, 2), 0.1), label="F (reward)")
+        np.testing.assert_array_equal(cells(ax), values)
+        assert [text.get_text() for text in ax.texts] == ["1.5\n± 0.1", "−2\n± 0.1", "3\n± 0.1"]
+        assert [text.get_text() for text in ax.get_xticklabels()] == ["0.1", "0.2"]
+        assert bar(ax).get_ylabel() == "F (reward)"
+        assert {"a", "b"} <= set(drawn(ax))
+
+    def test_at_most_eight_ticks_and_sixty_four_numbers(self):
+        ax = plot.heatmap(np.zeros((30, 17)))
+        assert len(ax.get_xticks()) <= 8 and len(ax.get_yticks()) <= 8 and not ax.texts
+        drawn(ax)
+
+    def test_long_names_do_not_overlap(self):
+        drawn(plot.heatmap(np.zeros((2, 6)), x=[f"a rather long name {k}" for k in range(6)]))
+
+    def test_bad_input_is_named(self):
+        for call, message in (
+            (lambda: plot.heatmap([1, 2]), "values must have shape"),
+            (lambda: plot.heatmap([[1, 2]], x=[1]), "x must have 2 entries"),
+            (lambda: plot.heatmap([[1, 2]], sem=[1, 2]), "sem must have shape"),
+            (lambda: plot.heatmap([[1, 2]], numbers="no"), "numbers must be True or False"),
+            (lambda: plot.heatmap([[1, 2]], vmin=3, vmax=1), "vmin must not be above vmax"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                call()
+        assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("task", [None, "grid-world", 3, np.zeros(3), type("Like", (), {"layout": ["S"]})()])
+def test_a_wrong_task_is_named(task):
+    for draw in (
+        lambda: plot.maze(task), lambda: plot.plane(task, [1]), lambda: plot.table(task, [1]),
+        lambda: plot.state_map(task, [1]), lambda: plot.visits(task, [1]), lambda: plot.effort_map(task, [1]),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="task must be a task"):
+            draw()
+    for draw in (
+        plot.convergence, plot.choice_entropy, plot.choice_entropy_snapshots, plot.value_function, plot.q_map,
+        plot.sigma_map, plot.discriminability, plot.mean_sigma_vs_difference,
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="result must be a Result"):
+            draw(task)
 
 
 class TestMapsOfResults:
@@ -451,7 +660,9 @@ class TestMapsOfResults:
         expected = np.where(grid.task.terminal, np.nan, counts.sum(axis=1) / counts.sum())
         np.testing.assert_allclose(cells(ax).ravel(), expected)
         assert bar(ax).get_ylabel() == "Frequency of visits"
-        np.testing.assert_allclose(cells(plot.visits(planning.task, np.arange(19)))[:, 0], np.arange(18) / 171)
+        never, *often = cells(plot.visits(planning.task, np.arange(19)))[:, 0]
+        assert np.isnan(never)
+        np.testing.assert_allclose(often, np.arange(1, 18) / 171)
 
     def test_snapshots_share_a_colour_bar(self, grid, car, planning):
         axes = plot.choice_entropy_snapshots(grid)
@@ -470,19 +681,65 @@ class TestMapsOfResults:
             (lambda: plot.choice_entropy(grid, "end"), "episode must be an integer"),
             (lambda: plot.q_map(grid, restart=3), re.escape("restart must be in [0, 2], got 3")),
             (lambda: plot.sigma_map(grid, policy="yes"), "policy must be True or False"),
-            (lambda: plot.value_function(grid.q), "result must be a Result, .* got ndarray without task"),
+            (lambda: plot.value_function(grid.q), "result must be a Result, or a dict of them, got array"),
             (lambda: plot.visits(grid.task, np.zeros(54)), "visits must be at least 0 and must not all be 0"),
             (lambda: plot.visits(grid.task, np.full(54, np.nan)), "visits must be finite"),
             (lambda: plot.visits(grid.task, np.ones(5)), "visits must have shape"),
             (lambda: plot.choice_entropy_snapshots(grid, []), "episodes must not be empty"),
             (
                 lambda: plot.choice_entropy_snapshots(grid, axes=plot.figure()[1]),
-                "axes must be as many as the 3 episodes",
+                "axes must be as many Axes as the 3 episodes",
             ),
             (lambda: plot.state_map(planning.task, np.zeros((2, 2))), "values must have shape"),
         ):
             with pytest.raises(ValueError, match=message):
                 call()
+
+
+class TestStatesNeverVisited:
+    """They are grey without being named, as far as q̄ tells."""
+
+    @staticmethod
+    def grey(ax):
+        shown = ax.images[0].get_array() if ax.images else ax.collections[0].get_array().T
+        return np.ma.getmaskarray(shown).ravel()
+
+    def test_one_step_an_episode_visits_the_start_alone(self):
+        task = tasks.maze(["S..", "..G"], step_limit=1)
+        result = train(task, Agent(), episodes=20, restarts=2, seed=0)
+        for draw in (plot.value_function, plot.choice_entropy):
+            assert np.flatnonzero(~self.grey(draw(result))).tolist() == [0]
+        assert np.isfinite(cells(plot.value_function(result, visited=np.ones(6)))).sum() == 5
+        assert plot.sigma_map(result).collections[0].get_array().size == 4
+
+    def test_a_random_start_of_q_is_that_of_the_run(self, car):
+        agent, task = car.agent, car.task
+        result = train(task, agent, episodes=3, restarts=2, seed=4, snapshots=[1])
+        start = [reference.training.Run(task, agent, 4, restart).q for restart in range(2)]
+        held = task.places.maps[0]
+        for restart in (0, 1, None):
+            rows = slice(None) if restart is None else [restart]
+            for episode, q in ((1, result.snapshot_memory_q[:, 0]), (None, result.memory_q)):
+                changed = held.gather((q[rows] != np.array(start)[rows]).any(axis=0).astype(float)).any(axis=1)
+                np.testing.assert_array_equal(self.grey(plot.value_function(result, episode, restart)), ~changed)
+                assert 3 < changed.sum() < 40
+
+    def test_where_there_may_be_no_reward_q_tells_nothing(self):
+        kinds = [{"step_reward": 0.0}, {"reward_noise": "bernoulli", "step_reward": 0.5, "goal_reward": 1.0}]
+        for keywords in kinds:
+            task = tasks.maze(["S..", "..G"], step_limit=1, **keywords)
+            result = train(task, Agent(), episodes=5, restarts=2, seed=0)
+            assert self.grey(plot.value_function(result)).tolist() == [False] * 5 + [True]
+
+    def test_a_given_q_is_not_where_it_would_have_begun(self, car):
+        result = train(car.task, car.agent, episodes=1, restarts=1, seed=0, q=np.full(810, -7.0))
+        assert self.grey(plot.value_function(result)).sum() == 15  # beyond the goal
+
+    def test_a_learning_rate_that_changes_tells_nothing(self):
+        task = tasks.maze(["S..", "..G"], step_limit=1)
+        agent = Agent(learning_rate_q={"points": [(0, 0.1), (5, 0.05)]})
+        result = train(task, agent, episodes=5, restarts=1, seed=0)
+        assert self.grey(plot.value_function(result)).sum() == 1
 
 
 class TestAgainstDifference:
@@ -585,8 +842,7 @@ class TestFiles:
 
 
 def test_a_trained_agent_from_start_to_picture(tmp_path):
-    training = pytest.importorskip("sigmalloc.runs.train")
-    result = training.train(
+    result = train(
         tasks.grid_world(change_at=200), Agent(), episodes=400, restarts=2, seed=1, evaluate_every=50,
         evaluation_episodes=10, snapshots=[100, 300],
     )  # fmt: skip

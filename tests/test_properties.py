@@ -13,8 +13,9 @@ from same_bits import ARRAYS, differing
 import sigmalloc as sm
 from sigmalloc import _kernel, reference
 from sigmalloc.agents import ALLOCATIONS, GRADIENTS, PLANNERS
-from sigmalloc.runs import engine
-from sigmalloc.runs.train import DivergenceError
+from sigmalloc.runs import Schedule, engine
+from sigmalloc.runs.arguments import check_task_and_agent
+from sigmalloc.runs.divergence import DivergenceError
 
 FIXED = settings(derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FAST, DEEP = settings(FIXED, max_examples=200), settings(FIXED, max_examples=3000)
@@ -73,13 +74,13 @@ def agents(draw, planning=False):
         "gamma": draw(st.sampled_from([0.0, 0.5, 1.0])), "lam": draw(st.sampled_from([0.0, 0.2, 1e6])),
         "sigma_base": draw(POSITIVE), "sigma_min": low, "sigma_max": high,
         "sigma_0": draw(st.sampled_from([low, high])), "q_init": draw(st.sampled_from([0.0, -7.5, (-1.0, 2.0)])),
-        "n_trajectories": draw(st.integers(1, 4)), "gradient": draw(st.sampled_from(GRADIENTS)),
-        "allocation": draw(st.sampled_from(ALLOCATIONS)),
+        "n_trajectories": draw(st.integers(1, 4)), "gradient": draw(st.sampled_from(tuple(GRADIENTS))),
+        "allocation": draw(st.sampled_from(tuple(ALLOCATIONS))),
     }  # fmt: skip
     if planning:
         fields |= {
             "search_budget": draw(st.sampled_from([None, 13.0, 50.0, 100.0])),
-            "planner": draw(st.sampled_from(PLANNERS)), "reward_rate": draw(st.booleans()),
+            "planner": draw(st.sampled_from(tuple(PLANNERS))), "reward_rate": draw(st.booleans()),
         }  # fmt: skip
     return sm.Agent(**fields)
 
@@ -98,7 +99,7 @@ def check(task, agent, seed, policy):
         "evaluation_policy": policy, "snapshots": (1, 4),
     }  # fmt: skip
     try:
-        sm.runs.train.check_task_and_agent(task, agent)
+        check_task_and_agent(task, agent)
     except ValueError:
         for train in (sm.train, reference.train):
             with pytest.raises(ValueError):
@@ -145,16 +146,16 @@ def test_mountain_car_kernel_is_its_twin(start, step_limit, agent, seed, policy)
     tasks(), st.lists(agents(), min_size=1, max_size=12), SEEDS, st.integers(1, 4), st.integers(1, 9),
     st.integers(1, 40),
 )  # fmt: skip
-def test_company_does_not_matter(task, crowd, seed, workers, batch_size, slice_ticks):
+def test_company_does_not_matter(task, crowd, seed, workers, batch_size, slice_work):
     """Each run gives the same bits alone and among others, however they are batched, sliced and compiled."""
-    plan = engine.Plan(3, 1, 2, False, (2,))
+    plan = Schedule(3, 1, 2, "soft", (2,))
     streams = np.stack([engine.stream_states(seed, run) for run in range(len(crowd))])
     alone = [
         engine.run(task, [agent], plan, streams[run : run + 1].copy(), workers=1) for run, agent in enumerate(crowd)
     ]
     for build in _kernel.available():
         together = engine.run(
-            task, crowd, plan, streams.copy(), workers=workers, batch_size=batch_size, slice_ticks=slice_ticks,
+            task, crowd, plan, streams.copy(), workers=workers, batch_size=batch_size, slice_work=slice_work,
             kernel=_kernel.load(build),
         )  # fmt: skip
         for run, expected in enumerate(alone):

@@ -559,7 +559,7 @@ class TestStudy:
                 run("plot", store, "-o", "x.png", *words)
         with pytest.raises(ValueError, match="must end in"):
             run("export", store, "-o", study.parent / "x.xls")
-        status, printed = run("export", store, "-o", study.parent / "nowhere" / "x.csv")
+        status, printed = run("export", store, "-o", study / "x.csv")
         assert status == 1 and "sigmalloc: error: " in printed.err
         study.write_text(self.STUDY.replace("episodes = 40", "episodes = 50"))
         with pytest.raises(ValueError, match="another sweep: episodes is 50"):

@@ -1,12 +1,13 @@
 """The command line: `sigmalloc run`, `reproduce`, `sweep` and its companions."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
 import platform
+import re
 import sys
-import tempfile
 import types
 import typing
 from pathlib import Path
@@ -14,15 +15,19 @@ from pathlib import Path
 import numpy as np
 
 from . import __version__, _checks, _kernel, tasks
+from ._io import files, terminal
+from ._io.progress import Progress
 from .agents import ALLOCATIONS, GRADIENTS, PLANNERS, Agent
-from .paper import commands as paper_commands
+from .agents.schedules import SCHEDULED
 from .runs import engine
+from .runs.divergence import DivergenceError
 from .runs.result import mean_and_sem
-from .runs.train import ESTIMATORS, POLICIES, DivergenceError, prepare, train
-from .sweeps import commands as sweep_commands
+from .runs.schedule import POLICIES
+from .runs.train import ESTIMATORS, prepare, train
+from .tasks.base import Maze, Plane
 
 EPISODES = {"grid-world": 5000, "mountain-car": 5000, "planning": 60_000}
-CHOICES = {"gradient": GRADIENTS, "allocation": ALLOCATIONS, "planner": PLANNERS}
+CHOICES = {"gradient": tuple(GRADIENTS), "allocation": tuple(ALLOCATIONS), "planner": tuple(PLANNERS)}
 GYMNASIUM = {"frozen-lake": "FrozenLake", "cliff-walking": "CliffWalking", "taxi": "Taxi"}
 
 DESCRIPTION = """\
@@ -52,25 +57,47 @@ examples:
 """
 
 
+# Numbers that argparse would take for options: "-1e-3" before Python 3.14.
+NEGATIVE_NUMBER = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|-(inf|nan)", re.IGNORECASE)
+
+
 def main(arguments=None):
     """Run the command line; returns the exit status."""
-    parser = build_parser()
-    options = parser.parse_args(arguments)
-    try:
-        return options.run(options)
-    except KeyboardInterrupt:
-        print("sigmalloc: interrupted; no half-written file was left", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (ValueError, DivergenceError, ImportError, OSError) as error:
-        print(f"sigmalloc: error: {error}", file=sys.stderr)
-        return 2
+    if "matplotlib" not in sys.modules:
+        # Figures go into files. What a notebook exports to its children names a backend that may not be here.
+        os.environ["MPLBACKEND"] = "agg"
+    with terminal.any_text():
+        try:
+            try:
+                options = build_parser().parse_args(arguments)
+                return options.run(options)
+            finally:  # what could not be written is an error
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            return _told("interrupted; no half-written file was left", 130)
+        except BrokenPipeError:
+            return 1
+        except MemoryError as error:
+            return _told(f"error: not enough memory{f': {error}' if str(error) else ''}", 2)
+        except (ValueError, DivergenceError, ImportError) as error:
+            return _told(f"error: {error}", 2)
+        except OSError as error:
+            # ours have the path in their message, those of Python beside it
+            return _told(f"error: {error.strerror if error.strerror and not error.filename else error}", 2)
+
+
+def _told(message, status):
+    with contextlib.suppress(OSError, ValueError):
+        print(f"sigmalloc: {message}", file=sys.stderr)
+    return status
 
 
 def build_parser():
     """The parser of the whole command line."""
+    # matplotlib comes with these, and is told where to draw before
+    from .paper import commands as paper_commands
+    from .sweeps import commands as sweep_commands
+
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="sigmalloc", description=DESCRIPTION, epilog=EPILOG, formatter_class=plain, allow_abbrev=False
@@ -91,6 +118,7 @@ def add_run(commands, formatter):
         description="Train an agent on a task, several times over, evaluate it on the way, and draw what it learned.",
         epilog=RUN_EPILOG, formatter_class=formatter, allow_abbrev=False,
     )  # fmt: skip
+    parser._negative_number_matcher = NEGATIVE_NUMBER
     names = [*EPISODES, *GYMNASIUM]
     parser.add_argument(
         "task", metavar="TASK", help=f"{', '.join(names)}, or the id of a Gymnasium environment with a P table"
@@ -120,21 +148,38 @@ def add_run(commands, formatter):
     agent.add_argument(
         "--parameters", choices=("table-b1", "scripts"), default="table-b1", help="(default: %(default)s)"
     )
+    kinds = typing.get_type_hints(Agent)
     for field in dataclasses.fields(Agent):
-        agent.add_argument(f"--{field.name.replace('_', '-')}", **_option(field))
+        agent.add_argument(f"--{field.name.replace('_', '-')}", **_option(field.name, kinds[field.name]))
     parser.set_defaults(run=run)
 
 
-def _option(field):
+def _option(name, kind):
     """How a field of the agent is given on the command line."""
-    if field.name in CHOICES:
-        return {"choices": CHOICES[field.name]}
-    if field.name == "q_init":
+    if name in CHOICES:
+        return {"choices": CHOICES[name]}
+    if name == "q_init":
         return {"type": float, "nargs": "+", "metavar": "Q", "help": "a constant, or the bounds of a uniform draw"}
-    kinds = [kind for kind in typing.get_args(field.type) or (field.type,) if kind is not types.NoneType]
+    if name in SCHEDULED:
+        return {
+            "type": _number_or_schedule, "metavar": name.upper(),
+            "help": "a number, or by episode: exponential:START,RATE,END, linear:START,END,EPISODES or "
+                    "points:EPISODE,VALUE,EPISODE,VALUE,...",
+        }  # fmt: skip
+    kinds = [one for one in typing.get_args(kind) or (kind,) if one is not types.NoneType]
     if kinds == [bool]:
         return {"action": argparse.BooleanOptionalAction, "default": None}
-    return {"type": kinds[0], "metavar": field.name.upper()}
+    return {"type": kinds[0], "metavar": name.upper()}
+
+
+def _number_or_schedule(text):
+    kind, colon, values = text.partition(":")
+    if not colon:
+        return float(text)
+    numbers = [float(value) for value in values.split(",")]
+    if kind == "points":
+        return {kind: [numbers[i : i + 2] for i in range(0, len(numbers), 2)]}
+    return {kind: numbers}
 
 
 def make_task(options):
@@ -194,8 +239,11 @@ def run(options):
     }  # fmt: skip
     prepare(task, agent, **asked)
     folder = writable_folder(options.out or Path("sigmalloc-out") / options.task)
-    with progress_bar(quiet=options.json) as progress:
-        result = train(task, agent, **asked, progress=progress)
+    if options.json:
+        result = train(task, agent, **asked)
+    else:
+        with Progress(unit="episode", leave=False) as progress:
+            result = train(task, agent, **asked, progress=progress.update)
     gap = compute_gap(exact, result, options.evaluation_policy) if options.gap else None
     summary = summarise(result, gap)
     written = [result.save(folder / "result.npz"), write_curves(result, folder / "curves.csv")]
@@ -220,7 +268,7 @@ def require_exact(task):
     """The exact solver, or an error that says what is missing, before any work."""
     from . import exact
 
-    if not hasattr(task, "next_state"):
+    if not task.finite:
         raise ValueError(f"--gap: {task.name!r} is not a finite MDP, so its optimum cannot be computed")
     return exact
 
@@ -295,12 +343,7 @@ def write_curves(result, path):
 
 def write_text(path, text):
     """Write a file completely or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    files.write(path, text)
     return path
 
 
@@ -318,14 +361,14 @@ def draw(result, folder, gap=None):
             ax.legend(frameon=False, fontsize=7)
         written += plot.save(figure, folder / quantity)
     maps = {"choice_entropy": plot.choice_entropy, "q": plot.q_map, "sigma": plot.sigma_map}
-    if hasattr(result.task, "positions"):
+    if isinstance(result.task.geometry, Plane):
         del maps["q"]
         maps["value"] = plot.value_function
     for name, draw_map in maps.items():
         figure, ax = plot.figure(height=2.8)
         draw_map(result, ax=ax)
         written += plot.save(figure, folder / name)
-    if result.snapshot_episodes.size and result.task.layout is not None:
+    if result.snapshot_episodes.size and isinstance(result.task.geometry, Maze):
         axes = plot.choice_entropy_snapshots(result)
         written += plot.save(np.ravel(axes)[0].figure, folder / "choice_entropy_snapshots")
     return [Path(path) for path in written]
@@ -333,31 +376,12 @@ def draw(result, folder, gap=None):
 
 def writable_folder(path):
     """Make the folder, and find out now rather than later if nothing can be written to it."""
-    path.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=path):
-        pass
+    path = Path(files.checked_path("--out", path))
+    try:
+        files.make_folder(path)
+        probe = path / files.temporary_name()
+        files.write(probe, b"")
+        probe.unlink()
+    except OSError as error:
+        raise OSError(error.errno, f"--out: cannot write to {path}: {error.strerror}") from error
     return path
-
-
-class progress_bar:
-    """Episodes done, on a terminal."""
-
-    def __init__(self, quiet=False):
-        self.quiet = quiet or not sys.stderr.isatty()
-
-    def __enter__(self):
-        if self.quiet:
-            return None
-        from tqdm import tqdm
-
-        self.bar = tqdm(unit=" episodes", unit_scale=True, leave=False)
-        return self.update
-
-    def update(self, done, total):
-        self.bar.total = total
-        self.bar.n = done
-        self.bar.refresh()
-
-    def __exit__(self, *error):
-        if not self.quiet:
-            self.bar.close()

@@ -1,18 +1,83 @@
-"""Reading NumPy archives that anyone may have made: nothing in them is executed, and nothing is taken on trust."""
+"""The package's archives: arrays and facts in one NumPy .npz file, which anyone may have made or damaged.
 
-import io
+Nothing in a file is executed and nothing is taken on trust. What an array is (shape and type) is known from its header
+and checked before memory is taken for it; what it holds is checked by the archive's own CRC and by a hash of each array
+(in the comment of its member, where `numpy.load` does not see it), which files of the first versions do not have.
+Whatever is wrong with a file is one `ValueError` that names it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
 import math
+import os
 import zipfile
-import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
+
+from . import files
 
 LARGEST = 64 * 2**30  # bytes that an archive may unpack to
+LONGEST = 2**30  # bytes that facts may unpack to
+FACTS = "facts"
+_MARK = b"sigmalloc: the comment of each member is a BLAKE2b of its array"
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_KINDS = "biufcSU"
+_PIECE = 2**24  # bytes
 
 
-def load(path, names=None):
-    """The arrays of an .npz file.
+def save(
+    path: str | os.PathLike[str],
+    facts: Mapping[str, Any] | None,
+    arrays: Mapping[str, npt.ArrayLike],
+    *,
+    compress: bool = True,
+) -> None:
+    """Write an archive, complete or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+    facts : dict or None
+        What JSON can hold, written as text under the name "facts"; None: there are none.
+    arrays : dict of {str: array}
+        Of numbers, booleans or text.
+    compress : bool
+
+    Raises
+    ------
+    ValueError
+        If an array holds objects, or is masked.
+    OSError
+        If it cannot be written.
+    """
+    members = {name: _checked(name, array) for name, array in arrays.items()}
+    if facts is not None:
+        if FACTS in members:
+            raise ValueError(f"an array cannot be named {FACTS!r}")
+        members = {FACTS: np.array(json.dumps(facts))} | members
+    sums = {name: _sum(array) for name, array in members.items()}
+    put: Any = np.savez_compressed if compress else np.savez
+
+    def put_all(file: BinaryIO) -> None:
+        put(file, **members)
+        with zipfile.ZipFile(file, "a") as archive:
+            for info in archive.infolist():
+                info.comment = sums[info.filename.removesuffix(".npy")]
+            archive.comment = _MARK  # has the table of contents written anew
+
+    files.write(path, put_all)
+
+
+def load(path: str | os.PathLike[str], names: Sequence[str] | None = None) -> dict[str, npt.NDArray[Any]]:
+    """Arrays of an archive; its facts are among them, as text.
 
     Parameters
     ----------
@@ -32,29 +97,184 @@ def load(path, names=None):
         If it is not an archive of arrays of numbers or text, is damaged, lacks one of the names, promises more than it
         holds, or would unpack to more than 64 GiB.
     """
+    with reading(path, "archive of arrays", prefix=False) as archive:
+        return {name: archive.array(name) for name in (archive.names if names is None else names)}
+
+
+@contextlib.contextmanager
+def reading(path: str | os.PathLike[str], what: str = "archive", *, prefix: bool = True) -> Iterator[Archive]:
+    """An open `Archive`; every error in the block (but not one of the disk) is a ValueError that names the file.
+
+    ::
+
+        with archive.reading(path, "result") as file:
+            states = file.facts["states"]
+            q = file.array("q", "f", (None, states))
+
+    Parameters
+    ----------
+    path : str or Path
+    what : str
+        What the file should be, for the message.
+
+    Yields
+    ------
+    Archive
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened, or the disk fails.
+    ValueError
+        "PATH is not a readable WHAT: ...".
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            size = sum(info.file_size for info in members.values())
-            if size > LARGEST:
-                raise ValueError(f"it would unpack to {size} bytes")
-            missing = set(names or ()) - set(members)
-            if missing:
-                raise ValueError(f"it has no {', '.join(sorted(missing))}")
-            return {name: _array(name, archive.read(members[name])) for name in names or members}
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise ValueError(str(error)) from error
+        files.check_is_file(path)
+        with zipfile.ZipFile(path) as opened:
+            yield Archive(opened)
+    except files.NotAFile:
+        raise
+    except Exception as error:  # a damaged file makes its readers raise nearly anything
+        if isinstance(error, OSError) and error.errno not in (None, 22):  # 22: asked for a place that cannot be
+            raise
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
+        raise ValueError(f"{path} is not a readable {what}: {reason}" if prefix else reason) from error
 
 
-def _array(name, data):
-    file = io.BytesIO(data)
-    version = np.lib.format.read_magic(file)
+class Archive:
+    """An archive that is open for reading, see `reading`.
+
+    Attributes
+    ----------
+    names : list of str
+        Of its arrays, in order; the facts are among them.
+    """
+
+    def __init__(self, opened: zipfile.ZipFile) -> None:
+        self._opened = opened
+        members = opened.infolist()
+        self._members = {info.filename.removesuffix(".npy"): info for info in members}
+        if len(self._members) != len(members):
+            raise ValueError("it has two members of one name")
+        size = sum(info.file_size for info in members)
+        if size > LARGEST:
+            raise ValueError(f"it would unpack to {size} bytes")
+        self._summed = opened.comment == _MARK or any(info.comment for info in members)
+        if self._summed and opened.comment != _MARK:
+            raise ValueError("it ends too early, or its end was changed")
+        self.names = list(self._members)
+
+    @functools.cached_property
+    def facts(self) -> dict[str, Any]:
+        """The facts, a dict."""
+        return _parsed(self.array(FACTS, "U", ()))
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of an array, as its header has it: nothing is unpacked.
+
+        Raises
+        ------
+        ValueError
+            If it is not there, or its header is not that of an array that the archive can hold.
+        """
+        with self._open(name) as stream:
+            return _header(name, stream, self._members[name].file_size)[0]
+
+    def array(self, name: str, kinds: str = _KINDS, shape: tuple[int | None, ...] | None = None) -> npt.NDArray[Any]:
+        """An array, checked.
+
+        Parameters
+        ----------
+        name : str
+        kinds : str
+            Kinds of dtype that are allowed, such as "f" or "iu".
+        shape : tuple of (int or None), optional
+            What the shape has to be, None for any length. It is compared with the header.
+
+        Raises
+        ------
+        ValueError
+            If it is not there, is something else, or is damaged.
+        """
+        array = self._read(name, kinds, shape)
+        if self._summed and self._members[name].comment != _sum(array):
+            raise ValueError(f"{name} is not what was saved: its checksum differs")
+        return array
+
+    def _open(self, name: str) -> IO[bytes]:
+        info = self._members.get(name)
+        if info is None:
+            raise ValueError(f"it has no {name}")
+        if info.compress_type not in _METHODS or info.flag_bits & 1:
+            raise ValueError(f"{name} is packed in a way that this package does not write")
+        return self._opened.open(info)
+
+    def _read(self, name: str, kinds: str, shape: tuple[int | None, ...] | None) -> npt.NDArray[Any]:
+        with self._open(name) as stream:
+            found, fortran_order, dtype = _header(name, stream, self._members[name].file_size)
+            if dtype.kind not in kinds:
+                raise ValueError(f"{name} holds {dtype}")
+            if name == FACTS and dtype.itemsize > LONGEST:
+                raise ValueError(f"{name} would unpack to {dtype.itemsize} bytes")
+            if shape is not None and not _fits(found, shape):
+                wanted = ", ".join("any" if length is None else str(length) for length in shape)
+                raise ValueError(f"{name} has shape {found}, not ({wanted})")
+            flat = np.empty(math.prod(found), dtype)
+            room = memoryview(flat.view(np.uint8).data) if flat.nbytes else memoryview(b"")
+            filled = 0
+            while filled < len(room):
+                piece = stream.read(min(_PIECE, len(room) - filled))
+                if not piece:
+                    raise ValueError(f"{name} ends too early")
+                room[filled : filled + len(piece)] = piece
+                filled += len(piece)
+            if stream.read(1):  # at the end the archive's own sum is checked
+                raise ValueError(f"{name} does not hold an array of shape {found}")
+        if not dtype.isnative:
+            flat = flat.astype(dtype.newbyteorder("="))
+        return flat.reshape(found, order="F" if fortran_order else "C")
+
+
+def _header(name: str, stream: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, order and type of an array of ``size`` bytes, header included."""
+    version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:
         raise ValueError(f"{name} has format {version}")
-    shape, fortran_order, dtype = _HEADERS[version](file)
+    shape, fortran_order, dtype = _HEADERS[version](stream)
     if dtype.hasobject:
         raise ValueError(f"{name} holds objects, which are never loaded")
-    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(data) - file.tell():
+    if dtype.kind not in _KINDS or dtype.names is not None or not dtype.itemsize:
+        raise ValueError(f"{name} holds {dtype}, and not numbers or text")
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != size - stream.tell():
         raise ValueError(f"{name} does not hold an array of shape {shape}")
-    flat = np.frombuffer(data, dtype, math.prod(shape), file.tell()).copy()
-    return flat.reshape(shape, order="F" if fortran_order else "C")
+    return shape, fortran_order, dtype
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(wanted) and all(length in (None, has) for has, length in zip(shape, wanted, strict=True))
+
+
+def _checked(name: str, array: npt.ArrayLike) -> npt.NDArray[Any]:
+    if isinstance(array, np.ma.MaskedArray):
+        raise ValueError(f"{name} is a masked array, whose mask would be lost")
+    array = np.asarray(array)
+    if array.dtype.kind not in _KINDS:
+        raise ValueError(f"{name} must hold numbers or text, not {array.dtype}")
+    return array
+
+
+def _sum(array: npt.NDArray[Any]) -> bytes:
+    """Hash of shape, type and content, the same on every machine."""
+    little = array.dtype.newbyteorder("<")
+    hashed = hashlib.blake2b(f"{little.str}{array.shape}".encode(), digest_size=8)
+    flat = np.ascontiguousarray(array, dtype=little).reshape(-1)
+    if flat.size:
+        hashed.update(flat.view(np.uint8).data)
+    return hashed.hexdigest().encode()
+
+
+def _parsed(text: npt.NDArray[Any]) -> dict[str, Any]:
+    found = json.loads(str(text))
+    if not isinstance(found, dict):
+        raise ValueError("its facts are not a table")
+    return found

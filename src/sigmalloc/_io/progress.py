@@ -1,79 +1,182 @@
-"""How far a sweep is: a bar on a terminal, elsewhere a line a minute."""
+"""How far a computation is: a bar on a terminal and in a notebook, elsewhere a line a minute."""
 
+from __future__ import annotations
+
+import contextlib
 import sys
 import time
-
-from tqdm import tqdm
+from collections.abc import Callable, Iterator
+from typing import Any, Self, TextIO
 
 INTERVAL = 60.0  # seconds between two lines
 
 
 class Progress:
-    """Runs done, of how many, how fast, and how long it will take.
+    """Units done, of how many, how fast, and how long it will take; as a context manager it closes itself.
+
+    Nothing that goes wrong with a terminal disturbs a computation: progress ends in silence then.
 
     Parameters
     ----------
-    total : int
-        Runs of the sweep (or shard).
+    total : int, optional
+        Units altogether; None: not known yet, see `update`.
     done : int
-        Runs that are done already.
+        Units that are done already.
     stream : text file, optional
         Default: standard error.
     clock : callable() -> float
         Seconds.
+    unit : str
+        Name of one: "run", "episode", "evaluation".
+    leave : bool
+        Whether the bar, or a last line, stays when all is done.
     """
 
-    def __init__(self, total, done=0, stream=None, clock=time.monotonic):
-        self.total, self.done, self.first = total, done, done
+    def __init__(
+        self, total: int | None = None, done: int = 0, stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic, *, unit: str = "run", leave: bool = True,
+    ) -> None:  # fmt: skip
+        self.total, self.done, self.first, self.unit = total, done, done, unit
         self.stream = sys.stderr if stream is None else stream
-        self.clock = clock
+        self.clock, self.leave = clock, leave
         self.begin = self.last = clock()
-        self.bar = None
-        if self.stream.isatty():
-            self.bar = tqdm(total=total, initial=done, unit="run", file=self.stream, smoothing=0.05)
+        self.bar: Any = None
+        with self._quietly():
+            if self.stream.isatty() or (stream is None and _in_notebook()):
+                from tqdm.auto import tqdm
 
-    def add(self, runs):
-        """Count finished runs."""
-        self.done += runs
+                # in a notebook tqdm draws where it wants; without its widgets it says so by an ImportError
+                with contextlib.suppress(ImportError):
+                    self.bar = tqdm(
+                        total=total, initial=done, unit=f" {unit}", unit_scale=unit != "run", smoothing=0.05,
+                        leave=leave, file=self.stream,
+                    )  # fmt: skip
+
+    def add(self, units: int) -> None:
+        """Count finished units."""
+        self.update(self.done + units)
+
+    def update(self, done: int, total: int | None = None) -> None:
+        """Tell how many units are done, and of how many: what `train` calls."""
+        if total is not None:
+            self.total = total
         if self.bar is not None:
-            self.bar.update(runs)
+            with self._quietly():
+                self.bar.total = self.total
+                self.bar.update(done - self.done)
+        self.done = done
         self.tick()
 
-    def tick(self):
+    def tick(self) -> None:
         """Write a line if it is time to."""
         if self.bar is None and self.clock() - self.last >= INTERVAL:
             self.last = self.clock()
-            print(self.line(), file=self.stream, flush=True)
+            self._write_line()
 
-    def line(self):
+    def line(self) -> str:
+        """How far it is, in words."""
         elapsed = self.clock() - self.begin
         rate = (self.done - self.first) / elapsed if elapsed > 0 else 0.0
+        if self.total is None:
+            return f"{self.done:,} {self.unit}s, {rate:,.3g} {self.unit}s/s"
         left = duration((self.total - self.done) / rate) + " left" if rate else "time left unknown"
         percent = 100 * self.done / self.total if self.total else 100.0
-        return f"{self.done:,} of {self.total:,} runs ({percent:.1f} %), {rate:,.3g} runs/s, {left}"
+        return f"{self.done:,} of {self.total:,} {self.unit}s ({percent:.1f} %), {rate:,.3g} {self.unit}s/s, {left}"
 
-    def close(self):
+    def close(self) -> None:
         """Finish the bar, or write the last line."""
         if self.bar is not None:
-            self.bar.close()
-        else:
-            print(self.line(), file=self.stream, flush=True)
+            with self._quietly():
+                self.bar.close()
+            self.bar = None
+        elif self.leave:
+            self._write_line()
+        self.stream = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _write_line(self) -> None:
+        with self._quietly():
+            self.stream.write(self.line() + "\n")
+            self.stream.flush()
+
+    @contextlib.contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Standard error may be closed, full or gone (then it is None), or have no such characters."""
+        try:
+            yield
+        except (OSError, ValueError, AttributeError):
+            self.bar = self.stream = None
 
 
 class Silence:
     """No progress at all."""
 
-    def add(self, runs):
+    def add(self, units: int) -> None:
         pass
 
-    def tick(self):
+    def update(self, done: int, total: int | None = None) -> None:
         pass
 
-    def close(self):
+    def tick(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         pass
 
 
-def duration(seconds):
+def shown(
+    progress: bool | Callable[[int, int], object] | None, total: int | None = None, done: int = 0, *, unit: str = "run",
+    leave: bool = True,
+) -> Progress | Silence:  # fmt: skip
+    """What an argument ``progress`` asks for: True: `Progress` on standard error, None or False: `Silence`, or a
+    function of (done, total), which is then called.
+
+    Raises
+    ------
+    ValueError
+        If it is something else.
+    """
+    if progress is True:
+        return Progress(total, done, unit=unit, leave=leave)
+    if progress is None or progress is False:
+        return Silence()
+    if callable(progress):
+        return _Told(progress, total, done)
+    raise ValueError(f"progress must be True, False or a function of (done, total), got {progress!r}")
+
+
+class _Told(Silence):
+    """Progress that a function is told."""
+
+    def __init__(self, tell: Callable[..., object], total: int | None, done: int) -> None:
+        self.tell, self.total, self.done = tell, total, done
+
+    def add(self, units: int) -> None:
+        self.update(self.done + units)
+
+    def update(self, done: int, total: int | None = None) -> None:
+        self.done, self.total = done, self.total if total is None else total
+        self.tell(self.done, self.total)
+
+
+def _in_notebook() -> bool:
+    shell = sys.modules.get("IPython")
+    shell = None if shell is None else shell.get_ipython()
+    return shell is not None and "IPKernelApp" in shell.config
+
+
+def duration(seconds: float) -> str:
     """Seconds in words: "3 d 4 h", "2 h 10 min", "4 min 19 s", "12 s"."""
     seconds = round(seconds)
     for size, large, part, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):

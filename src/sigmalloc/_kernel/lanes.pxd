@@ -22,39 +22,62 @@ cdef enum Phase:
     ACT  # recall in s, act, collect the reward
     BOOTSTRAP  # recall in s' to value it
     SAMPLE  # a trajectory with q̄ and σ frozen, of a single path, whose Ψ are known at once
-    SAMPLE_KEPT  # the same, where scores are kept until their return is known
+    SAMPLE_DEFERRED  # the same, where scores are kept until their return is known
     TRAJECTORY  # a trajectory of the paths of a planning trial, or one whose states are counted
     EVALUATE
 
-cdef enum Gradient:  # in the order of agent.GRADIENTS
-    ADVANTAGE
-    Q
-    REINFORCE
-    RETURN
-    BEST_PATH
+# What agents.rules says in words; the module gives its numbers to Python by name.
+cdef enum Credit:
+    NOW
+    REWARD_TO_GO
+    PATH_RETURN
+    BEST_RETURN
 
-cdef enum Allocation:  # in the order of agent.ALLOCATIONS
-    DRA
-    EQUAL
-    FREQUENCY
-    STAKES
-    FIXED
+cdef enum Baseline:
+    NO_BASELINE
+    MEAN_BASELINE
+
+cdef enum Update:
+    EACH
+    SCALE
+    NO_UPDATE
+
+cdef enum Importance:
+    FLAT
+    USAGE
+    SPREAD
+
+cdef enum RewardNoise:
+    NOISELESS
+    GAUSSIAN
+    BERNOULLI
+
+cdef enum ScheduleKind:
+    CONSTANT
+    EXPONENTIAL
+    POINTS
 
 cdef enum Error:
     NO_ERROR
     NONFINITE_Q
     NONFINITE_SIGMA
 
-cdef enum: REPORT = 7  # figures of an evaluation: reward, value, cost, cut-offs, sums of squares, steps
+cdef enum: REPORT = 7  # figures of an evaluation: reward, value, cost, cut-offs, their scatter, steps
 
-cdef struct Run:  # one run's parameters; the layout is training.RUN_DTYPE
-    double learning_rate_q
-    double learning_rate_sigma
-    double beta
-    double beta_0
-    double beta_rate
+cdef struct Schedule:  # a parameter by episode; the layout is engine.SCHEDULE_DTYPE
+    double start
+    double rate
+    double end
+    int64_t kind
+    int64_t first  # POINTS: place of the first of its points, and their number
+    int64_t count
+
+cdef struct Run:  # one run's parameters; the layout is engine.RUN_DTYPE
+    Schedule learning_rate_q
+    Schedule learning_rate_sigma
+    Schedule beta
+    Schedule lam
     double gamma
-    double lam
     double sigma_base
     double sigma_0
     double sigma_min
@@ -62,42 +85,51 @@ cdef struct Run:  # one run's parameters; the layout is training.RUN_DTYPE
     double q_low
     double q_high
     double reward_scale  # 1 / time of a trial (Eq. 8), or 1
-    int64_t gradient
-    int64_t allocation
+    int64_t credit
+    int64_t baseline
+    int64_t update
+    int64_t importance
     int64_t learn_q
     int64_t n_trajectories
     int64_t n_paths
     int64_t depth_first
     int64_t given_q  # initial q̄ and σ are in the tables already
     int64_t given_sigma
-    int64_t episodes
+    int64_t goes_on  # scale and usage are those of earlier episodes
+    int64_t first_episode
+    int64_t episodes  # number of the last episode, plus 1
     int64_t evaluate_every  # 0: never
     int64_t evaluation_episodes
     int64_t hard_evaluation
-
-cdef enum Dynamics:
-    CERTAIN  # a table with one outcome for each state and action
-    UNCERTAIN  # a table with several
-    MOUNTAIN_CAR
+    int64_t act_only  # episodes are acted out, and nothing is learned
 
 cdef struct Task:  # read-only; variant v of a changing task is in force from episode change_at[v]
-    Dynamics dynamics
-    int uniform_start
+    int dynamics  # CERTAIN, UNCERTAIN or one of the continuous ones
+    int option  # of a continuous task
+    int mapped  # memories are found by `place`, or some states lack some actions; else place = state · actions + action
+    int reward_noise
     Py_ssize_t n_states
     Py_ssize_t n_actions
     Py_ssize_t n_outcomes
     Py_ssize_t n_variants
     Py_ssize_t n_starts
-    int64_t step_limit
-    int64_t max_path  # steps for which there is room in a lane's buffers
+    Py_ssize_t n_places  # memories and known values
+    int64_t capacity  # deferred scores for which there is room in a lane
+    int64_t depth  # of depth-first planning
+    int64_t n_fixed_starts  # episodes whose start is fixed
     const int64_t* change_at  # [variant]
+    const int64_t* step_limit  # [variant]
     const double* cumulative  # [variant][state][action][outcome] cumulative probability; the last one is 1
     const int64_t* following  # same shape: 2 · next state, and 1 more where that is terminal
     const double* reward  # same shape
-    const double* memory  # [variant][state][action] 1 where a memory is allocated, else 0
-    const double* ever_memory  # [state][action] 1 where a memory is allocated in some variant
+    const double* reward_sd  # same shape, where rewards are GAUSSIAN
+    const double* episode_reward  # [episode][state][action] in place of `reward`, or NULL
+    const int64_t* place  # [variant][state][action] place of the memory or known value; -1: no such action
+    const double* allocated  # [variant][place] 1 where a memory is allocated, else 0
+    const double* ever_allocated  # [place] 1 where a memory is allocated in some variant
     const double* start_cumulative  # [variant][start]
     const int64_t* start_state  # [variant][start]
+    const int64_t* fixed_start  # [episode] start of each learning episode, or NULL
 
 cdef struct Streams:  # SFC64, one stream a lane
     uint64_t a[LANES]
@@ -108,15 +140,15 @@ cdef struct Streams:  # SFC64, one stream a lane
 cdef struct Recall:  # one tick
     double* q  # IN [action][lane]: q̄ in the state of each lane; ABSENT where the state has no such action
     # σ (IN) and the scores (OUT) follow, of the same shape: one address for a lane to keep
-    # a score is Ψ ζ_a (1[a chosen] − p_a), with Ψ = stake · q̄(s, a chosen) − baseline
+    # a score is Ψ ζ_a (1[a chosen] − p_a), with Ψ = immediate · q̄(s, a chosen) − baseline
     double* p  # OUT [action][lane]: probabilities of the soft policy given ζ (A.1)
-    double sharpness[LANES]  # IN: β / ln 2
-    double faintest[LANES]  # IN: the least exponent of 2 of a weight; GCC finds no maximum with a constant
-    double stake[LANES]  # IN: 1 where Ψ is known at once; 0, with a baseline of −1, where scores wait for a return
+    double beta[LANES]  # IN: β / ln 2
+    double lowest[LANES]  # IN: the least exponent of 2 of a weight; GCC finds no maximum with a constant
+    double immediate[LANES]  # IN: 1 where Ψ is known at once; 0, with a baseline of −1, where scores are deferred
     double baseline[LANES]  # IN
     double choice[LANES]  # OUT: action, as a double
     uint64_t* raw  # to work in, as the next one
-    double* room
+    double* scratch
 
 
 cdef inline double* sigma_of(const Recall* tick, Py_ssize_t n_actions) noexcept nogil:
@@ -129,37 +161,46 @@ cdef inline double* score_of(const Recall* tick, Py_ssize_t n_actions) noexcept 
     return <double*> tick.q + 2 * n_actions * LANES
 
 
-cdef struct Cars:  # mountain car: where each lane is, and where its choice would take it
-    double position[LANES]
-    double velocity[LANES]
-    double next_position[LANES]
-    double next_velocity[LANES]
-    double next_cell[LANES]  # table index
+cdef enum: DIMENSIONS = 6  # of a continuous state, at most
+
+cdef struct Bodies:  # a continuous task: where each lane is, and where its choice would take it
+    double now[DIMENSIONS][LANES]
+    double next[DIMENSIONS][LANES]
+    double next_state[LANES]  # index in the table of memories
 
 cdef struct Lane:
     Phase phase
     Phase sampling  # the phase of its trajectories
-    int waits  # scores are kept until their return is known
+    int deferred  # scores are kept until their return is known
+    int mean_baseline
     Py_ssize_t state
     int64_t step
-    double* q  # [state][action], as the next three
+    int64_t step_limit  # of the variant in force
+    double* q  # [place], as the next three
     double* sigma
     double* gradient
-    double* baseline  # [state] what is taken from stake · q̄(s,a) to give Ψ
-    const int64_t* following  # of the variant in force, as the next one
+    double* importance
+    double* baseline  # [state] what is taken from immediate · q̄(s,a) to give Ψ, where memories are not mapped
+    double constant_baseline  # the same, where it is the same in every state
+    const int64_t* place  # [state][action] of the variant in force
+    const double* allocated  # [place] of that variant
+    const int64_t* following  # of that variant, as the next two
     const double* outcome_reward
+    const double* outcome_sd
     Py_ssize_t run
     const Run* agent
-    double beta  # of the episode
+    double beta  # of the episode, as the next three
+    double lam
+    double rate_q
+    double rate_sigma
     double* usage  # [state] recalls in sampled trajectories, for frequency-based allocation
     double scale  # the one learned σ of shaped allocations
     Py_ssize_t variant
-    const double* memory  # that variant's mask
     int64_t episode
     int64_t trials  # sampled trajectories or evaluation episodes done
     # the trial in progress
     Py_ssize_t acted_in  # the state of the q̄ update to come
-    Py_ssize_t acted  # place in the tables of that state and the action
+    Py_ssize_t acted  # state · actions + action of it
     Py_ssize_t start_state
     int64_t path
     double reward
@@ -168,11 +209,11 @@ cdef struct Lane:
     double path_value
     double best_reward
     double best_value
-    # scores kept until their return is known
-    int64_t kept
-    double* kept_score  # [kept][action]
-    double* kept_reward  # [kept]
-    int64_t* kept_state  # [kept]
+    # deferred scores
+    int64_t n_deferred
+    double* deferred_score  # [deferred][action]
+    double* deferred_reward  # [deferred]
+    int64_t* deferred_state  # [deferred]
     # depth-first planning: what was drawn in this trial, and the path being explored
     int64_t trial
     int64_t* drawn_in  # [state] trial in which the state's memories were drawn
@@ -183,9 +224,14 @@ cdef struct Lane:
     double* value_before
     double* discount_before
     int64_t depth
+    # replay: the recorded choice that comes next, and the first one of the next run
+    int64_t row
+    int64_t last_row
     # evaluation in progress
     double reward_sum
     double value_sum
+    double reward_mean  # Welford's running mean and sum of squares about it
+    double value_mean
     double reward_squares
     double value_squares
     int64_t cutoffs

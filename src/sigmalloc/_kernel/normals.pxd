@@ -46,3 +46,18 @@ cdef inline void draw_normals(raw_in raw, in_ radius, out zeta) noexcept nogil:
         y.word = y.word ^ change
         zeta[lane] = x.real
         zeta[LANES + lane] = y.real
+
+
+cdef inline double draw_one(uint64_t raw) noexcept nogil:
+    """The first of the two normals of one raw output."""
+    cdef Bits turn, x, y
+    cdef double radius, t
+    turn.word = ((raw >> 12) & RADIUS_BITS) | ONE
+    radius = sqrt(-2.0 * logarithm(1.999999999998181 - turn.real))
+    turn.word = ((raw << 40) >> 12) | ONE
+    t = turn.real - 1.4999999701976776
+    x.real = radius * cosine_quarter(t)
+    y.real = radius * sine_quarter(t)
+    x.word = y.word if (raw >> 25) & 1 else x.word
+    x.word = x.word ^ ((raw << 39) & SIGN)
+    return x.real

@@ -3,8 +3,8 @@
 from libc.stdint cimport uint64_t
 
 from .elementary cimport cosine, cosine_quarter, exponential, logarithm, sine_quarter
-from .environment cimport move_cars
-from .lanes cimport LANES, Cars, Streams
+from .continuous cimport move_all, number_of
+from .lanes cimport LANES, DIMENSIONS, Bodies, Streams
 from .normals cimport draw_normals, draw_radii
 from .stream cimport load, next_in_all, store
 
@@ -59,15 +59,19 @@ def normals(uint64_t[:, ::1] states, double[:, ::1] output):
         store(&streams, lane, &states[lane, 0])
 
 
-def drive(double position, double velocity, int action):
-    """One step of mountain car: (position, velocity, table index)."""
-    cdef Cars cars
+def drive(str dynamics, double[::1] body, int action):
+    """One step of a continuous task. body : IN and OUT (dimensions,); returns the state of the table."""
+    cdef Bodies bodies
     cdef double choice[LANES]
-    cdef int lane
+    cdef int lane, i, n = min(body.shape[0], DIMENSIONS)
     for lane in range(LANES):
-        cars.position[lane], cars.velocity[lane], choice[lane] = position, velocity, action
-    move_cars(&cars, choice)
-    return cars.next_position[0], cars.next_velocity[0], <int> cars.next_cell[0]
+        choice[lane] = action
+        for i in range(n):
+            bodies.now[i][lane] = body[i]
+    move_all(number_of(dynamics), &bodies, choice)
+    for i in range(n):
+        body[i] = bodies.next[i][0]
+    return <int> bodies.next_state[0]
 
 
 cdef int _same_lanes(Py_ssize_t first, Py_ssize_t second) except -1:

@@ -14,7 +14,7 @@ cdef extern from *:
     const double ABSENT "SM_ABSENT"
 
 
-cdef inline void remember(in_ q, in_ sigma, in_ zeta, out memory) noexcept nogil:
+cdef inline void draw_memory(in_ q, in_ sigma, in_ zeta, out memory) noexcept nogil:
     """q̃ = q̄ + ζσ (Eq. 2) of one action.
 
     q, sigma, zeta : IN [lane]; memory : OUT [lane]
@@ -34,21 +34,21 @@ cdef inline void keep_larger(in_ memory, out largest) noexcept nogil:
         largest[lane] = memory[lane] if memory[lane] > largest[lane] else largest[lane]
 
 
-cdef inline void sharpen(in_ sharpness, in_ faintest, in_ largest, out exponent) noexcept nogil:
+cdef inline void scale_logits(in_ beta, in_ lowest, in_ largest, out exponent) noexcept nogil:
     """β(q̃ − max q̃) / ln 2 of one action, no less than −960.
 
     Below 2^-960, which is 1e-289, products with the weight may be too small for a normal number, and such are slow.
 
-    sharpness, faintest : IN [lane], β / ln 2 and −960; largest : IN [lane]; exponent : IN q̃, OUT exponent of 2 [lane]
+    beta, lowest : IN [lane], β / ln 2 and −960; largest : IN [lane]; exponent : IN q̃, OUT exponent of 2 [lane]
     """
     cdef int lane
     cdef double power
     for lane in range(LANES):
-        power = sharpness[lane] * (exponent[lane] - largest[lane])
-        exponent[lane] = power if power > faintest[lane] else faintest[lane]
+        power = beta[lane] * (exponent[lane] - largest[lane])
+        exponent[lane] = power if power > lowest[lane] else lowest[lane]
 
 
-cdef inline void weigh(out weight, out total) noexcept nogil:
+cdef inline void exponentiate(out weight, out total) noexcept nogil:
     """exp β(q̃ − max q̃) of one action, and the sum so far (A.1).
 
     weight : IN exponent of 2, OUT [lane]; total : IN and OUT [lane]
@@ -71,7 +71,7 @@ cdef inline void choose(in_ weight, in_ target, out below, out beyond, out choic
         choice[lane] = choice[lane] + beyond[lane]
 
 
-cdef inline void mark(in_ beyond, in_ before, in_ q, out chosen, out value) noexcept nogil:
+cdef inline void one_hot(in_ beyond, in_ before, in_ q, out chosen, out value) noexcept nogil:
     """1[a chosen] of one action, and q̄ of the chosen one so far.
 
     The chosen action is the one that the choice is not beyond, while it is beyond the action before.
@@ -95,14 +95,14 @@ cdef inline void score(in_ chosen, in_ psi, in_ share, in_ zeta, out p, out scor
         scores[lane] = psi[lane] * (zeta[lane] * (chosen[lane] - p[lane]))
 
 
-cdef inline void recall(Recall* tick, Streams* streams, raw_out raw, out room, Py_ssize_t n_actions) noexcept nogil:
+cdef inline void recall(Recall* tick, Streams* streams, raw_out raw, out scratch, Py_ssize_t n_actions) noexcept nogil:
     """One noisy recall in every lane: memories drawn, probabilities, an action chosen from them, and its score.
 
     The limit β → ∞ of A.1 is taken with a β so large that the softmax is the argmax. To work in: raw [pairs + 1][lane],
-    room [2 actions + 1 + 3 pairs][lane], with a pair for every two actions or last one.
+    scratch [2 actions + 1 + 3 pairs][lane], with a pair for every two actions or last one.
     """
     cdef Py_ssize_t i, n_pairs = (n_actions + 1) // 2
-    cdef double* beyond = room  # [action + 1][lane], beyond[0] is before the first action
+    cdef double* beyond = scratch  # [action + 1][lane], beyond[0] is before the first action
     cdef double* chosen = beyond + (n_actions + 1) * LANES
     cdef double* zeta = chosen + n_actions * LANES
     cdef double* radius = zeta + 2 * n_pairs * LANES
@@ -130,23 +130,24 @@ cdef inline void recall(Recall* tick, Streams* streams, raw_out raw, out room, P
         beyond[lane] = 1.0
         beyond[n_actions * LANES + lane] = 0.0
     for i in range(n_actions):
-        remember(tick.q + i * LANES, sigma + i * LANES, zeta + i * LANES, tick.p + i * LANES)
+        draw_memory(tick.q + i * LANES, sigma + i * LANES, zeta + i * LANES, tick.p + i * LANES)
     for lane in range(LANES):
         largest[lane] = tick.p[lane]
     for i in range(1, n_actions):
         keep_larger(tick.p + i * LANES, largest)
     for i in range(n_actions):
-        sharpen(tick.sharpness, tick.faintest, largest, tick.p + i * LANES)
+        scale_logits(tick.beta, tick.lowest, largest, tick.p + i * LANES)
     for i in range(n_actions):
-        weigh(tick.p + i * LANES, total)
+        exponentiate(tick.p + i * LANES, total)
     for lane in range(LANES):
-        target[lane] = uniform(raw[n_pairs * LANES + lane]) * total[lane]
+        # what is added changes no target but 0, which lies below the weight of an action that a state does not have
+        target[lane] = uniform(raw[n_pairs * LANES + lane]) * total[lane] + 1e-280
         share[lane] = 1.0 / total[lane]
     for i in range(n_actions - 1):
         choose(tick.p + i * LANES, target, below, beyond + (i + 1) * LANES, tick.choice)
     for i in range(n_actions):
-        mark(beyond + (i + 1) * LANES, beyond + i * LANES, tick.q + i * LANES, chosen + i * LANES, value)
+        one_hot(beyond + (i + 1) * LANES, beyond + i * LANES, tick.q + i * LANES, chosen + i * LANES, value)
     for lane in range(LANES):
-        psi[lane] = tick.stake[lane] * value[lane] - tick.baseline[lane]
+        psi[lane] = tick.immediate[lane] * value[lane] - tick.baseline[lane]
     for i in range(n_actions):
         score(chosen + i * LANES, psi, share, zeta + i * LANES, tick.p + i * LANES, scores + i * LANES)

@@ -3,7 +3,10 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from .lanes cimport CERTAIN, MOUNTAIN_CAR, UNCERTAIN, Task
+from .continuous cimport CERTAIN, UNCERTAIN, number_of
+from .lanes cimport BERNOULLI, GAUSSIAN, NOISELESS, Task
+
+REWARD_NOISES = {"none": NOISELESS, "gaussian": GAUSSIAN, "bernoulli": BERNOULLI}
 
 
 @cython.final
@@ -12,51 +15,69 @@ cdef class Tables:
 
     Parameters
     ----------
-    change_at : int64 (variants,)
-        Episode from which each variant is in force; 0 for the first.
-    cumulative, following, reward : (variants, states, actions, outcomes)
+    change_at, step_limit : int64 (variants,)
+        Episode from which each variant is in force, 0 for the first; and where its episodes are cut off.
+    cumulative, following, reward, reward_sd : (variants, states, actions, outcomes)
         following: 2 · next state, and 1 more where that is terminal.
-    memory : float64 (variants, states, actions)
+    episode_reward : float64 (episodes, states, actions)
+        Rewards by episode in place of ``reward``; shape (0, 0, 0): there are none.
+    place : int64 (variants, states, actions)
+        Where q̄ and σ of the memory, or known value, are stored; −1 where there is no such action.
+    allocated : float64 (variants, places)
         1 where a memory is allocated, else 0.
-    ever_memory : float64 (states, actions)
+    ever_allocated : float64 (places,)
         1 where a memory is allocated in some variant.
     start_cumulative, start_state : (variants, starts)
-    step_limit : int
-    max_path : int
-        Scores for which there must be room.
+    fixed_start : int64 (episodes,)
+        Where each learning episode starts; shape (0,): it is drawn.
+    mapped : bool
+        False promises that place is states · actions + action, and that every state has all actions.
+    reward_noise : {"none", "gaussian", "bernoulli"}
+    capacity : int
+        Deferred scores for which there must be room.
     depth : int
         Depth of depth-first planning.
-    mountain_car, uniform_start : bool
-        Use the compiled dynamics instead of the tables.
+    dynamics : str or None
+        Compiled dynamics in place of the tables.
+    option : int
+        What the dynamics are told.
     """
 
     cdef Task task
-    cdef Py_ssize_t depth
     cdef tuple arrays
 
-    def __cinit__(self, const int64_t[::1] change_at, const double[:, :, :, ::1] cumulative,
-                  const int64_t[:, :, :, ::1] following, const double[:, :, :, ::1] reward,
-                  const double[:, :, ::1] memory, const double[:, ::1] ever_memory,
-                  const double[:, ::1] start_cumulative, const int64_t[:, ::1] start_state, int64_t step_limit,
-                  int64_t max_path, Py_ssize_t depth, bint mountain_car, bint uniform_start):
+    def __cinit__(self, *, const int64_t[::1] change_at, const int64_t[::1] step_limit,
+                  const double[:, :, :, ::1] cumulative, const int64_t[:, :, :, ::1] following,
+                  const double[:, :, :, ::1] reward, const double[:, :, :, ::1] reward_sd,
+                  const double[:, :, ::1] episode_reward, const int64_t[:, :, ::1] place,
+                  const double[:, ::1] allocated, const double[::1] ever_allocated,
+                  const double[:, ::1] start_cumulative, const int64_t[:, ::1] start_state,
+                  const int64_t[::1] fixed_start, bint mapped, str reward_noise, int64_t capacity, int64_t depth,
+                  str dynamics, int option):
         self.arrays = (
-            change_at, cumulative, following, reward, memory, ever_memory, start_cumulative, start_state
+            change_at, step_limit, cumulative, following, reward, reward_sd, episode_reward, place, allocated,
+            ever_allocated, start_cumulative, start_state, fixed_start,
         )
-        self.depth = depth
-        self.task.uniform_start = uniform_start
-        self.task.n_variants, self.task.n_states = memory.shape[0], memory.shape[1]
-        self.task.n_actions = memory.shape[2]
+        self.task.n_variants, self.task.n_states, self.task.n_actions = place.shape[0], place.shape[1], place.shape[2]
         self.task.n_outcomes, self.task.n_starts = cumulative.shape[3], start_state.shape[1]
-        if mountain_car:
-            self.task.dynamics = MOUNTAIN_CAR
+        self.task.n_places, self.task.n_fixed_starts = allocated.shape[1], fixed_start.shape[0]
+        self.task.mapped, self.task.capacity, self.task.depth = mapped, capacity, depth
+        self.task.option = option
+        if reward_noise not in REWARD_NOISES:
+            raise ValueError(f"reward_noise must be one of {', '.join(REWARD_NOISES)}, got {reward_noise!r}")
+        self.task.reward_noise = REWARD_NOISES[reward_noise]
+        if dynamics is not None:
+            self.task.dynamics = number_of(dynamics)
         else:
             self.task.dynamics = UNCERTAIN if self.task.n_outcomes > 1 else CERTAIN
-        self.task.step_limit, self.task.max_path = step_limit, max_path
-        self.task.change_at = &change_at[0]
+        self.task.change_at, self.task.step_limit = &change_at[0], &step_limit[0]
         self.task.cumulative = &cumulative[0, 0, 0, 0]
         self.task.following = &following[0, 0, 0, 0]
-        self.task.reward = &reward[0, 0, 0, 0]
-        self.task.memory = &memory[0, 0, 0]
-        self.task.ever_memory = &ever_memory[0, 0]
+        self.task.reward, self.task.reward_sd = &reward[0, 0, 0, 0], &reward_sd[0, 0, 0, 0]
+        self.task.episode_reward = &episode_reward[0, 0, 0] if episode_reward.shape[0] else NULL
+        self.task.place = &place[0, 0, 0]
+        self.task.allocated = &allocated[0, 0] if allocated.shape[1] else NULL
+        self.task.ever_allocated = &ever_allocated[0] if ever_allocated.shape[0] else NULL
         self.task.start_cumulative = &start_cumulative[0, 0]
         self.task.start_state = &start_state[0, 0]
+        self.task.fixed_start = &fixed_start[0] if fixed_start.shape[0] else NULL

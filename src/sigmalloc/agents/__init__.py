@@ -1,5 +1,10 @@
-"""Agents: their parameters, published values, and rules."""
+"""Agents: their parameters, published values, schedules and rules."""
 
-from .agent import ALLOCATIONS, FIELDS, GRADIENTS, LARGEST_Q, PLANNERS, Agent
+from .agent import FIELDS, LARGEST_Q, LATER, SMALLEST_BETA, Agent
+from .rules import ALLOCATIONS, GRADIENTS, PLANNERS, Allocation, Gradient, Planner
+from .schedules import Exponential, Points, linear
 
-__all__ = ["ALLOCATIONS", "FIELDS", "GRADIENTS", "LARGEST_Q", "PLANNERS", "Agent"]
+__all__ = [
+    "ALLOCATIONS", "FIELDS", "GRADIENTS", "LARGEST_Q", "LATER", "PLANNERS", "SMALLEST_BETA", "Agent", "Allocation",
+    "Exponential", "Gradient", "Planner", "Points", "linear",
+]  # fmt: skip

@@ -1,37 +1,23 @@
 """The agent: its hyper-parameters, their published values and their validation."""
 
+from __future__ import annotations
+
 import dataclasses
-import math
+import functools
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from .. import _checks
+from . import schedules
+from .presets import SCRIPTS, TABLE_B1
+from .rules import ALLOCATIONS, GRADIENTS, PLANNERS, Allocation, AllocationName, Gradient, GradientName, PlannerName
+from .schedules import Exponential, Scheduled
 
-GRADIENTS = ("advantage", "q", "reinforce", "return", "best_path")
-ALLOCATIONS = ("dra", "equal", "frequency", "stakes", "fixed")
-PLANNERS = ("rollouts", "depth-first")
+TaskName = Literal["grid-world", "mountain-car", "planning"]
+LearnSamples = Literal["no", "shared", "state"]
+LEARN_SAMPLES = ("no", "shared", "state")
 LARGEST_Q = 1e100  # a q̄ beyond this has diverged, as far as the kernel is concerned
 SMALLEST_BETA = 1e-100  # with less, actions that a state does not have would count
-
-_TABLE_B1 = {
-    "grid-world": {},
-    "mountain-car": {"lam": 0.1, "q_init": (-1.0, 1.0)},
-    "planning": {
-        "lam": 1.0,
-        "sigma_base": 100.0,
-        "sigma_0": 50.0,
-        "sigma_min": 1.0,
-        "sigma_max": 100.0,
-        "gradient": "best_path",
-    },
-}
-_SCRIPTS = {
-    "grid-world": {"lam": 0.1, "gamma": 0.9},
-    "mountain-car": {
-        "learning_rate_q": 0.2, "sigma_0": 1.0, "sigma_max": 10.0, "beta_0": 1.0,
-        "beta_rate": math.log(1.5) / 1000,
-    },
-    "planning": {"sigma_0": 100.0},
-}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +29,12 @@ class Agent:
 
     Parameters
     ----------
-    learning_rate_q : float
-        α₁, step size of the expected SARSA update of q̄, in (0, 1].
-    learning_rate_sigma : float
+    learning_rate_q : float or schedule
+        α₁, step size of the expected SARSA update of q̄, in (0, 1]. This field and the next two may be `Exponential` or
+        `Points` over the episodes.
+    learning_rate_sigma : float or schedule
         α₂, step size of the σ update (Eq. 7), at least 0.
-    beta : float
+    beta : float or schedule
         β, inverse temperature of the soft policy (A.1), in 1/reward, in [1e-100, 1e100]. With a schedule, its final
         value.
     beta_0 : float or None
@@ -56,7 +43,7 @@ class Agent:
         Growth rate of β per episode, used with ``beta_0``.
     gamma : float
         γ, discount factor, in [0, 1].
-    lam : float
+    lam : float or schedule
         λ, price of precision, in units of reward per nat, at least 0.
     sigma_base : float
         σ_base, standard deviation of a memory that costs nothing, in units of reward.
@@ -87,6 +74,18 @@ class Agent:
         a_dec, time per state visited while planning, used with ``reward_rate``.
     non_decision_time : float
         t_nondec, time per trial spent on all else, used with ``reward_rate``.
+    samples : float
+        n, effort: samples that one decision averages, in [1, samples_max]; where it is learned, its first value.
+    learn_samples : {"no", "shared", "state"}
+        Whether effort is learned: not, as one number for all states, or as one for each.
+    samples_max : float
+        Largest effort, from 1 to 1e9.
+    sample_time : float
+        t_sample, time that a sample takes.
+    sample_correlation : float
+        ρ, correlation of the samples of one decision, in [0, 1].
+    opportunity_cost : float
+        ω, price of time: the reward that could be earned in a unit of it.
 
     Raises
     ------
@@ -94,53 +93,67 @@ class Agent:
         If a field is of the wrong type, out of range, or contradicts another one.
     """
 
-    learning_rate_q: float = 0.1
-    learning_rate_sigma: float = 0.1
-    beta: float = 10.0
+    learning_rate_q: float | Scheduled = 0.1
+    learning_rate_sigma: float | Scheduled = 0.1
+    beta: float | Scheduled = 10.0
     beta_0: float | None = None
     beta_rate: float = 0.0
     gamma: float = 1.0
-    lam: float = 0.2
+    lam: float | Scheduled = 0.2
     sigma_base: float = 5.0
     sigma_0: float = 3.0
     sigma_min: float = 0.01
     sigma_max: float = 100.0
     q_init: float | tuple[float, float] = 0.0
     n_trajectories: int = 10
-    gradient: str = "advantage"
-    allocation: str = "dra"
+    gradient: GradientName = "advantage"
+    allocation: AllocationName = "dra"
     learn_q: bool = True
     search_budget: float | None = None
-    planner: str = "rollouts"
+    planner: PlannerName = "rollouts"
     reward_rate: bool = False
     decision_time: float = 0.1
     non_decision_time: float = 1.0
+    samples: float = 1.0
+    learn_samples: LearnSamples = "no"
+    samples_max: float = 100.0
+    sample_time: float = 0.1
+    sample_correlation: float = 0.0
+    opportunity_cost: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         put = object.__setattr__.__get__(self)
-        put("learning_rate_q", _checks.real("learning_rate_q", self.learning_rate_q, low=0, high=1, low_open=True))
-        put("learning_rate_sigma", _checks.real("learning_rate_sigma", self.learning_rate_sigma, low=0))
-        put("beta", _checks.real("beta", self.beta, low=SMALLEST_BETA, high=LARGEST_Q))
+        for name, bounds in _BOUNDS.items():
+            check = functools.partial(_checks.real, name, **bounds)
+            put(name, schedules.checked(name, getattr(self, name), check))
         for name in ("sigma_base", "sigma_0", "sigma_min", "sigma_max"):
             put(name, _checks.real(name, getattr(self, name), low=0, high=LARGEST_Q, low_open=True))
         put("non_decision_time", _checks.real("non_decision_time", self.non_decision_time, low=0, low_open=True))
-        for name in ("lam", "beta_rate", "decision_time"):
+        for name in ("beta_rate", "decision_time"):
             put(name, _checks.real(name, getattr(self, name), low=0))
         put("gamma", _checks.real("gamma", self.gamma, low=0, high=1))
         if self.beta_0 is not None:
+            if not isinstance(self.beta, float):
+                raise ValueError("beta_0 must not be given where beta is a schedule itself")
             put("beta_0", _checks.real("beta_0", self.beta_0, low=SMALLEST_BETA, high=self.beta))
         elif self.beta_rate:
             raise ValueError(f"beta_rate={self.beta_rate!r} needs beta_0, the inverse temperature of episode 0")
         put("q_init", self._checked_q_init())
         put("n_trajectories", _checks.integer("n_trajectories", self.n_trajectories, low=1, high=10**6))
-        _checks.choice("gradient", self.gradient, GRADIENTS)
-        _checks.choice("allocation", self.allocation, ALLOCATIONS)
-        _checks.choice("planner", self.planner, PLANNERS)
+        _checks.choice("gradient", self.gradient, tuple(GRADIENTS))
+        _checks.choice("allocation", self.allocation, tuple(ALLOCATIONS))
+        _checks.choice("planner", self.planner, tuple(PLANNERS))
         put("learn_q", _checks.flag("learn_q", self.learn_q))
         put("reward_rate", _checks.flag("reward_rate", self.reward_rate))
         if self.search_budget is not None:
             budget = _checks.real("search_budget", self.search_budget, low=0, high=100, low_open=True)
             put("search_budget", budget)
+        put("samples_max", _checks.real("samples_max", self.samples_max, low=1, high=1e9))
+        put("samples", _checks.real("samples", self.samples, low=1, high=self.samples_max))
+        _checks.choice("learn_samples", self.learn_samples, LEARN_SAMPLES)
+        put("sample_correlation", _checks.real("sample_correlation", self.sample_correlation, low=0, high=1))
+        for name in ("sample_time", "opportunity_cost"):
+            put(name, _checks.real(name, getattr(self, name), low=0))
         if self.sigma_min > self.sigma_max:
             raise ValueError(f"sigma_min must not exceed sigma_max, got {self.sigma_min!r} > {self.sigma_max!r}")
         if not self.sigma_min <= self.sigma_0 <= self.sigma_max:
@@ -149,7 +162,7 @@ class Agent:
                 f"got {self.sigma_0!r}"
             )
 
-    def _checked_q_init(self):
+    def _checked_q_init(self) -> float | tuple[float, float]:
         if not isinstance(self.q_init, (tuple, list)):
             return _checks.real("q_init", self.q_init, low=-LARGEST_Q, high=LARGEST_Q)
         if len(self.q_init) != 2:
@@ -159,7 +172,7 @@ class Agent:
             raise ValueError(f"q_init must have low < high, got {self.q_init!r}")
         return (low, high)
 
-    def replace(self, **changes):
+    def replace(self, **changes: Any) -> Agent:
         """A copy with the given fields changed, checked again.
 
         Raises
@@ -169,12 +182,13 @@ class Agent:
         """
         return type(self)(**{**self.to_dict(), **_known(changes)})
 
-    def to_dict(self):
-        """The fields and their values, in order, as plain Python objects."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+    def to_dict(self) -> dict[str, Any]:
+        """The fields and their values, in order, as plain Python objects, from which ``Agent(**…)`` makes it again."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: value.to_dict() if isinstance(value, Scheduled) else value for name, value in values.items()}
 
     @classmethod
-    def table_b1(cls, task="grid-world", **changes):
+    def table_b1(cls, task: TaskName = "grid-world", **changes: Any) -> Agent:
         """The published parameters of a task (Table B.1; clipping and initial q̄ from the scripts).
 
         Parameters
@@ -183,32 +197,74 @@ class Agent:
         **changes
             Fields to set otherwise.
         """
-        _checks.choice("task", task, tuple(_TABLE_B1))
-        return cls(**{**_TABLE_B1[task], **_known(changes)})
+        _checks.choice("task", task, tuple(TABLE_B1))
+        return cls(**{**TABLE_B1[task], **_known(changes)})
 
     @classmethod
-    def scripts(cls, task="grid-world", **changes):
+    def scripts(cls, task: TaskName = "grid-world", **changes: Any) -> Agent:
         """The parameters of the authors' published scripts where they differ from Table B.1.
 
         Grid-world: γ = 0.9, λ = 0.1. Mountain car: α₁ = 0.2, σ₀ = 1, σ in [0.01, 10] and β rising as
         min(1.5^(k/1000), 10). Planning: σ₀ = σ_base = 100 (`tasks.planning(known_last_move=True)` goes with it).
         """
-        _checks.choice("task", task, tuple(_SCRIPTS))
-        return cls(**{**_TABLE_B1[task], **_SCRIPTS[task], **_known(changes)})
+        _checks.choice("task", task, tuple(SCRIPTS))
+        return cls(**{**TABLE_B1[task], **SCRIPTS[task], **_known(changes)})
 
-    def beta_at(self, episode):
-        """β in an episode (counted from 0), to the last bits of the platform's exp."""
-        if self.beta_0 is None:
-            return self.beta
-        exponent = self.beta_rate * episode
-        return self.beta if exponent > 700 else min(self.beta, self.beta_0 * math.exp(exponent))
+    def schedule(self, name: str) -> float | Scheduled:
+        """A field that may change by episode, with ``beta_0`` and ``beta_rate`` as the schedule that they are."""
+        if name == "beta" and self.beta_0 is not None and isinstance(self.beta, float):
+            return Exponential(self.beta_0, self.beta_rate, self.beta) if self.beta_rate else self.beta_0
+        return getattr(self, name)  # type: ignore[no-any-return]
+
+    def at(self, name: str, episode: int) -> float:
+        """A field's value in an episode (counted from 0), to the last bits of the platform's exp."""
+        value = self.schedule(name)
+        return value.at(episode) if isinstance(value, Scheduled) else value
+
+    def in_episode(self, episode: int) -> Agent:
+        """The agent with the values that its schedules have in an episode, for good."""
+        return self.replace(
+            beta_0=None, beta_rate=0.0, **{name: self.at(name, episode) for name in schedules.SCHEDULED}
+        )
+
+    @property
+    def gradient_rule(self) -> Gradient:
+        """What its gradient needs."""
+        return GRADIENTS[self.gradient]
+
+    @property
+    def allocation_rule(self) -> Allocation:
+        """What its allocation needs."""
+        return ALLOCATIONS[self.allocation]
+
+    @property
+    def depth_first(self) -> bool:
+        """Whether its planner explores no path twice."""
+        return PLANNERS[self.planner].depth_first
 
 
+_BOUNDS: dict[str, dict[str, Any]] = {
+    "learning_rate_q": {"low": 0, "high": 1, "low_open": True},
+    "learning_rate_sigma": {"low": 0},
+    "beta": {"low": SMALLEST_BETA, "high": LARGEST_Q},
+    "lam": {"low": 0},
+}
 FIELDS = tuple(field.name for field in dataclasses.fields(Agent))
+LATER: dict[str, Any] = {  # fields that came after the first format of files, and their defaults
+    "samples": 1.0, "learn_samples": "no", "samples_max": 100.0, "sample_time": 0.1, "sample_correlation": 0.0,
+    "opportunity_cost": 0.0,
+}  # fmt: skip
+_made = Agent.__init__
 
 
-def _known(changes):
-    for name in changes:
-        if name not in FIELDS:
-            raise ValueError(f"unknown agent field {name!r}; the fields are {', '.join(FIELDS)}")
+@functools.wraps(_made)
+def _make(self: Agent, **fields: Any) -> None:
+    _made(self, **_known(fields))
+
+
+Agent.__init__ = _make  # type: ignore[method-assign]
+
+
+def _known(changes: dict[str, Any]) -> dict[str, Any]:
+    _checks.only(changes, FIELDS, "agent field")
     return changes

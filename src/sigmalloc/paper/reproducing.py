@@ -158,7 +158,7 @@ def reproduce(
         If an argument is not valid; nothing has been computed or written then.
     """
     claim_names, figure_names = resolve(only)
-    seed = _checks.integer("seed", seed, low=0)
+    seed = _checks.seed("seed", seed)
     quick, thorough = _checks.flag("quick", quick), _checks.flag("thorough", thorough)
     if quick and thorough:
         raise ValueError("thorough=True is for verdicts and quick=True is not: choose one of them")

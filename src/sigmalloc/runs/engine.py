@@ -1,249 +1,309 @@
-"""Batches of runs on a pool of threads: the border between Python and the kernel.
+"""Batches of runs on threads: the border between Python and the kernel.
 
 Everything is checked before this layer. Runs are independent: what a run gives is decided by its task, its agent and
 its two random streams, never by the batch, the thread or the slice in which it happens to be advanced.
 """
 
+from __future__ import annotations
+
+import functools
 import math
 import os
 import threading
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+import weakref
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import _kernel
-from ..agents import ALLOCATIONS, GRADIENTS
-from ..tasks import MountainCar
+from .._threads import Threads
+from ..agents import Agent
+from ..agents.rules import look_up
+from ..agents.schedules import SCHEDULED, Exponential, Points
+from ..pairing import paths, trial_time
+from ..tasks.base import Task
+from .schedule import Schedule
 
-ABSENT = -1e200  # q̄ of an action that a state does not have, as the kernel marks it
-SLICE = 50_000  # recalls per slice, well under a tenth of a second
+LANES = 8
+SLICE = 50_000  # recalls of four actions per slice, well under a tenth of a second
 LARGEST_BATCH = 256
 LARGEST_WORKSPACE = 2**31  # bytes a batch may keep scores in
 
+SCHEDULE_DTYPE = np.dtype(
+    [("start", np.float64), ("rate", np.float64), ("end", np.float64), ("kind", np.int64), ("first", np.int64),
+     ("count", np.int64)]
+)  # fmt: skip
 RUN_DTYPE = np.dtype(
-    [(name, np.float64) for name in (
-        "learning_rate_q", "learning_rate_sigma", "beta", "beta_0", "beta_rate", "gamma", "lam", "sigma_base",
-        "sigma_0", "sigma_min", "sigma_max", "q_low", "q_high", "reward_scale",
+    [(name, SCHEDULE_DTYPE) for name in SCHEDULED]
+    + [(name, np.float64) for name in (
+        "gamma", "sigma_base", "sigma_0", "sigma_min", "sigma_max", "q_low", "q_high", "reward_scale",
     )]
     + [(name, np.int64) for name in (
-        "gradient", "allocation", "learn_q", "n_trajectories", "n_paths", "depth_first", "given_q", "given_sigma",
-        "episodes", "evaluate_every", "evaluation_episodes", "hard_evaluation",
+        "credit", "baseline", "update", "importance", "learn_q", "n_trajectories", "n_paths", "depth_first", "given_q",
+        "given_sigma", "goes_on", "first_episode", "episodes", "evaluate_every", "evaluation_episodes",
+        "hard_evaluation", "act_only",
     )]
 )  # fmt: skip
+TRIAL_DTYPE = np.dtype(
+    [("reward", np.float64)]
+    + [(name, np.int32) for name in ("run", "episode", "path", "step", "state", "action", "next_state", "flags")]
+)
+CHOICE_DTYPE = np.dtype(
+    [(name, np.int64) for name in ("state", "action", "next_state", "flags")] + [("reward", np.float64)]
+)
 REPORT = ("reward", "value", "cost", "cutoffs", "reward_squares", "value_squares", "steps")
 COUNTERS = ("episodes", "steps", "cutoffs", "error")
-ERRORS = {1: "q̄", 2: "σ"}
+ERRORS = {1: "q̄", 2: "σ", 3: "an evaluation"}
 
-
-@dataclass(frozen=True)
-class Plan:
-    """What is the same for all runs of a call."""
-
-    episodes: int
-    evaluate_every: int = 0
-    evaluation_episodes: int = 0
-    hard_evaluation: bool = False
-    snapshots: tuple = ()
-    count_visits: bool = False
-
-    @property
-    def checkpoints(self):
-        if self.episodes == 0:
-            return 1
-        return self.episodes // self.evaluate_every if self.evaluate_every else 0
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass
 class Outcome:
-    """The kernel's arrays, one row a run."""
+    """The kernel's arrays, one row a run.
 
-    q: np.ndarray
-    sigma: np.ndarray
-    report: np.ndarray
-    snapshots: np.ndarray
-    visits: np.ndarray
-    counters: np.ndarray
-    streams: np.ndarray
+    Attributes
+    ----------
+    q, sigma : float64 (runs, places)
+    scale : float64 (runs,)
+    usage : float64 (runs, states), or (0, 0) where no agent asks
+    report : float64 (runs, checkpoints, 7)
+    snapshots : float64 (runs, snapshots, 2, places)
+    visits : float64 (runs, states · actions) or (0, 0)
+    counters : int64 (runs, 4)
+    streams : uint64 (runs, 2, 4)
+    """
+
+    q: Floats
+    sigma: Floats
+    scale: Floats
+    usage: Floats
+    report: Floats
+    snapshots: Floats
+    visits: Floats
+    counters: npt.NDArray[np.int64]
+    streams: npt.NDArray[np.uint64]
+
+    def rows(self, which: Any) -> Outcome:
+        """The outcome of some of the runs."""
+        whole = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return Outcome(**{name: array[which] if len(array) else array for name, array in whole.items()})
 
 
-def stream_states(seed, restart, evaluation_key=0):
+@dataclass(frozen=True)
+class Before:
+    """Where runs stood when they were left, to go on from there.
+
+    Attributes
+    ----------
+    scale : float64 (runs,)
+    usage : float64 (runs, states)
+    """
+
+    scale: Floats
+    usage: Floats
+
+
+def stream_states(seed: int, restart: int, evaluation_key: int = 0) -> npt.NDArray[np.uint64]:
     """States of a run's two SFC64 streams, (2, 4): the training stream is that of `numpy.random.SFC64` seeded with
     ``SeedSequence(seed, spawn_key=(restart,))``, the evaluation stream has the spawn key (restart, evaluation_key)."""
-    keys = ((restart,), (restart, evaluation_key))
-    generators = (np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)) for key in keys)
-    return np.stack([generator.state["state"]["state"] for generator in generators])
+    return np.stack([stream_state(seed, (restart,)), stream_state(seed, (restart, evaluation_key))])
 
 
-def paths(task, agent):
-    """Paths that the search budget pays for (section 4.3): one without a budget."""
-    if agent.search_budget is None:
-        return 1
-    return math.floor(agent.search_budget / 100 * task.n_actions**task.horizon + 1e-9)
+def stream_state(seed: int, key: tuple[int, ...]) -> npt.NDArray[np.uint64]:
+    """State of `numpy.random.SFC64` seeded with ``SeedSequence(seed, spawn_key=key)``, (4,), without making one."""
+    words = np.random.SeedSequence(seed, spawn_key=key).generate_state(3, np.uint64).tolist()
+    a, b, c = words
+    for counter in range(1, 13):
+        output = (a + b + counter) & _WORD
+        a, b, c = b ^ (b >> 11), (c + (c << 3)) & _WORD, ((((c << 24) | (c >> 40)) & _WORD) + output) & _WORD
+    return np.array([a, b, c, 13], dtype=np.uint64)
 
 
-def check(task, agent):
-    """Raise a ValueError where the agent's fields and the task contradict each other."""
-    if task.horizon is None:
-        for name, off in (("search_budget", None), ("reward_rate", False), ("planner", "rollouts")):
-            value = getattr(agent, name)
-            if value != off:
-                raise ValueError(f"{name}={value!r} is for planning tasks; {task.name!r} has no horizon")
-        return
-    if paths(task, agent) < 1:
-        raise ValueError(
-            f"search_budget={agent.search_budget!r} % is less than one path, "
-            f"{100 / task.n_actions**task.horizon:.6g} % for {task.horizon} moves"
-        )
-    if agent.planner == "depth-first":
-        if agent.gradient in ("reinforce", "return"):
-            raise ValueError(
-                f"gradient={agent.gradient!r} needs planner='rollouts': depth-first paths share their draws"
-            )
-        if task.n_actions != 2:
-            raise ValueError(
-                f"planner='depth-first' needs two actions in every state, {task.name!r} has {task.n_actions}"
-            )
+_WORD = 2**64 - 1
 
 
-def trial_time(task, agent):
-    """Duration of a trial in the reward rate (Eq. 8), or 1 if reward itself is maximised."""
-    if not agent.reward_rate:
-        return 1.0
-    return agent.decision_time * paths(task, agent) * task.horizon + agent.non_decision_time
+def capacity(task: Task, agents: Sequence[Agent]) -> int:
+    """Scores that the longest trajectory of any of the agents keeps until its return is known.
 
-
-def _room(task, agents):
-    """Scores that the longest trajectory of any of the agents keeps until its return is known."""
-    room = 1
+    Raises
+    ------
+    ValueError
+        If there is no room for them.
+    """
+    most = 1
     for agent in agents:
-        if agent.gradient in ("reinforce", "return", "best_path") and agent.allocation != "fixed":
-            steps = task.step_limit if task.horizon is None else task.horizon
-            room = max(room, steps * (paths(task, agent) if agent.gradient == "best_path" else 1))
-    if 8 * 8 * room * (task.n_actions + 2) > LARGEST_WORKSPACE:
+        if agent.gradient_rule.waits and agent.allocation_rule.update != "none":
+            steps = max(variant.step_limit for variant in task.variants) if task.horizon is None else task.horizon
+            most = max(most, steps * (paths(task, agent) if agent.gradient_rule.credit == "best_return" else 1))
+    if 8 * LANES * most * (task.n_actions + 2) > LARGEST_WORKSPACE:
         raise ValueError(
-            f"gradients that wait for a return would keep {room} scores a trajectory on {task.name!r}: lower its "
+            f"gradients that wait for a return would keep {most} scores a trajectory on {task.name!r}: lower its "
             "step_limit or the search_budget, or use gradient='advantage'"
         )
-    return room
+    return most
 
 
-def tables(task, agents, kernel):
-    """The task's arrays as the kernel reads them."""
-    variants = task.variants
-    shape = (task.n_states, task.n_actions)
-    memory = np.stack([variant.memories for variant in variants]).astype(np.float64)
-    change_at = np.array([0, *(episode for episode, _ in task.changes)], dtype=np.int64)
-    terminal = np.stack([variant.terminal for variant in variants]).astype(np.int64)
-    if isinstance(task, MountainCar):
-        cumulative = np.ones((1, *shape, 1))
-        next_state, reward = np.zeros(cumulative.shape, dtype=np.int64), np.zeros(cumulative.shape)
-        start_cumulative, start_state = np.ones((1, 1)), np.zeros((1, 1), dtype=np.int64)
-    else:
-        n_outcomes = max(variant.n_outcomes for variant in variants)
-        cumulative = np.ones((len(variants), *shape, n_outcomes))
-        next_state = np.zeros(cumulative.shape, dtype=np.int64)
-        reward = np.zeros(cumulative.shape)
-        n_starts = max(int((variant.start > 0).sum()) for variant in variants)
-        start_cumulative = np.ones((len(variants), n_starts))
-        start_state = np.zeros((len(variants), n_starts), dtype=np.int64)
-        for v, variant in enumerate(variants):
-            # the likeliest outcome first: fewer comparisons, and none where an outcome is certain
-            order = np.argsort(-variant.probability, axis=2, kind="stable")
-            probability, states, rewards = (
-                np.take_along_axis(table, order, axis=2)
-                for table in (variant.probability, variant.next_state, variant.reward)
-            )
-            k = variant.n_outcomes
-            cumulative[v, :, :, :k] = _closed(np.cumsum(probability, axis=2), probability)
-            next_state[v, :, :, :k], reward[v, :, :, :k] = states, rewards
-            starts = np.flatnonzero(variant.start)
-            start_state[v, : len(starts)] = starts
-            chances = variant.start[starts]
-            start_cumulative[v, : len(starts)] = _closed(np.cumsum(chances), chances)
-    following = 2 * next_state + terminal[np.arange(len(variants))[:, None, None, None], next_state]
-    return kernel.Tables(
-        change_at, cumulative, following, reward, memory, memory.max(axis=0), start_cumulative, start_state,
-        task.step_limit, _room(task, agents), task.horizon or 0,
-        isinstance(task, MountainCar), getattr(task, "start", None) is not None and isinstance(task, MountainCar)
-        and task.start == "uniform",
-    )  # fmt: skip
+_tables: weakref.WeakKeyDictionary[Task, dict[Any, Any]] = weakref.WeakKeyDictionary()
 
 
-def _closed(cumulative, probability):
-    """Cumulative probabilities that are exactly 1 from the last possible outcome on."""
-    later = np.flip(np.cumsum(np.flip(probability, -1), axis=-1), -1) - probability
-    return np.where(later > 0, cumulative, 1.0)
+def tables(task: Task, agents: Sequence[Agent], kernel: Any) -> Any:
+    """The task as the kernel reads it; made once for a task and what agents need of it."""
+    key = (kernel.__name__, capacity(task, agents))
+    held = _tables.setdefault(task, {})
+    if key not in held:
+        places = task.places
+        held[key] = kernel.Tables(
+            **task.kernel_arrays(),
+            change_at=np.array([0, *(episode for episode, _ in task.changes)], dtype=np.int64),
+            step_limit=np.array([variant.step_limit for variant in task.variants], dtype=np.int64),
+            place=places.place,
+            allocated=places.allocated,
+            ever_allocated=places.allocated.max(axis=0),
+            mapped=places.mapped,
+            capacity=key[1],
+            depth=task.horizon or 0,
+        )
+    return held[key]
 
 
-def run_table(task, agents, plan, given_q, given_sigma):
-    """The agents as the kernel reads them, one row a run."""
+def run_table(
+    task: Task, agents: Sequence[Agent], schedule: Schedule, kernel: Any, **given: bool
+) -> tuple[npt.NDArray[Any], Floats]:
+    """The agents as the kernel reads them, one row a run, and the points of their schedules."""
     rows = np.zeros(len(agents), dtype=RUN_DTYPE)
-    cache = {}
+    points: list[tuple[float, float]] = []
+    cache: dict[int, npt.NDArray[Any]] = {}
     for i, agent in enumerate(agents):
         if id(agent) not in cache:
-            cache[id(agent)] = _run_row(task, agent, plan, given_q, given_sigma)
+            cache[id(agent)] = _run_row(task, agent, schedule, kernel, points, given)
         rows[i] = cache[id(agent)]
-    return rows
+    return rows, np.array(points, dtype=np.float64).reshape(-1, 2)
 
 
-def _run_row(task, agent, plan, given_q, given_sigma):
+def _run_row(
+    task: Task, agent: Agent, schedule: Schedule, kernel: Any, points: list[tuple[float, float]], given: dict[str, bool]
+) -> npt.NDArray[Any]:
     row = np.zeros((), dtype=RUN_DTYPE)
-    for name in RUN_DTYPE.names:
-        if hasattr(agent, name) and name not in ("gradient", "allocation", "beta_0"):
-            row[name] = getattr(agent, name)
-    row["beta_0"] = agent.beta if agent.beta_0 is None else agent.beta_0
+    for name in SCHEDULED:
+        row[name] = _schedule_row(agent.schedule(name), kernel.RULES["schedule"], points)
+    for name in ("gamma", "sigma_base", "sigma_0", "sigma_min", "sigma_max", "learn_q", "n_trajectories"):
+        row[name] = getattr(agent, name)
     row["q_low"], row["q_high"] = agent.q_init if isinstance(agent.q_init, tuple) else (agent.q_init, agent.q_init)
     row["reward_scale"] = 1 / trial_time(task, agent)
-    row["gradient"], row["allocation"] = GRADIENTS.index(agent.gradient), ALLOCATIONS.index(agent.allocation)
-    row["n_paths"], row["depth_first"] = paths(task, agent), agent.planner == "depth-first"
-    row["given_q"], row["given_sigma"] = given_q, given_sigma
-    row["episodes"], row["evaluate_every"] = plan.episodes, plan.evaluate_every
-    row["evaluation_episodes"], row["hard_evaluation"] = plan.evaluation_episodes, plan.hard_evaluation
+    gradient, allocation = agent.gradient_rule, agent.allocation_rule
+    for word, kind, rule in (
+        ("credit", f"gradient={agent.gradient!r}: credit", gradient),
+        ("baseline", f"gradient={agent.gradient!r}: baseline", gradient),
+        ("update", f"allocation={agent.allocation!r}: update", allocation),
+        ("importance", f"allocation={agent.allocation!r}: importance", allocation),
+    ):
+        row[word] = look_up(kind, kernel.RULES[word], getattr(rule, word), "the kernel")
+    row["n_paths"], row["depth_first"] = paths(task, agent), agent.depth_first
+    row["first_episode"], row["episodes"] = schedule.first_episode, schedule.last_episode
+    row["evaluate_every"], row["evaluation_episodes"] = schedule.evaluate_every or 0, schedule.evaluation_episodes
+    row["hard_evaluation"] = schedule.hard
+    for name, value in given.items():
+        row[name] = value
     return row
 
 
-def furnish(task, agents, plan, streams, q=None, sigma=None):
-    """The arrays of a call. q, sigma: (runs, states, actions) where they are given."""
-    n, entries = len(agents), task.n_states * task.n_actions
-    start_q = np.zeros((n, task.n_states, task.n_actions))
-    start_sigma = np.empty_like(start_q)
-    start_sigma[:] = np.array([agent.sigma_base for agent in agents])[:, None, None]
-    acting = np.logical_or.reduce([~variant.terminal for variant in task.variants])
-    exists = np.logical_or.reduce([variant.exists for variant in task.variants])
-    memories = np.logical_or.reduce([variant.memories for variant in task.variants])
-    for given, table in ((q, start_q), (sigma, start_sigma)):
-        if given is not None:
-            table[:, memories] = given[:, memories]
-    for variant in task.variants:
-        known = getattr(variant, "known", None)
-        if known is not None and known.any():
-            start_q[:, known], start_sigma[:, known] = variant.known_q[known], variant.known_sigma[known]
-    start_q[:, acting[:, None] & ~exists] = ABSENT
+def _schedule_row(value: Any, kinds: dict[str, int], points: list[tuple[float, float]]) -> tuple[float, ...]:
+    if isinstance(value, Exponential):
+        return (value.start, value.rate, value.end, kinds["exponential"], 0, 0)
+    if isinstance(value, Points):
+        points += value.points
+        return (0.0, 0.0, 0.0, kinds["points"], len(points) - len(value.points), len(value.points))
+    return (value, 0.0, value, kinds["constant"], 0, 0)
+
+
+def arrays(
+    task: Task, agents: Sequence[Agent], schedule: Schedule, streams: npt.NDArray[np.uint64], q: Floats | None = None,
+    sigma: Floats | None = None, before: Before | None = None,
+) -> Outcome:  # fmt: skip
+    """The arrays of a call. q, sigma: (runs, memories) where they are given."""
+    n, n_places = len(agents), task.places.n_places
+    start_q, start_sigma = task.places.start(n, np.array([agent.sigma_base for agent in agents]), q, sigma)
+    counted = any(agent.allocation_rule.importance == "usage" for agent in agents)
+    if not counted:
+        usage = np.zeros((0, 0))
+    else:
+        usage = np.zeros((n, task.n_states)) if before is None else before.usage.copy()
     return Outcome(
-        q=start_q.reshape(n, entries),
-        sigma=start_sigma.reshape(n, entries),
-        report=np.full((n, plan.checkpoints, len(REPORT)), np.nan),
-        snapshots=np.zeros((n, len(plan.snapshots), 2, entries)),
-        visits=np.zeros((n, entries) if plan.count_visits else (0, 0)),
+        q=start_q,
+        sigma=start_sigma,
+        scale=np.zeros(n) if before is None else before.scale.copy(),
+        usage=usage,
+        report=np.full((n, schedule.checkpoints, len(REPORT)), np.nan),
+        snapshots=np.zeros((n, len(schedule.snapshots), 2, n_places)),
+        visits=np.zeros((n, task.n_states * task.n_actions) if schedule.count_visits else (0, 0)),
         counters=np.zeros((n, len(COUNTERS)), dtype=np.int64),
         streams=streams,
     )
 
 
+@dataclass(frozen=True)
+class Replayed:
+    """Recorded choices that drive the learning episodes.
+
+    Attributes
+    ----------
+    choices : array of CHOICE_DTYPE, shape (rows,)
+    first : int64 (runs + 1,)
+        Row from which those of each run begin.
+    """
+
+    choices: npt.NDArray[Any]
+    first: npt.NDArray[np.int64]
+
+
+@dataclass
+class Recording:
+    """What is recorded, and who takes it.
+
+    Attributes
+    ----------
+    values : bool
+        q̄ and σ of the actions, too.
+    take : callable(rows, values)
+        Called with rows of TRIAL_DTYPE (copies), those of a run in order, and (rows, 2 · actions) values or None; from
+        several threads.
+    rows : int
+        Rows of a buffer, of each lane.
+    """
+
+    values: bool
+    take: Callable[[npt.NDArray[Any], Floats | None], None]
+    rows: int = 4096
+
+
 def run(
-    task, agents, plan, streams, *, q=None, sigma=None, workers=None, progress=None, batch_size=None,
-    slice_ticks=SLICE, kernel=None,
-):  # fmt: skip
+    task: Task, agents: Sequence[Agent], schedule: Schedule, streams: npt.NDArray[np.uint64], *,
+    q: Floats | None = None, sigma: Floats | None = None, before: Before | None = None,
+    replayed: Replayed | None = None, recording: Recording | None = None, act_only: bool = False,
+    workers: int | None = None, progress: Callable[[int], object] | None = None, batch_size: int | None = None,
+    slice_work: int = SLICE, kernel: Any = None,
+) -> Outcome:  # fmt: skip
     """Run every agent on the task.
 
     Parameters
     ----------
     agents : sequence of Agent, one a run
-    plan : Plan
+    schedule : Schedule
     streams : uint64 array, shape (runs, 2, 4), replaced in place by the final states
-    q, sigma : array, shape (runs, states, actions), optional
+    q, sigma : array, shape (runs, memories), optional
         Initial values.
+    before : Before, optional
+        What earlier episodes left; goes with q, sigma and ``schedule.first_episode``.
+    replayed : Replayed, optional
+        Choices that are made in place of the agent's own.
+    recording : Recording, optional
+    act_only : bool
+        Episodes are acted out, and nothing is learned.
     workers : int, optional
         Threads; default: one a processor that this process may use.
     progress : callable(int), optional
@@ -254,25 +314,54 @@ def run(
     Outcome
     """
     kernel = kernel or _kernel.kernel
-    outcome = furnish(task, agents, plan, streams, q, sigma)
+    outcome = arrays(task, agents, schedule, streams, q, sigma, before)
     distinct = list({id(agent): agent for agent in agents}.values())
     shared = tables(task, distinct, kernel)
-    runs = run_table(task, agents, plan, q is not None, sigma is not None)
-    snapshot_at = np.array(plan.snapshots, dtype=np.int64)
+    runs, points = run_table(
+        task, agents, schedule, kernel, given_q=q is not None, given_sigma=sigma is not None,
+        goes_on=before is not None, act_only=act_only,
+    )  # fmt: skip
+    snapshot_at = np.array(schedule.snapshots, dtype=np.int64)
     workers = workers or usable_processors()
     stop = threading.Event()
 
-    def work(rows):
+    def make(rows: slice) -> tuple[Any, Any]:
+        part = outcome.rows(rows)
+        choices, first = np.zeros(0, dtype=CHOICE_DTYPE), np.zeros(0, dtype=np.int64)
+        if replayed is not None:
+            choices, first = replayed.choices, np.ascontiguousarray(replayed.first[rows.start : rows.stop + 1])
+        buffer = recorder = None
+        if recording is not None:
+            buffer = np.zeros((LANES, recording.rows), dtype=TRIAL_DTYPE)
+            values = np.zeros((LANES, recording.rows, 2 * task.n_actions) if recording.values else (0, 0, 0))
+            recorder = kernel.Recorder(buffer, values)
+            fetch = functools.partial(_fetch, recording, recorder, buffer, values, rows.start)
         batch = kernel.Batch(
-            shared, runs[rows], outcome.streams[rows], outcome.q[rows], outcome.sigma[rows], outcome.report[rows],
-            snapshot_at, outcome.snapshots[rows], outcome.visits[rows], outcome.counters[rows],
+            shared, runs[rows], points, part.streams, part.q, part.sigma, part.scale, part.usage, part.report,
+            snapshot_at, part.snapshots, part.visits, part.counters, choices, first, recorder,
         )  # fmt: skip
-        while not stop.is_set():
-            if batch.advance(slice_ticks):
-                return
+        return batch, fetch if recording is not None else None
+
+    def work(rows: slice) -> None:
+        batch, fetch = make(rows)
+        over = False
+        while not (over or stop.is_set()):
+            over = batch.advance(slice_work)
+            if fetch is not None:
+                fetch()
 
     rows = _batches(len(agents), workers, batch_size)
-    pool = ThreadPoolExecutor(max_workers=min(workers, len(rows)), thread_name_prefix="sigmalloc")
+    if len(rows) == 1:  # a pool of threads takes longer than a small call
+        batch, fetch = make(rows[0])
+        over = False
+        while not over:
+            over = batch.advance(slice_work)
+            if fetch is not None:
+                fetch()
+            if progress is not None:
+                progress(int(outcome.counters[:, 0].sum()))
+        return outcome
+    pool = Threads(min(workers, len(rows)))
     try:
         pending = {pool.submit(work, part) for part in rows}
         while pending:
@@ -287,15 +376,22 @@ def run(
     return outcome
 
 
-def _batches(n, workers, batch_size):
+def _fetch(recording: Recording, recorder: Any, buffer: npt.NDArray[Any], values: Floats, first_run: int) -> None:
+    for lane, count in enumerate(recorder.fetch()):
+        if count:
+            rows = buffer[lane, :count].copy()
+            rows["run"] += first_run
+            recording.take(rows, values[lane, :count].copy() if recording.values else None)
+
+
+def _batches(n: int, workers: int, batch_size: int | None) -> list[slice]:
     if batch_size is None:
-        lanes = 8
-        share = math.ceil(n / (4 * workers)) if n > 4 * workers * lanes else math.ceil(n / workers)
-        batch_size = min(LARGEST_BATCH, lanes * math.ceil(share / lanes))
+        share = math.ceil(n / (4 * workers)) if n > 4 * workers * LANES else math.ceil(n / workers)
+        batch_size = min(LARGEST_BATCH, LANES * math.ceil(share / LANES))
     return [slice(first, min(n, first + batch_size)) for first in range(0, n, batch_size)]
 
 
-def usable_processors():
+def usable_processors() -> int:
     """Processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -1,29 +1,43 @@
 """What training gives back, and how it is kept in a file."""
 
-import json
-import os
+from __future__ import annotations
+
+import functools
 import platform
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import __version__
-from .._io import archive
-from ..agents import Agent
-from ..tasks import MountainCar, mountain_car
-from ..tasks.tabular import TabularMDP
+from .._io import archive, files
+from .._io.extras import needed
+from .._io.html import table
+from ..agents import FIELDS, LATER, Agent
+from ..tasks.base import Task, unpack
+from .policy import Policy
+from .schedule import Policy as PolicyName
 
-FORMAT = 1
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+
+FORMAT = 2
+CURVES = ("reward", "value", "cost", "objective", "cutoffs")
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 _ARRAYS = (
-    "q", "sigma", "episodes", "reward", "value", "cost", "cutoffs", "steps", "training_cutoffs", "snapshot_episodes",
-    "snapshot_q", "snapshot_sigma", "stream",
+    "memory_q", "memory_sigma", "episodes", "reward", "value", "cost", "cutoffs", "steps", "training_cutoffs",
+    "snapshot_episodes", "snapshot_memory_q", "snapshot_memory_sigma", "stream", "evaluation_stream", "scale", "usage",
 )  # fmt: skip
-_TASK_ARRAYS = ("next_state", "reward", "probability", "start", "terminal", "action_counts")
+_FACTS = ("seed", "training_episodes", "evaluation_episodes", "evaluation_policy", "estimator", "versions")
 
 
-def versions():
+def versions() -> dict[str, str]:
     """Versions that a result depends on or that help to repeat it."""
     return {"sigmalloc": __version__, "numpy": np.__version__, "python": platform.python_version()}
 
@@ -34,11 +48,14 @@ class Result:
 
     Attributes
     ----------
-    task : TabularMDP or MountainCar
+    task : Task
     agent : Agent
     seed : int
+    memory_q, memory_sigma : array of float, shape (restarts, memories)
+        Final q̄ and σ of each memory, in units of reward.
     q, sigma : array of float, shape (restarts, states, actions)
-        Final q̄ and σ, in units of reward. Where there is no memory q̄ is 0 and σ is σ_base, which is free.
+        The same as states and actions find them, with known values; where there is neither, q̄ is 0 and σ is σ_base,
+        which is free.
     episodes : array of int, shape (checkpoints,)
         Episodes completed at each evaluation.
     reward, value, cost, objective : array of float, shape (restarts, checkpoints)
@@ -52,42 +69,192 @@ class Result:
     training_episodes, evaluation_episodes : int
     evaluation_policy : str
     snapshot_episodes : array of int, shape (snapshots,)
+    snapshot_memory_q, snapshot_memory_sigma : array of float, shape (restarts, snapshots, memories)
     snapshot_q, snapshot_sigma : array of float, shape (restarts, snapshots, states, actions)
-    stream : array of uint64, shape (restarts, 4)
-        Final state of each run's random stream (SFC64).
+    stream, evaluation_stream : array of uint64, shape (restarts, 4)
+        Final states of each run's two random streams (SFC64).
+    scale : array of float, shape (restarts,)
+        The one learned σ of the equal, frequency- and stakes-based allocations.
+    usage : array of float, shape (restarts, states) or (restarts, 0)
+        Recalls in sampled trajectories, where the allocation goes by them.
+    estimator : str
     versions : dict of str
     """
 
-    task: TabularMDP | MountainCar
+    task: Task
     agent: Agent
     seed: int
-    q: np.ndarray
-    sigma: np.ndarray
-    episodes: np.ndarray
-    reward: np.ndarray
-    value: np.ndarray
-    cost: np.ndarray
-    cutoffs: np.ndarray
-    steps: np.ndarray
-    training_cutoffs: np.ndarray
+    memory_q: Floats
+    memory_sigma: Floats
+    episodes: Integers
+    reward: Floats
+    value: Floats
+    cost: Floats
+    cutoffs: Floats
+    steps: Integers
+    training_cutoffs: Integers
     training_episodes: int
     evaluation_episodes: int
     evaluation_policy: str
-    snapshot_episodes: np.ndarray
-    snapshot_q: np.ndarray
-    snapshot_sigma: np.ndarray
-    stream: np.ndarray
-    versions: dict = field(default_factory=versions)
+    snapshot_episodes: Integers
+    snapshot_memory_q: Floats
+    snapshot_memory_sigma: Floats
+    stream: npt.NDArray[np.uint64]
+    evaluation_stream: npt.NDArray[np.uint64]
+    scale: Floats
+    usage: Floats
+    estimator: str = "sampled"
+    versions: dict[str, str] = field(default_factory=versions)
+    go_on: ClassVar[Callable[..., Result]]  # set where training is, which knows results
 
     @property
-    def restarts(self):
-        return len(self.q)
+    def restarts(self) -> int:
+        return len(self.memory_q)
 
     @property
-    def objective(self):
+    def objective(self) -> Floats:
         return self.value - self.cost
 
-    def __repr__(self):
+    @functools.cached_property
+    def q(self) -> Floats:
+        return self._table(self.memory_q, self.training_episodes, 0.0, "known_q")
+
+    @functools.cached_property
+    def sigma(self) -> Floats:
+        return self._table(self.memory_sigma, self.training_episodes, self.agent.sigma_base, "known_sigma")
+
+    @functools.cached_property
+    def snapshot_q(self) -> Floats:
+        return self._snapshots(self.snapshot_memory_q, 0.0, "known_q")
+
+    @functools.cached_property
+    def snapshot_sigma(self) -> Floats:
+        return self._snapshots(self.snapshot_memory_sigma, self.agent.sigma_base, "known_sigma")
+
+    def _table(self, values: Floats, completed: int, elsewhere: float, known: str) -> Floats:
+        last = max(0, completed - 1)
+        number = sum(begin <= last for begin, _ in self.task.changes)
+        held = self.task.places.maps[number]
+        table = held.gather(values, elsewhere)
+        if held.known.any():
+            table[..., held.known] = getattr(held, known)[held.known]
+        return table
+
+    def _snapshots(self, values: Floats, elsewhere: float, known: str) -> Floats:
+        shape = (self.restarts, len(self.snapshot_episodes), self.task.n_states, self.task.n_actions)
+        tables = np.empty(shape)
+        for i, episode in enumerate(self.snapshot_episodes.tolist()):
+            tables[:, i] = self._table(values[:, i], episode, elsewhere, known)
+        return tables
+
+    @property
+    def resumable(self) -> bool:
+        """Whether `extend` can go on from it: results of format 1 lack what that needs."""
+        return len(self.evaluation_stream) == self.restarts
+
+    def extend(
+        self, *, episodes: int, agent: Agent | None = None, snapshots: Sequence[int] = (),
+        workers: int | None = None, progress: Callable[[int, int], object] | bool | None = None,
+    ) -> Result:  # fmt: skip
+        """Go on training from the saved streams: the bits of one long run.
+
+        Parameters
+        ----------
+        episodes : int
+            Further episodes of each run.
+        agent : Agent, optional
+            Goes on with other parameters, but the same allocation.
+        snapshots : sequence of int
+            Numbers of completed episodes (those before counted too) after which q̄ and σ are kept.
+        workers, progress
+            As for `train`.
+
+        Returns
+        -------
+        Result
+            Of all episodes, with the agent of the last.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not valid, or the result is of a version that did not keep what this needs.
+        DivergenceError
+            As for `train`.
+        """
+        return type(self).go_on(
+            self, episodes=episodes, agent=agent, snapshots=snapshots, workers=workers, progress=progress
+        )
+
+    def policy(self, restart: int = 0, *, policy: PolicyName = "soft", seed: int | None = None) -> Policy:
+        """One of the trained agents as a policy, to act in a loop of one's own.
+
+        Parameters
+        ----------
+        restart : int
+        policy : {"soft", "hard"}
+        seed : int, optional
+            Of what it draws when it learns on.
+        """
+        return Policy.of_result(self, restart, policy, seed)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Evaluations as a pandas DataFrame, one row a restart and checkpoint."""
+        n, checkpoints = self.reward.shape
+        columns = {
+            "restart": np.repeat(np.arange(n), checkpoints), "episode": np.tile(self.episodes, n),
+            **{name: getattr(self, name).ravel() for name in CURVES},
+        }  # fmt: skip
+        return needed("pandas", "pandas").DataFrame(columns)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Evaluations, final q̄ and σ, and snapshots as an xarray Dataset, with units."""
+        curve, cells = ("restart", "episode"), ("restart", "state", "action")
+        unit = {"units": "reward"}
+        variables: dict[str, Any] = {
+            name: (curve, getattr(self, name), {} if name == "cutoffs" else unit) for name in CURVES
+        }
+        variables |= {name: (cells, getattr(self, name), unit) for name in ("q", "sigma")}
+        variables |= {
+            f"snapshot_{name}": (("restart", "snapshot", "state", "action"), getattr(self, f"snapshot_{name}"), unit)
+            for name in ("q", "sigma")
+        }
+        variables |= {name: ("restart", getattr(self, name)) for name in ("steps", "training_cutoffs")}
+        coordinates: dict[str, Any] = {
+            "restart": np.arange(self.restarts), "episode": self.episodes, "snapshot": self.snapshot_episodes,
+        }  # fmt: skip
+        for name, names in (("state", self.task.state_names), ("action", self.task.action_names)):
+            if names is not None:
+                coordinates[name] = list(names)
+        facts = {
+            "task": self.task.name, "seed": str(self.seed), "training_episodes": self.training_episodes,
+            "evaluation_episodes": self.evaluation_episodes, "evaluation_policy": self.evaluation_policy,
+            "agent": repr(self.agent), "sigmalloc": self.versions["sigmalloc"],
+        }  # fmt: skip
+        return needed("xarray", "xarray").Dataset(variables, coordinates, facts)
+
+    def _repr_html_(self) -> str:
+        title = f"{self.task.name}: {self.restarts} runs × {self.training_episodes} episodes, seed {self.seed}"
+        if not self.episodes.size:
+            return table(f"{title}; not evaluated (evaluate_every was not given)", [], [])
+        rows = [
+            (name, float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else "")
+            for name in CURVES if (values := getattr(self, name)[:, -1]) is not None
+        ]  # fmt: skip
+        return table(f"{title}; after {self.episodes[-1]} episodes:", ("", "mean", "SEM"), rows)
+
+    def joined(self, later: Result) -> Result:
+        """This result and what came of going on from it."""
+        end_to_end = ("episodes", "reward", "value", "cost", "cutoffs", "snapshot_episodes", "snapshot_memory_q",
+                      "snapshot_memory_sigma")  # fmt: skip
+        whole = {field.name: getattr(later, field.name) for field in fields(later)}
+        for name in end_to_end:
+            mine, theirs = getattr(self, name), getattr(later, name)
+            whole[name] = np.concatenate([mine, theirs], axis=mine.ndim - 1 if mine.ndim < 3 else 1)
+        for name in ("steps", "training_cutoffs"):
+            whole[name] = getattr(self, name) + getattr(later, name)
+        return Result(**whole)
+
+    def __repr__(self) -> str:
         lines = [
             f"<Result: {self.task.name}, {self.restarts} runs × {self.training_episodes} episodes, seed {self.seed}",
         ]
@@ -110,7 +277,7 @@ class Result:
         )
         return "\n".join(lines)
 
-    def save(self, path):
+    def save(self, path: str | Path) -> Path:
         """Write the result to a file: a NumPy .npz archive, complete or not at all.
 
         Parameters
@@ -122,67 +289,65 @@ class Result:
         -------
         Path
         """
-        path = Path(path)
+        path = Path(files.checked_path("path", path))
         if path.suffix != ".npz":
             path = path.with_name(path.name + ".npz")
-        task_facts, arrays = _packed_task(self.task)
-        arrays |= {name: getattr(self, name) for name in _ARRAYS}
-        facts = {
-            "format": FORMAT,
-            "task": task_facts,
-            "agent": self.agent.to_dict(),
-            "seed": self.seed,
-            "training_episodes": self.training_episodes,
-            "evaluation_episodes": self.evaluation_episodes,
-            "evaluation_policy": self.evaluation_policy,
-            "versions": self.versions,
-        }
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with open(part, "wb") as file:
-                np.savez_compressed(file, facts=np.array(json.dumps(facts)), **arrays)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        task_facts, arrays = self.task.pack()
+        facts = {"format": FORMAT, "task": task_facts, "agent": self.agent.to_dict()}
+        facts |= {name: getattr(self, name) for name in _FACTS}
+        archive.save(path, facts, arrays | {name: getattr(self, name) for name in _ARRAYS})
         return path
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | Path) -> Result:
         """Read a result from a file; nothing in it is executed.
 
         Raises
         ------
         ValueError
-            If the file is not a result of this format, or is damaged.
+            If the file is not a result of this format or an earlier one, or is damaged.
         """
-        path = Path(path)
-        try:
-            arrays = archive.load(path)
-            facts = json.loads(str(arrays.pop("facts")))
-            if facts["format"] != FORMAT:
-                raise ValueError(f"its format is {facts['format']!r}, not {FORMAT}")
-            agent = facts["agent"]
-            if isinstance(agent["q_init"], list):
+        with archive.reading(files.checked_path("path", path), "result") as file:
+            facts = file.facts
+            if facts.get("format") not in (1, FORMAT):
+                raise ValueError(f"its format is {facts.get('format')!r}, not {FORMAT}")
+            arrays = {name: file.array(name) for name in file.names if name != archive.FACTS}
+            task = unpack(facts["task"], arrays)
+            agent = dict(facts["agent"])
+            if isinstance(agent.get("q_init"), list):
                 agent["q_init"] = tuple(agent["q_init"])
-            task = _unpacked_task(facts["task"], arrays)
-            fields = {name: arrays[name] for name in _ARRAYS}
-            _check_shapes(task, fields)
-            return cls(
-                task=task,
-                agent=Agent(**agent),
-                **fields,
-                **{
-                    name: facts[name]
-                    for name in ("seed", "training_episodes", "evaluation_episodes", "evaluation_policy", "versions")
-                },
-            )
-        except (FileNotFoundError, PermissionError, IsADirectoryError, MemoryError):
-            raise
-        except Exception as error:  # a damaged archive makes its readers raise nearly anything
-            raise ValueError(f"{path} is not a readable result: {error}") from error
+            for name in FIELDS:
+                if name not in agent and name not in LATER:
+                    raise ValueError(f"its agent has no {name}")
+            if facts["format"] == 1:
+                arrays |= _from_format_1(task, facts, arrays)
+            held = {name: arrays[name] for name in _ARRAYS}
+            _check_arrays(task, facts, held)
+            return cls(task=task, agent=Agent(**agent), **held, **{name: facts[name] for name in _FACTS})
 
 
-def mean_and_sem(values):
+def _from_format_1(task: Task, facts: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
+    """What later formats keep, from the tables of states and actions of the first one."""
+    facts["estimator"] = "sampled"
+
+    def values(table: Floats, completed: int, elsewhere: float) -> Floats:
+        number = sum(begin <= max(0, completed - 1) for begin, _ in task.changes)
+        return task.places.maps[number].pick(table, "q or sigma", elsewhere)
+
+    base, last = facts["agent"]["sigma_base"], facts["training_episodes"]
+    kept = {}
+    for name, elsewhere in (("q", 0.0), ("sigma", base)):
+        kept[f"memory_{name}"] = values(arrays[name], last, elsewhere)
+        snapshots = np.zeros((*arrays[f"snapshot_{name}"].shape[:2], task.n_memories))
+        for i, episode in enumerate(arrays["snapshot_episodes"].tolist()):
+            snapshots[:, i] = values(arrays[f"snapshot_{name}"][:, i], episode, elsewhere)
+        kept[f"snapshot_memory_{name}"] = snapshots
+    n = len(arrays["q"])
+    nothing = {"evaluation_stream": np.zeros((0, 4), dtype=np.uint64), "scale": np.zeros(n), "usage": np.zeros((n, 0))}
+    return kept | nothing
+
+
+def mean_and_sem(values: npt.ArrayLike) -> str:
     """ "mean ± standard error" over runs, for messages."""
     values = np.asarray(values)
     if len(values) < 2:
@@ -190,46 +355,32 @@ def mean_and_sem(values):
     return f"{values.mean():.3f} ± {values.std(ddof=1) / np.sqrt(len(values)):.3f}"
 
 
-def _packed_task(task):
-    if isinstance(task, MountainCar):
-        return {"kind": "mountain-car", "start": task.start, "step_limit": task.step_limit}, {}
-    facts, arrays = {"kind": "tabular", "change_at": [episode for episode, _ in task.changes], "variants": []}, {}
-    for number, variant in enumerate(task.variants):
-        facts["variants"].append(
-            {name: getattr(variant, name) for name in (
-                "name", "step_limit", "horizon", "layout", "action_names", "state_names"
-            )}
-        )  # fmt: skip
-        for name in _TASK_ARRAYS:
-            arrays[f"task{number}_{name}"] = getattr(variant, name)
-        if variant.known_q is not None:
-            arrays[f"task{number}_known_q"], arrays[f"task{number}_known_sigma"] = variant.known_q, variant.known_sigma
-    return facts, arrays
-
-
-def _unpacked_task(facts, arrays):
-    if facts["kind"] == "mountain-car":
-        return mountain_car(start=facts["start"], step_limit=facts["step_limit"])
-    if facts["kind"] != "tabular":
-        raise ValueError(f"unknown kind of task {facts['kind']!r}")
-    variants = []
-    for number, variant in reversed(list(enumerate(facts["variants"]))):
-        changes = list(zip(facts["change_at"], reversed(variants), strict=True)) if number == 0 else ()
-        tables = {name: arrays[f"task{number}_{name}"] for name in _TASK_ARRAYS}
-        known = {name: arrays.get(f"task{number}_{name}") for name in ("known_q", "known_sigma")}
-        variants.append(TabularMDP(**tables, **known, **variant, changes=changes))
-    return variants[-1]
-
-
-def _check_shapes(task, fields):
-    table = (len(fields["q"]), task.n_states, task.n_actions)
-    curve = (table[0], len(fields["episodes"]))
-    kept = (table[0], len(fields["snapshot_episodes"]), *table[1:])
-    shapes = {"q": table, "sigma": table, "snapshot_q": kept, "snapshot_sigma": kept, "stream": (table[0], 4)}
+def _check_arrays(task: Task, facts: dict[str, Any], fields: dict[str, Any]) -> None:
+    n, n_memories = len(fields["memory_q"]), task.n_memories
+    curve, kept = (n, len(fields["episodes"])), (n, len(fields["snapshot_episodes"]), n_memories)
+    shapes: dict[str, tuple[int, ...]] = {"memory_q": (n, n_memories), "memory_sigma": (n, n_memories)}
+    shapes |= {"snapshot_memory_q": kept, "snapshot_memory_sigma": kept, "stream": (n, 4)}
+    shapes |= {"evaluation_stream": (len(fields["evaluation_stream"]) and n, 4), "scale": (n,)}
+    shapes["usage"] = (n, fields["usage"].shape[-1] and task.n_states)
     shapes |= dict.fromkeys(("reward", "value", "cost", "cutoffs"), curve)
-    shapes |= dict.fromkeys(("steps", "training_cutoffs"), table[:1])
-    for name, shape in shapes.items():
-        if fields[name].shape != shape:
-            raise ValueError(f"{name} has shape {fields[name].shape}, not {shape}")
-        if fields[name].dtype.kind not in "iuf":
-            raise ValueError(f"{name} must hold numbers, not {fields[name].dtype}")
+    shapes |= dict.fromkeys(("steps", "training_cutoffs"), (n,))
+    shapes |= dict.fromkeys(("episodes", "snapshot_episodes"), (-1,))
+    kinds = dict.fromkeys(("steps", "training_cutoffs", "episodes", "snapshot_episodes"), "iu")
+    for name, array in fields.items():
+        shape = shapes[name]
+        if array.shape != shape and not (shape == (-1,) and array.ndim == 1):
+            raise ValueError(f"{name} has shape {array.shape}, not {shape}")
+        if array.dtype.kind not in kinds.get(name, "iuf"):
+            raise ValueError(f"{name} must hold numbers, not {array.dtype}")
+    if n == 0:
+        raise ValueError("it has no runs")
+    for name in ("memory_q", "memory_sigma"):
+        if not np.isfinite(fields[name]).all() and not np.isnan(fields[name]).any():
+            raise ValueError(f"{name} has infinite entries")
+    for name in ("seed", "training_episodes", "evaluation_episodes"):
+        if not isinstance(facts[name], int) or isinstance(facts[name], bool) or facts[name] < 0:
+            raise ValueError(f"{name} must be a whole number, got {facts[name]!r}")
+    if facts["evaluation_policy"] not in ("soft", "hard"):
+        raise ValueError(f"evaluation_policy must be 'soft' or 'hard', got {facts['evaluation_policy']!r}")
+    if facts["estimator"] not in ("sampled", "exact"):
+        raise ValueError(f"estimator must be 'sampled' or 'exact', got {facts['estimator']!r}")

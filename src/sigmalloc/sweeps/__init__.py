@@ -57,11 +57,26 @@ on: the task's arrays, each field of the agent, the seed, the restart, and the e
 a sum, it does not depend on what is an axis, and the keys of a million runs take a fraction of a second.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .entry import open_sweep, sweep
-from .plots import plot_curves, plot_heatmap, plot_parameter
 from .results import SweepResult
 from .study import read_study
+
+if TYPE_CHECKING:
+    from .plots import plot_curves, plot_heatmap, plot_parameter
 
 __all__ = [
     "SweepResult", "open_sweep", "plot_curves", "plot_heatmap", "plot_parameter", "read_study", "sweep",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:  # what needs matplotlib is imported when it is first used
+        return getattr(importlib.import_module(".plots", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,16 +1,22 @@
 """The command line of sweeps: ``sweep``, ``status``, ``export`` and ``plot``."""
 
+from __future__ import annotations
+
+import argparse
+import contextlib
 import json
 import os
 import shutil
 import sys
 import warnings
+from typing import Any
 
 from .. import _checks
+from .._io import files
 from .._io.progress import duration
 from . import driver, pilot
-from .entry import checked_shard, open_sweep, sweep
-from .specification import specify
+from .entry import checked_shard, open_sweep, specified, sweep
+from .results import SweepResult, open_result
 from .store import Store
 from .study import read_study
 from .tables import CURVES
@@ -18,7 +24,7 @@ from .tables import CURVES
 FAILURE, INTERRUPTED = 1, 130
 
 
-def add_parsers(subparsers):
+def add_parsers(subparsers: Any) -> None:
     """Register the commands with an ``argparse`` parser's subparsers; each sets ``run``, a function of the arguments
     that returns the exit status."""
     _add_sweep(subparsers)
@@ -27,7 +33,7 @@ def add_parsers(subparsers):
     _add_plot(subparsers)
 
 
-def _add_sweep(subparsers):
+def _add_sweep(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "sweep", help="run a study: agents trained over a grid of parameters",
         description="Run the study that a TOML file describes. Running it again goes on where it was stopped, whatever "
@@ -49,7 +55,7 @@ def _add_sweep(subparsers):
     parser.set_defaults(run=run_sweep)
 
 
-def _add_status(subparsers):
+def _add_status(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "status", help="how far a sweep is",
         description="Tell how many runs of a sweep are done, and name files that are damaged or do not belong.",
@@ -59,7 +65,7 @@ def _add_status(subparsers):
     parser.set_defaults(run=run_status)
 
 
-def _add_export(subparsers):
+def _add_export(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "export", help="write a sweep's results as CSV, NetCDF or Zarr",
         description="Write the runs that are done: .csv has one row for each evaluation of each run, .nc (NetCDF) and "
@@ -73,7 +79,7 @@ def _add_export(subparsers):
     parser.set_defaults(run=run_export)
 
 
-def _add_plot(subparsers):
+def _add_plot(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "plot", help="draw a sweep: learning curves, a parameter, or a map over two",
         description="Draw the mean over restarts with its standard error. With --curves LAM: learning curves, one for "
@@ -91,7 +97,7 @@ def _add_plot(subparsers):
     parser.set_defaults(run=run_plot)
 
 
-def run_sweep(args):
+def run_sweep(args: argparse.Namespace) -> int:
     """Run or estimate a study; 0 if it was finished, 1 if it failed, 130 if it was interrupted."""
     study = read_study(args.study)
     if args.store is not None:
@@ -116,7 +122,8 @@ def run_sweep(args):
         return FAILURE
     finally:
         if client is not None:
-            client.close()
+            with contextlib.suppress(Exception):  # its scheduler may be gone; what matters has been told
+                client.close()
     facts = _facts(result)
     if args.json:
         print(json.dumps(facts))
@@ -126,7 +133,7 @@ def run_sweep(args):
     return 0
 
 
-def _dry_run(study, args):
+def _dry_run(study: dict[str, Any], args: argparse.Namespace) -> int:
     arguments = {"seed": 0, **study}
     store = Store(arguments.pop("store"))
     block_size = arguments.pop("block_size", None)
@@ -134,7 +141,7 @@ def _dry_run(study, args):
         _checks.integer("block_size", block_size, low=1)
     if store.exists() and "seed" not in study:
         arguments["seed"] = store.generations()[-1].specification.seed
-    wanted, made = specify(arguments.pop("task"), arguments.pop("agent"), arguments.pop("grid"), **arguments)
+    wanted, made = specified(arguments.pop("task"), arguments.pop("agent"), arguments.pop("grid"), **arguments)
     workers = driver.Engine(None, args.workers).workers
     done = 0
     if store.exists():
@@ -163,11 +170,11 @@ def _dry_run(study, args):
     return 0
 
 
-def run_status(args):
+def run_status(args: argparse.Namespace) -> int:
     """Print how far a sweep is."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # damaged files are in the facts
-        result = open_sweep(args.store)
+        result = open_result(Store(args.store), whole=True)
         facts = _facts(result)
     if args.json:
         print(json.dumps(facts))
@@ -184,25 +191,30 @@ def run_status(args):
     return 0
 
 
-def run_export(args):
+def run_export(args: argparse.Namespace) -> int:
     """Write a sweep's runs to a file."""
-    if os.path.exists(args.output) and not args.force:
-        raise ValueError(f"{args.output} exists: give --force to replace it")
+    output = files.checked_path("--output", args.output)
+    if os.path.exists(output) and not args.force:
+        raise ValueError(f"{output} exists: give --force to replace it")
     result = open_sweep(args.store)
     try:
-        print(result.export(args.output, tuple(name.strip() for name in args.quantities.split(","))))
+        print(result.export(output, tuple(name.strip() for name in args.quantities.split(","))))
     except (ImportError, OSError) as error:
         print(f"sigmalloc: error: {_message(error)}", file=sys.stderr)
         return FAILURE
     return 0
 
 
-def run_plot(args):
+def run_plot(args: argparse.Namespace) -> int:
     """Draw a sweep into a file."""
     from matplotlib.figure import Figure
 
     from . import plots
 
+    output = files.checked_path("--output", args.output)
+    known = Figure().canvas.get_supported_filetypes()
+    if os.path.splitext(output)[1].removeprefix(".").lower() not in known:
+        raise ValueError(f"--output must end in one of {', '.join(f'.{kind}' for kind in known)}, got {output!r}")
     result = open_sweep(args.store)
     axes = list(result.axes)
     if args.curves is not None and (args.x or args.y or args.by):
@@ -226,16 +238,17 @@ def run_plot(args):
         plots.plot_heatmap(result, x, y, args.quantity, at, ax=ax)
     else:
         plots.plot_parameter(result, x, args.by, args.quantity, at, ax=ax)
+    ending = os.path.splitext(output)[1].removeprefix(".").lower()
     try:
-        figure.savefig(args.output, dpi=200)
+        files.write(output, lambda file: figure.savefig(file, dpi=200, format=ending))
     except OSError as error:
         print(f"sigmalloc: error: {_message(error)}", file=sys.stderr)
         return FAILURE
-    print(args.output)
+    print(output)
     return 0
 
 
-def _fixed(result, text):
+def _fixed(result: SweepResult, text: str) -> tuple[str, Any]:
     name, sign, value = text.partition("=")
     if not sign or name not in result.axes:
         raise ValueError(f"--at must be AXIS=VALUE with AXIS one of {', '.join(result.axes)}, got {text!r}")
@@ -245,7 +258,7 @@ def _fixed(result, text):
     raise ValueError(f"--at: {name} has no value {value!r}; it has {', '.join(map(str, result.axes[name]))}")
 
 
-def _is_number(value):
+def _is_number(value: Any) -> bool:
     try:
         float(value)
     except (TypeError, ValueError):
@@ -253,7 +266,7 @@ def _is_number(value):
     return True
 
 
-def _facts(result):
+def _facts(result: SweepResult) -> dict[str, Any]:
     return {
         "store": result.store.path, "task": result.specification.task_name, "runs": result.specification.n_runs,
         "done": int(result.done.sum()), "failed": int((result.error > 0).sum()), "blocks": result.n_blocks,
@@ -262,7 +275,7 @@ def _facts(result):
     }  # fmt: skip
 
 
-def _shard(text):
+def _shard(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     first, slash, count = text.partition("/")
@@ -271,7 +284,7 @@ def _shard(text):
     return checked_shard((int(first), int(count)))
 
 
-def _client(address):
+def _client(address: str) -> Any:
     try:
         from distributed import Client
     except ImportError as error:
@@ -279,11 +292,11 @@ def _client(address):
     return Client(address, timeout=20)
 
 
-def _message(error):
+def _message(error: BaseException) -> str:
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
-def _size(count):
+def _size(count: float) -> str:
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

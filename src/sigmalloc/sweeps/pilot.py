@@ -1,13 +1,21 @@
 """A short pilot: how long runs take, how large blocks should be, and what a sweep will need."""
 
+from __future__ import annotations
+
 import contextlib
 import math
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..runs import engine
+from ..runs.arguments import memory_values
+from ..runs.schedule import Schedule
+from .problems import Problem
+from .specification import Specification
 from .work import CURVES
 
 LANES = 8
@@ -44,13 +52,13 @@ class Estimate:
     bytes: int
 
 
-def seconds_per_run(specification, made, budget=0.1):
+def seconds_per_run(specification: Specification, made: dict[str, Problem], budget: float = 0.1) -> float:
     """Time a few runs of up to three tasks of the grid, for about ``budget`` seconds altogether.
 
     Training and evaluation are shortened in proportion, so that both are in the estimate. Early episodes are longer
     than later ones in most tasks: the estimate is on the high side.
     """
-    plan = _shortened(specification.plan)
+    schedule = _shortened(specification.schedule)
     task_numbers = specification.task_numbers(np.arange(specification.n_cells))
     sampled = _spread(np.unique(task_numbers), SAMPLED_TASKS)
     rates = []
@@ -58,19 +66,20 @@ def seconds_per_run(specification, made, budget=0.1):
         problem = made[specification.tasks[number]]
         cells = _spread(np.flatnonzero(task_numbers == number), LANES)
         runs = [(cell, lane // len(cells)) for lane, cell in enumerate(np.resize(cells, LANES))]
-        rates.append(_seconds_per_episode(specification, problem, plan, runs, budget / len(sampled)))
+        rates.append(_seconds_per_episode(specification, problem, schedule, runs, budget / len(sampled)))
     return float(np.mean(rates)) * specification.episodes
 
 
-def _seconds_per_episode(specification, problem, plan, runs, budget):
+def _seconds_per_episode(
+    specification: Specification, problem: Problem, schedule: Schedule, runs: list[tuple[int, int]], budget: float
+) -> float:
     agents = {cell: specification.cell_agent(int(cell)) for cell, _ in runs}
-    shape = (len(runs), problem.task.n_states, problem.task.n_actions)
-    given = {name: None if table is None else np.broadcast_to(table, shape)
+    given: dict[str, Any] = {name: None if table is None else memory_values(name, table, problem.task, len(runs))
              for name, table in (("q", problem.q), ("sigma", problem.sigma))}  # fmt: skip
     streams = np.stack([engine.stream_states(specification.seed, restart) for _, restart in runs])
     seen = [0]
 
-    def watch(done):
+    def watch(done: int) -> None:
         seen[0] = done
         if done and time.perf_counter() - begin > budget:
             raise _Enough
@@ -78,27 +87,27 @@ def _seconds_per_episode(specification, problem, plan, runs, budget):
     begin = time.perf_counter()
     with contextlib.suppress(_Enough):
         engine.run(
-            problem.task, [agents[cell] for cell, _ in runs], plan, streams, workers=1, progress=watch,
-            slice_ticks=engine.SLICE // 10, **given,
+            problem.task, [agents[cell] for cell, _ in runs], schedule, streams, workers=1, progress=watch,
+            slice_work=engine.SLICE // 10, **given,
         )  # fmt: skip
     return (time.perf_counter() - begin) / max(1, seen[0])
 
 
-def _shortened(plan):
-    """The plan with training and evaluation in the same proportion, in the smallest numbers."""
-    if not plan.evaluate_every:
-        return plan
-    ratio = plan.evaluation_episodes / plan.evaluate_every
+def _shortened(schedule: Schedule) -> Schedule:
+    """The schedule with training and evaluation in the same proportion, in the smallest numbers."""
+    if not schedule.evaluate_every:
+        return schedule
+    ratio = schedule.evaluation_episodes / schedule.evaluate_every
     every = 1 if ratio >= 1 else round(1 / ratio)
-    return engine.Plan(plan.episodes, min(every, plan.episodes), max(1, round(ratio)), plan.hard_evaluation)
+    return Schedule(schedule.episodes, min(every, schedule.episodes), max(1, round(ratio)), schedule.evaluation_policy)
 
 
-def _spread(entries, count):
+def _spread(entries: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
     """At most ``count`` of the entries, evenly spread."""
     return entries[np.unique(np.linspace(0, len(entries) - 1, min(count, len(entries))).round().astype(int))]
 
 
-def run_bytes(specification, made):
+def run_bytes(specification: Specification, made: dict[str, Problem]) -> tuple[float, float]:
     """Bytes that a run leaves on disk, and bytes that it takes in memory while its block is computed."""
     entries = max(problem.task.n_states * problem.task.n_actions for problem in made.values())
     checkpoints = len(specification.checkpoints)
@@ -108,7 +117,9 @@ def run_bytes(specification, made):
     return disk, memory
 
 
-def block_size(specification, made, runs, workers, seconds=None):
+def block_size(
+    specification: Specification, made: dict[str, Problem], runs: int, workers: int, seconds: float | None = None
+) -> int:
     """Runs of a block: seconds of work, but enough blocks for all workers and not too many for a folder.
 
     Parameters
@@ -127,7 +138,7 @@ def block_size(specification, made, runs, workers, seconds=None):
     return max(LANES, LANES * math.ceil(size / LANES - 1e-9))
 
 
-def estimate(specification, made, runs, workers):
+def estimate(specification: Specification, made: dict[str, Problem], runs: int, workers: int) -> Estimate:
     """The `Estimate` of a sweep, from a pilot of about two seconds."""
     seconds = seconds_per_run(specification, made, budget=2.0)
     disk, _ = run_bytes(specification, made)

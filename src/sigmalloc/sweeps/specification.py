@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import _checks
-from ..agents import FIELDS, Agent
+from ..agents import FIELDS, LATER, Agent
 from ..runs import engine
-from ..runs.train import POLICIES, check_task_and_agent, checked_tables
+from ..runs.arguments import check_task_and_agent, checked_count, checked_episodes, checked_memories
+from ..runs.schedule import POLICIES, Schedule
+from ..tasks.base import Task
 from . import grid as grids
 from . import problems
 
@@ -88,10 +90,8 @@ class Specification:
         return self.keep
 
     @property
-    def plan(self):
-        return engine.Plan(
-            self.episodes, self.evaluate_every or 0, self.evaluation_episodes, self.evaluation_policy == "hard"
-        )
+    def schedule(self):
+        return Schedule(self.episodes, self.evaluate_every, self.evaluation_episodes or 1, self.evaluation_policy)
 
     @property
     def agent_axes(self):
@@ -137,7 +137,9 @@ class Specification:
 
     @functools.cached_property
     def _key_tables(self):
-        fixed = [("version", KEY_VERSION), *self.agent.items(), *((name, getattr(self, name)) for name in KEYED)]
+        # a field that came later and has its default says nothing: keys are those of before
+        said = [pair for pair in self.agent.items() if pair[0] not in LATER or pair[1] != LATER[pair[0]]]
+        fixed = [("version", KEY_VERSION), *said, *((name, getattr(self, name)) for name in KEYED)]
         constant = np.sum([_hash(*pair) for pair in fixed], axis=0, dtype=np.uint64)
         axis_tables = {
             name: np.array([_hash(name, value) for value in values]) for name, values in self.agent_axes.items()
@@ -170,6 +172,7 @@ class Specification:
             If fields are missing or not what they should be.
         """
         fields = {name: record[name] for name in cls.__dataclass_fields__}
+        fields["agent"] = {name: value for name, value in LATER.items() if name not in fields["axes"]} | fields["agent"]
         if sorted([*fields["agent"], *(name for name in fields["axes"] if name in FIELDS)]) != sorted(FIELDS):
             raise ValueError("its agent has other fields than the agents of this version")
         return cls(**fields)
@@ -208,9 +211,9 @@ def specify(
                 "argument of the task"
             )
     grids.check_distinct(axes, mode)
-    restarts = _checks.integer("restarts", restarts, low=1)
+    restarts = checked_count("restarts", restarts)
     episodes = _checks.integer("episodes", episodes, low=1, high=2**53)
-    seed = _checks.integer("seed", seed, low=0)
+    seed = _checks.seed("seed", seed)
     if evaluate_every is None:
         evaluation_episodes = 0
     else:
@@ -259,7 +262,7 @@ def _made_tasks(task, arguments, axes, mode, q, sigma):
                 problem = problems.Problem(make(**arguments, **chosen), _table("q", q), _table("sigma", sigma))
             except (ValueError, TypeError) as error:
                 raise ValueError(f"task with {_listed(chosen) or 'its defaults'}: {error}") from error
-            if not isinstance(problem.task, (problems.TabularMDP, problems.MountainCar)):
+            if not isinstance(problem.task, Task):
                 raise ValueError(f"task must be or return a TabularMDP or one of sigmalloc.tasks, got {problem.task!r}")
             known[text] = problem.digest
             made.setdefault(problem.digest, problem)
@@ -286,7 +289,7 @@ def _check_cells(draft, agent, made):
             for name in axes:
                 axes[name][cell] = grids.plain(name, getattr(checked, name))
             problem = made[draft.tasks[cell if draft.task_axes else 0]]
-            _check_pair(problem, checked, axes)
+            _check_pair(problem, checked, draft.episodes, axes)
         return
     related = {name: values for name, values in axes.items() if name not in _UNRELATED}
     others = {name: values for name, values in axes.items() if name in _UNRELATED}
@@ -298,7 +301,7 @@ def _check_cells(draft, agent, made):
         for name, position in zip(related, np.unravel_index(number, shape) if shape else (), strict=True):
             checked_values[name][position] = grids.plain(name, getattr(checked, name))
         for problem in made.values():
-            _check_pair(problem, checked, related)
+            _check_pair(problem, checked, draft.episodes, related)
     for name, values in others.items():
         for position, value in enumerate(values):
             checked = _checked_agent(base, first | {name: value})
@@ -315,11 +318,12 @@ def _checked_agent(base, changes):
         raise ValueError(f"grid: {error} (in the cell {_listed(changes)})" if changes else str(error)) from error
 
 
-def _check_pair(problem, agent, names):
+def _check_pair(problem, agent, episodes, names):
     try:
         check_task_and_agent(problem.task, agent)
-        engine._room(problem.task, [agent])
-        checked_tables(problem.task, agent, problem.q, problem.sigma, 1)
+        checked_episodes(problem.task, episodes)
+        engine.capacity(problem.task, [agent])
+        checked_memories(problem.task, agent, problem.q, problem.sigma, 1)
     except ValueError as error:
         where = _listed({name: getattr(agent, name) for name in names})
         raise ValueError(f"{error} (in the cell {where})" if where else str(error)) from error

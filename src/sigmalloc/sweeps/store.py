@@ -1,21 +1,29 @@
 """The folder of a sweep: its manifests, its tasks and its blocks."""
 
+from __future__ import annotations
+
+import contextlib
+import hashlib
 import json
 import os
 import re
 import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import __version__
 from .._io import archive, files
 from ..runs.result import versions
-from . import problems
-from .generations import Generation, contains
+from . import problems, work
+from .generations import Block, Generation, contains
+from .grid import check_size, check_stored
 from .specification import Specification, differences
 
 FORMAT = 1
-_MANIFEST = re.compile(r"manifest(?:-(?P<number>\d{4}))?\.json")
+_MANIFEST = re.compile(r"manifest(?:-(?P<number>\d{4,}))?\.json")
 
 
 class StoreWarning(UserWarning):
@@ -23,11 +31,19 @@ class StoreWarning(UserWarning):
 
 
 class DamagedBlock(ValueError):
-    """A block that cannot be read or is not what its name says."""
+    """A block that cannot be read or is not what its name says.
 
-    def __init__(self, path, fault):
-        super().__init__(f"{path} {fault}: delete it and run the sweep again, which computes it anew")
-        self.fault = fault
+    Attributes
+    ----------
+    path, fault : str
+    """
+
+    def __init__(self, path: str, fault: str) -> None:
+        super().__init__(f"{path} {fault}: run the sweep again, which computes it anew")
+        self.path, self.fault = path, fault
+
+    def __reduce__(self) -> tuple[type[DamagedBlock], tuple[str, str]]:  # made from two arguments, and its args are one
+        return type(self), (self.path, self.fault)
 
 
 class Store:
@@ -38,18 +54,18 @@ class Store:
     path : str or Path
     """
 
-    def __init__(self, path):
-        self.path = os.path.abspath(os.fspath(path))
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.path.abspath(files.checked_path("store", path))
         self.blocks = os.path.join(self.path, "blocks")
         self.tasks = os.path.join(self.path, "tasks")
 
-    def exists(self):
-        return os.path.exists(self.manifest_path(0))
+    def exists(self) -> bool:
+        return files.exists(self.manifest_path(0))
 
-    def manifest_path(self, number):
+    def manifest_path(self, number: int) -> str:
         return os.path.join(self.path, f"manifest-{number:04d}.json" if number else "manifest.json")
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Make the folder, or refuse one that holds something else; clear away what killed processes left.
 
         Raises
@@ -60,7 +76,7 @@ class Store:
             If the folder cannot be made or written to.
         """
         try:
-            os.makedirs(self.path, exist_ok=True)
+            files.make_folder(self.path)
             if not self.exists():
                 others = [name for name in os.listdir(self.path) if not self._belongs(name)]
                 if others:
@@ -68,7 +84,7 @@ class Store:
                         f"store {self.path} holds no sweep, but other files ({sorted(others)[0]!r}): name a new folder"
                     )
             for folder in (self.blocks, self.tasks):
-                os.makedirs(folder, exist_ok=True)
+                files.make_folder(folder)
             for folder in (self.path, self.blocks, self.tasks):
                 files.remove_orphans(folder)
                 if not os.access(folder, os.W_OK | os.X_OK):
@@ -76,7 +92,7 @@ class Store:
         except OSError as error:
             raise OSError(error.errno, f"cannot use {self.path} as a store: {error.strerror or error}") from error
 
-    def generations(self):
+    def generations(self) -> list[Generation]:
         """All generations, the first one first.
 
         Raises
@@ -86,15 +102,20 @@ class Store:
         """
         if not self.exists():
             raise ValueError(f"{self.path} holds no sweep: there is no manifest.json in it")
-        found = []
-        while os.path.exists(path := self.manifest_path(len(found))):
+        found: list[Generation] = []
+        while files.exists(path := self.manifest_path(len(found))):
             record = _read_manifest(path)
             found.append(Generation(
                 len(found), _specification(path, record), record["block_size"], found[-1] if found else None
             ))  # fmt: skip
+        numbers = [int(match["number"] or 0) for match in map(_MANIFEST.fullmatch, os.listdir(self.path)) if match]
+        if max(numbers) > len(found):
+            raise ValueError(f"{self.manifest_path(len(found))} is missing, of which later ones are left")
         return found
 
-    def adopt(self, wanted, made, block_size):
+    def adopt(
+        self, wanted: Specification, made: dict[str, problems.Problem], block_size: Callable[[int], int]
+    ) -> list[Generation]:
         """Make sure that the store holds a specification, adding a generation if the grid is new or has grown.
 
         Parameters
@@ -118,21 +139,31 @@ class Store:
             if held:
                 last = held[-1].specification
                 self.check(wanted)
-                if wanted.same_as(last):
-                    return held
             for problem in made.values():
-                problems.save(self.tasks, problem)
-            if held and wanted.n_runs == last.n_runs:
+                self._keep(problem)
+            if held and (wanted.same_as(last) or wanted.n_runs == last.n_runs):
                 return held
             record = {
                 "format": FORMAT, "versions": versions(), "block_size": block_size(last.n_runs if held else 0),
                 "specification": wanted.to_json(),
             }  # fmt: skip
-            text = json.dumps(record, indent=1, allow_nan=False).encode()
-            files.write(self.manifest_path(len(held)), lambda file: file.write(text), exclusive=True)  # noqa: B023
+            record["checksum"] = _checksum(record)
+            text = json.dumps(record, indent=1, allow_nan=False)
+            files.write(self.manifest_path(len(held)), text, exclusive=True)
             # Whether it is ours or that of a sweep that was faster, it is the one that counts.
 
-    def check(self, wanted):
+    def _keep(self, problem: problems.Problem) -> None:
+        """Write a task, unless it is there and whole."""
+        path = os.path.join(self.tasks, problem.digest + ".npz")
+        if os.path.exists(path):
+            try:
+                problems.load.__wrapped__(self.tasks, problem.digest)
+            except ValueError:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+        problems.save(self.tasks, problem)
+
+    def check(self, wanted: Specification) -> None:
         """Raise a ValueError unless a specification is that of the store or a larger one."""
         generations = self.generations()
         held = generations[-1].specification
@@ -151,8 +182,16 @@ class Store:
                 "restarts) but not change: name a new folder, or read this one with open_sweep"
             )
 
-    def survey(self):
+    def survey(
+        self, whole: Callable[[int], bool] = lambda number: False
+    ) -> tuple[list[Generation], dict[str, Block], dict[str, str]]:
         """All generations, and which blocks are there.
+
+        Parameters
+        ----------
+        whole : callable(int) -> bool
+            Which blocks, counted over all generations, are read to their end to find out whether they are damaged. Of
+            the others only the keys are read.
 
         Returns
         -------
@@ -169,30 +208,30 @@ class Store:
             if not self._belongs(name)
         }
         generations = self.generations()  # read after the blocks were listed: no block is older than its manifest
-        done, bad = {}, others
-        for generation in generations:
-            for block in generation.blocks:
-                if block.name in present:
-                    present.discard(block.name)
-                    fault = self.fault(block)
-                    if fault is None:
-                        done[block.name] = block
-                    else:
-                        bad[os.path.join(self.blocks, block.name)] = fault
+        done: dict[str, Block] = {}
+        bad = others
+        for number, block in enumerate(block for generation in generations for block in generation.blocks):
+            if block.name in present:
+                present.discard(block.name)
+                fault = self.fault(block, whole(number))
+                if fault is None:
+                    done[block.name] = block
+                else:
+                    bad[os.path.join(self.blocks, block.name)] = fault
         for name in sorted(present):
-            if not files.is_temporary(name):
+            if not files.is_temporary(name) and not files.is_clutter(name):
                 bad[os.path.join(self.blocks, name)] = "is not a block of this sweep"
         return generations, done, bad
 
-    def fault(self, block):
-        """What is wrong with a block's file, or None."""
+    def fault(self, block: Block, whole: bool = False) -> str | None:
+        """What is wrong with a block's file (or, without ``whole``, with its keys), or None."""
         try:
-            self.read(block, ())
+            self.read(block, work.members(block) if whole else ())
         except DamagedBlock as error:
             return error.fault
         return None
 
-    def read(self, block, names):
+    def read(self, block: Block, names: Sequence[str]) -> list[npt.NDArray[Any]]:
         """Arrays of a block.
 
         Parameters
@@ -211,21 +250,22 @@ class Store:
         """
         path = os.path.join(self.blocks, block.name)
         try:
-            arrays = archive.load(path, ("keys", *names))
+            with archive.reading(path, "block", prefix=False) as file:
+                arrays = work.read_members(file, block, ("keys", *names))
         except (ValueError, OSError) as error:
             raise DamagedBlock(path, f"is damaged ({error})") from error
         if arrays["keys"].tobytes() != np.ascontiguousarray(block.keys, dtype="<u8").tobytes():
             raise DamagedBlock(path, "holds other runs than its name says")
         return [arrays[name] for name in names]
 
-    def has(self, block):
+    def has(self, block: Block) -> bool:
         return os.path.exists(os.path.join(self.blocks, block.name))
 
-    def task(self, digest):
+    def task(self, digest: str) -> problems.Problem:
         """The `Problem` with this digest."""
         return problems.load(self.tasks, digest)
 
-    def bytes(self):
+    def bytes(self) -> int:
         """Disk that the store takes."""
         total = 0
         for folder in (self.path, self.blocks, self.tasks):
@@ -233,37 +273,55 @@ class Store:
                 total += sum(entry.stat().st_size for entry in entries if entry.is_file())
         return total
 
-    def versions(self):
+    def versions(self) -> list[dict[str, str]]:
         """Versions recorded with each generation."""
         return [_read_manifest(self.manifest_path(generation.number))["versions"] for generation in self.generations()]
 
     @staticmethod
-    def _belongs(name):
-        return name in ("blocks", "tasks") or _MANIFEST.fullmatch(name) is not None or files.is_temporary(name)
+    def _belongs(name: str) -> bool:
+        return name in ("blocks", "tasks") or _MANIFEST.fullmatch(name) is not None or files.is_clutter(name)
 
 
-def warn_about(bad, consequence):
+def warn_about(bad: dict[str, str], consequence: str) -> None:
     """Name files that are not trusted."""
     for path, fault in bad.items():
         warnings.warn(f"{path} {fault}: {consequence}", StoreWarning, stacklevel=3)
 
 
-def _read_manifest(path):
+def _read_manifest(path: str) -> dict[str, Any]:
     try:
-        with open(path, encoding="utf-8") as file:
-            record = json.load(file)
+        record = json.loads(files.read(path))
         if record["format"] != FORMAT:
             raise ValueError(f"its format is {record['format']!r}, not {FORMAT}")
-        if not isinstance(record["block_size"], int) or record["block_size"] < 1:
+        if type(record["block_size"]) is not int or record["block_size"] < 1:
             raise ValueError(f"its block_size is {record['block_size']!r}")
-        str(record["versions"]["sigmalloc"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a readable manifest: {error}") from error
+        if not isinstance(record["versions"]["sigmalloc"], str):
+            raise ValueError("it does not tell its version")
+        if "checksum" in record and record["checksum"] != _checksum(record):
+            raise ValueError("it was changed: its checksum differs")
+    except OSError:
+        raise
+    except Exception as error:  # a damaged file makes its readers raise nearly anything
+        raise _unreadable(path, error) from error
     return record
 
 
-def _specification(path, record):
+def _checksum(record: dict[str, Any]) -> str:
+    """Hash of what decides which runs a manifest asks for and which block each is in."""
+    text = json.dumps([record["block_size"], record["specification"]])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _specification(path: str, record: dict[str, Any]) -> Specification:
     try:
-        return Specification.from_json(record["specification"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a readable manifest: {error}") from error
+        check_stored(record["specification"])
+        found = Specification.from_json(record["specification"])
+        check_size(found.axes, found.mode, found.restarts, len(found.checkpoints))
+    except Exception as error:
+        raise _unreadable(path, error) from error
+    return found
+
+
+def _unreadable(path: str, error: Exception) -> ValueError:
+    reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
+    return ValueError(f"{path} is not a readable manifest: {reason}")

@@ -1,24 +1,38 @@
 """A block of runs, from its description to its file: what workers do, wherever they are."""
 
+from __future__ import annotations
+
 import functools
 import os
+import pickle
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import __version__
-from .._io import files
+from .._io import archive
 from ..agents import Agent
 from ..runs import engine
-from ..runs.train import tidy
+from ..runs.arguments import memory_values
+from ..runs.schedule import Schedule
 from . import problems
-from .generations import key_bytes
+from .generations import Block, key_bytes
 
 CURVES = ("reward", "value", "cost", "cutoffs")
 STOP_INTERVAL = 0.3  # seconds between two looks at whether the sweep was stopped
 
 _stopped: set[str] = set()  # names of stopped sweeps of this process
+
+
+class Folders(Protocol):
+    """What a worker has to know of a store."""
+
+    blocks: str
+    tasks: str
 
 
 class Stopped(Exception):
@@ -46,7 +60,7 @@ class Job:
     kept : array of bool, shape (runs,)
         Runs whose q̄ and σ are kept.
     seed : int
-    plan : Plan
+    schedule : Schedule
     stop : str
         A file that exists once the sweep has been stopped.
     replace : bool
@@ -56,30 +70,51 @@ class Job:
 
     path: str
     tasks_folder: str
-    keys: np.ndarray
-    agent: dict
-    names: tuple
-    cells: list
-    cell: np.ndarray
-    restart: np.ndarray
-    kept: np.ndarray
+    keys: npt.NDArray[np.uint64]
+    agent: dict[str, Any]
+    names: tuple[str, ...]
+    cells: list[tuple[tuple[Any, ...], str]]
+    cell: npt.NDArray[np.int64]
+    restart: npt.NDArray[np.int64]
+    kept: npt.NDArray[np.bool_]
     seed: int
-    plan: engine.Plan
+    schedule: Schedule
     stop: str
     replace: bool = False
     version: str = __version__
 
+    def __reduce__(self) -> tuple[Callable[..., Job | OtherVersion], tuple[str, bytes]]:
+        """Sent as bytes beside the version, which a worker compares before it reads them: what they hold is another
+        version's own affair."""
+        return _opened, (self.version, pickle.dumps(vars(self), pickle.HIGHEST_PROTOCOL))
+
+
+def _opened(version: str, content: bytes) -> Job | OtherVersion:
+    if version != __version__:
+        return OtherVersion(version)
+    job = object.__new__(Job)
+    vars(job).update(pickle.loads(content))
+    return job
+
+
+@dataclass(frozen=True)
+class OtherVersion:
+    """A job from a sweep of another version, which is not read."""
+
+    version: str
+
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a worker sends back: runs done and how many of them diverged."""
+    """What a worker sends back: runs done, how many of them diverged, the time they took, and its version."""
 
     runs: int
     failed: int
     seconds: float
+    version: str = __version__
 
 
-def make_job(store, block, stop, replace=False):
+def make_job(store: Folders, block: Block, stop: str, replace: bool = False) -> Job:
     """The description of a block of a store."""
     whole = block.generation.specification
     runs = block.runs
@@ -90,12 +125,63 @@ def make_job(store, block, stop, replace=False):
     return Job(
         path=os.path.join(store.blocks, block.name), tasks_folder=store.tasks, keys=whole.keys(runs), agent=whole.agent,
         names=names, cells=list(zip(whole.cell_values(distinct, names), digests, strict=True)), cell=cell,
-        restart=restarts, kept=np.isin(restarts, whole.kept_restarts), seed=whole.seed, plan=whole.plan, stop=stop,
-        replace=replace,
+        restart=restarts, kept=np.isin(restarts, whole.kept_restarts), seed=whole.seed, schedule=whole.schedule,
+        stop=stop, replace=replace,
     )  # fmt: skip
 
 
-def run_block(job):
+def members(block: Block) -> tuple[str, ...]:
+    """Names of the arrays of a block."""
+    kept = ("kept", "shape", "q", "sigma") if _kept_rows(block).size else ()
+    return ("keys", *CURVES, "steps", "training_cutoffs", "error", "stream", *kept)
+
+
+def read_members(file: archive.Archive, block: Block, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """Arrays of a block, checked.
+
+    Parameters
+    ----------
+    file : archive.Archive
+    block : Block
+    names : sequence of str
+
+    Returns
+    -------
+    dict of array
+
+    Raises
+    ------
+    ValueError
+        If one is missing, is damaged, or is not what such a block holds.
+    """
+    n, checkpoints = len(block.runs), len(block.generation.specification.checkpoints)
+    kept = _kept_rows(block)
+    layout = {
+        "keys": ("u", (n, 16)), "steps": ("i", (n,)), "training_cutoffs": ("i", (n,)), "error": ("i", (n,)),
+        "stream": ("u", (n, 4)), "kept": ("i", (len(kept),)), "shape": ("i", (len(kept), 2)), "q": ("f", (None,)),
+        "sigma": ("f", (None,)), **dict.fromkeys(CURVES, ("f", (n, checkpoints))),
+    }  # fmt: skip
+    arrays = {}
+    for name in names:
+        array = arrays[name] = file.array(name, *layout[name])
+        if name in ("steps", "training_cutoffs", "error") and array.min() < 0:
+            raise ValueError(f"{name} has negative entries")
+        if name == "kept" and not np.array_equal(array, kept):
+            raise ValueError("it keeps other runs than it should")
+        if name == "shape":
+            size = sum(rows * columns for rows, columns in array.tolist())
+            if array.min() < 1 or file.shape("q") != (size,) or file.shape("sigma") != (size,):
+                raise ValueError("q and sigma are not of the sizes that shape tells")
+    return arrays
+
+
+def _kept_rows(block: Block) -> npt.NDArray[np.int64]:
+    """Rows of a block whose q̄ and σ are kept."""
+    whole = block.generation.specification
+    return np.flatnonzero(np.isin(block.runs % whole.restarts, whole.kept_restarts))
+
+
+def run_block(job: Job | OtherVersion) -> Receipt:
     """Compute the runs of a block and commit it.
 
     Returns
@@ -109,7 +195,7 @@ def run_block(job):
     OSError
         If the block cannot be written.
     """
-    if job.version != __version__:
+    if isinstance(job, OtherVersion) or job.version != __version__:
         raise ValueError(f"the sweep runs sigmalloc {job.version}, but a worker has {__version__}")
     begin = time.perf_counter()
     watch = _Watch(job.stop)
@@ -117,13 +203,13 @@ def run_block(job):
     if os.path.exists(job.path) and not job.replace:
         return Receipt(len(job.keys), 0, 0.0)
     arrays = compute(job, watch)
-    files.write(job.path, lambda file: np.savez(file, **arrays))
+    archive.save(job.path, None, arrays, compress=False)
     return Receipt(len(job.keys), int((arrays["error"] > 0).sum()), time.perf_counter() - begin)
 
 
-def compute(job, watch):
+def compute(job: Job, watch: Callable[[int], None]) -> dict[str, npt.NDArray[Any]]:
     """The arrays of a block, as they are written."""
-    n, checkpoints = len(job.keys), job.plan.checkpoints
+    n, checkpoints = len(job.keys), job.schedule.checkpoints
     curves = {name: np.empty((n, checkpoints)) for name in CURVES}
     steps, training_cutoffs = np.empty((2, n), dtype=np.int64)
     error, stream = np.empty(n, dtype=np.int8), np.empty((n, 4), dtype=np.uint64)
@@ -136,11 +222,10 @@ def compute(job, watch):
     for digest, rows in zip(digests.tolist(), parts, strict=True):
         problem = problems.load(job.tasks_folder, digest)
         task = problem.task
-        shape = (len(rows), task.n_states, task.n_actions)
-        given = {name: None if table is None else np.broadcast_to(table, shape)
+        given: dict[str, Any] = {name: None if table is None else memory_values(name, table, task, len(rows))
                  for name, table in (("q", problem.q), ("sigma", problem.sigma))}  # fmt: skip
         outcome = engine.run(
-            task, [agents[cell] for cell in job.cell[rows]], job.plan,
+            task, [agents[cell] for cell in job.cell[rows]], job.schedule,
             np.stack([_stream_states(job.seed, restart) for restart in job.restart[rows].tolist()]),
             workers=1, progress=watch, **given,
         )  # fmt: skip
@@ -149,10 +234,13 @@ def compute(job, watch):
         counted = dict(zip(engine.COUNTERS, outcome.counters.T, strict=True))
         steps[rows], training_cutoffs[rows], error[rows] = counted["steps"], counted["cutoffs"], counted["error"]
         stream[rows] = outcome.streams[:, 0]
-        last = task.at(job.plan.episodes - 1)
-        q, sigma = outcome.q.reshape(shape), outcome.sigma.reshape(shape)
+        last = sum(begin < job.schedule.episodes for begin, _ in task.changes)
         for place in np.flatnonzero(job.kept[rows]):
-            memories[rows[place]] = tidy(last, agents[job.cell[rows[place]]], q[place], sigma[place])
+            base = agents[job.cell[rows[place]]].sigma_base
+            memories[rows[place]] = tuple(
+                task.places.table(table[place], last, elsewhere)
+                for table, elsewhere in ((outcome.q, 0.0), (outcome.sigma, base))
+            )
     arrays = {
         "keys": key_bytes(job.keys), **curves, "steps": steps, "training_cutoffs": training_cutoffs, "error": error,
         "stream": stream,
@@ -168,14 +256,14 @@ def compute(job, watch):
     return arrays
 
 
-def stop(name):
+def stop(name: str) -> None:
     """Tell the workers of a sweep, here and elsewhere, to give up their blocks."""
     _stopped.add(name)
-    with open(name, "wb"):
+    with open(name, "wb"):  # empty, and of use only while it is there: it need not be flushed
         pass
 
 
-def resume(name):
+def resume(name: str) -> None:
     """Take back `stop`."""
     _stopped.discard(name)
     if os.path.exists(name):
@@ -185,21 +273,21 @@ def resume(name):
 class _Watch:
     """Called with the progress of a kernel: raises `Stopped` soon after the sweep was stopped."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name, self.last = name, time.monotonic()
 
-    def __call__(self, done):
+    def __call__(self, done: int) -> None:
         if self.name in _stopped or time.monotonic() - self.last > STOP_INTERVAL:
             self.look()
 
-    def look(self):
+    def look(self) -> None:
         self.last = time.monotonic()
         if self.name in _stopped or os.path.exists(self.name):
             raise Stopped(self.name)
 
 
 @functools.lru_cache(maxsize=4096)
-def _stream_states(seed, restart):
+def _stream_states(seed: int, restart: int) -> npt.NDArray[np.uint64]:
     """As `engine.stream_states`, remembered: all cells draw the same streams."""
     states = engine.stream_states(seed, restart)
     states.setflags(write=False)

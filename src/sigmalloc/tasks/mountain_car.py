@@ -1,15 +1,27 @@
-"""Mountain car (section 4.2): a continuous state whose memories are a table."""
+"""Mountain car (section 4.2): a continuous state whose memories are a table.
+
+Its dynamics are compiled: `_kernel/dynamics/mountain_car.pxd`.
+"""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import _checks
-from .base import Plane, Task
+from ..elementary import cosine
+from .base import ContinuousTask, Plane, Stream, World
+from .registry import register
+
+Start = Literal["bottom", "uniform"]
+STARTS = ("bottom", "uniform")
 
 
 @dataclass(frozen=True)
-class MountainCar(Task):
+class MountainCar(ContinuousTask):
     """Mountain car with the dynamics of Gymnasium's MountainCar-v0 (section 4.2); made by `mountain_car`.
 
     The agent sees (round(10 (x + 1.2)), round(100 (v + 0.07))): state 15·i + j of 19 × 15. Positions from 0.55 on are
@@ -19,55 +31,47 @@ class MountainCar(Task):
     start: str = "bottom"
     step_limit: int = 200
 
+    kind = "mountain-car"
+    dynamics = "mountain_car"
+    fields = ("start", "step_limit")
     n_positions = 19
     n_velocities = 15
     n_states = n_positions * n_velocities
     n_actions = 3
     name = "mountain-car"
     action_names = ("left", "none", "right")
-    state_names = None
-    layout = None
-    horizon = None
-    changes = ()
-    finite = False
+    body_names = ("position", "velocity")
 
-    def __post_init__(self):
-        _checks.choice("start", self.start, ("bottom", "uniform"))
+    def __post_init__(self) -> None:
+        _checks.choice("start", self.start, STARTS)
         object.__setattr__(self, "step_limit", _checks.integer("step_limit", self.step_limit, low=1, high=10**9))
 
     @property
-    def terminal(self):
+    def option(self) -> int:
+        return STARTS.index(self.start)
+
+    @property
+    def terminal(self) -> npt.NDArray[np.bool_]:  # type: ignore[override]
         """Mask of the states in which the agent never acts, shape (states,)."""
         return np.arange(self.n_states) >= (self.n_positions - 1) * self.n_velocities
 
     @property
-    def action_counts(self):
-        return np.where(self.terminal, 0, self.n_actions)
-
-    @property
-    def exists(self):
+    def exists(self) -> npt.NDArray[np.bool_]:  # type: ignore[override]
         """Mask of the state-action pairs in which the agent can act, shape (states, actions)."""
         return np.repeat(~self.terminal[:, None], self.n_actions, axis=1)
 
     @property
-    def memories(self):
-        return self.exists
+    def action_counts(self) -> npt.NDArray[np.int64]:
+        return self.exists.sum(axis=1)
 
     @property
-    def variants(self):
-        return (self,)
+    def geometry(self) -> Plane:
+        return Plane(self.positions, self.velocities, "position", "velocity (per step)", x_goal=0.5)
 
-    def at(self, episode):
-        return self
+    def worlds(self) -> tuple[World, ...]:
+        return (Car(self),)
 
-    def unchanging(self):
-        return self
-
-    @property
-    def geometry(self):
-        return Plane(self.positions, self.velocities, "position", "velocity", x_goal=0.5)
-
-    def state(self, position, velocity):
+    def state(self, position: npt.ArrayLike, velocity: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Table index of a position and a velocity.
 
         Parameters
@@ -83,17 +87,18 @@ class MountainCar(Task):
         return row * self.n_velocities + column
 
     @property
-    def positions(self):
+    def positions(self) -> npt.NDArray[np.float64]:
         """Position at the centre of each row of the table, shape (19,)."""
         return np.arange(self.n_positions) / 10 - 1.2
 
     @property
-    def velocities(self):
+    def velocities(self) -> npt.NDArray[np.float64]:
         """Velocity at the centre of each column of the table, shape (15,)."""
         return np.arange(self.n_velocities) / 100 - 0.07
 
 
-def mountain_car(start="bottom", step_limit=200):
+@register("mountain-car")
+def mountain_car(start: Start = "bottom", step_limit: int = 200) -> MountainCar:
     """Mountain car (section 4.2): −1 a step until the car reaches x ≥ 0.5.
 
     Parameters
@@ -104,3 +109,36 @@ def mountain_car(start="bottom", step_limit=200):
         Steps after which an episode is cut off.
     """
     return MountainCar(start=start, step_limit=step_limit)
+
+
+def drive(position: float, velocity: float, action: int) -> tuple[float, float]:
+    """One step of mountain car, as the kernel computes it: position and velocity."""
+    velocity = velocity + ((action - 1) * 0.001 + cosine(3.0 * position) * -0.0025)
+    velocity = min(max(velocity, -0.07), 0.07)
+    position = min(max(position + velocity, -1.2), 0.6)
+    return position, 0.0 if position == -1.2 and velocity < 0.0 else velocity
+
+
+class Car:
+    """Mountain car as an environment of the twin."""
+
+    def __init__(self, task: MountainCar) -> None:
+        self.task = task
+        self.position, self.velocity = -0.5, 0.0
+
+    def begin(self, stream: Stream) -> int:
+        """Start an episode: its state."""
+        self.position, self.velocity = -0.5, 0.0
+        if self.task.start == "uniform":
+            self.position = -0.6 + 0.2 * stream.uniform()
+        return self._cell()
+
+    def step(
+        self, state: int, action: int, stream: Stream, episode: int = 0, rewarded: bool = True
+    ) -> tuple[int, float, bool]:
+        """Act: next state, reward, and whether the episode ends there."""
+        self.position, self.velocity = drive(self.position, self.velocity, action)
+        return self._cell(), -1.0, self.position >= 0.5
+
+    def _cell(self) -> int:
+        return 15 * round(10.0 * (self.position + 1.2)) + round(100.0 * (self.velocity + 0.07))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import _checks
+from .registry import register
 from .tabular import TabularMDP
 
 _CIRCLE = {
@@ -11,7 +12,8 @@ _CIRCLE = {
 }
 
 
-def planning(moves=3, known_last_move=False):
+@register("planning", episodes=60_000)
+def planning(moves: int = 3, known_last_move: bool = False) -> TabularMDP:
     """The planning task of Huys et al. (2015), unrolled in the number of moves left (section 4.3).
 
     Parameters

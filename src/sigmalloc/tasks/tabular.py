@@ -8,15 +8,26 @@ Terminal states are settled here and nowhere else: they have no actions, hence n
 that can never be entered, such as the walls of a maze, are declared terminal too.
 """
 
-import copy
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import _checks
+from ..memories import checked_index
 from . import construct
-from .base import Maze, Task
+from .arrays import ARRAYS, freeze, hashed_arrays, kept_arrays
+from .base import Arrays, Facts, Maze, Task, World
+from .matching import check_variants
+from .table_world import TableWorld
+from .values import optimal_q
 
 DEFAULT_STEP_LIMIT = 10_000
+FACTS = ("name", "step_limit", "horizon", "layout", "action_names", "state_names", "reward_noise")
+Layout = Sequence[str]
 
 
 class TabularMDP(Task):
@@ -29,19 +40,37 @@ class TabularMDP(Task):
     reward : array of float, same shape as ``next_state`` or (states, actions)
         Reward of each outcome.
     probability : array of float, same shape as ``next_state``, optional
-        Probability of each outcome; may be left out when there is one outcome. Sums to 1 over outcomes.
-    start : int or array of float, shape (states,)
-        The state in which episodes start, or the distribution it is drawn from.
+        Probability of each outcome; may be left out when there is one outcome. Sums to 1 over outcomes; so it does
+        after normalisation, if it is within 10⁻³ of it, as rounded probabilities are.
+    start : int or array of float, shape (states,), optional
+        The state in which episodes start, or the distribution it is drawn from. May be left out with ``starts``, whose
+        frequencies it then is.
     terminal : sequence of int or array of bool, shape (states,), optional
         States that end an episode, by index or as a mask.
     action_counts : array of int, shape (states,), optional
         How many actions each state has: state s has actions 0 .. action_counts[s] − 1. Default: all of them.
+    actions : array of bool, shape (states, actions), optional
+        Which actions each state has, instead of ``action_counts``.
     step_limit : int
         Steps after which an episode is cut off.
     changes : sequence of (int, TabularMDP), optional
         From episode n on (counted from 0) the task is the MDP given with n. q̄ and σ carry on.
     known_q, known_sigma : array of float, shape (states, actions), optional
-        Memories that are fixed and free: NaN where a memory is to be allocated as usual.
+        Values that are known instead of remembered, free and never updated, and their noise (0 is allowed): NaN where
+        there is a memory as usual.
+    memory_map : array of int, shape (states, actions), optional
+        Number of the memory that each action of each state uses, from 0; −1 where there is none: no such action, or a
+        known value. Several states may share a memory, but not two actions of one state. Default: one memory for each.
+    reward_sd : array of float, as ``reward``, optional
+        Standard deviation of the reward of each outcome, which is then normal.
+    reward_noise : {"gaussian", "bernoulli"}
+        "bernoulli": a reward is 1 with the probability that ``reward`` gives, else 0.
+    rewards_by_episode : array of float, shape (episodes, states, actions), optional
+        Rewards (means, or probabilities) in each learning episode, in place of ``reward``, as for restless bandits.
+        There are no more learning episodes than these.
+    starts : array of int, shape (episodes,), optional
+        State in which each learning episode starts, as an experimenter laid it down. Trajectories sampled offline, and
+        evaluations, draw from ``start``. There are no more learning episodes than these.
     horizon : int, optional
         If every episode has exactly this many steps and outcomes are certain, paths can be planned (section 4.3).
     name : str
@@ -63,18 +92,25 @@ class TabularMDP(Task):
         Naming the array and what is wrong with it.
     """
 
+    kind = "tabular"
+    finite = True
+    changes: tuple[tuple[int, TabularMDP], ...] = ()
+
     def __init__(
-        self, next_state, reward, probability=None, *, start, terminal=(), action_counts=None,
-        step_limit=DEFAULT_STEP_LIMIT, changes=(), known_q=None, known_sigma=None, horizon=None,
-        name="mdp", layout=None, action_names=None, state_names=None,
-    ):  # fmt: skip
+        self, next_state: npt.ArrayLike, reward: npt.ArrayLike, probability: npt.ArrayLike | None = None, *,
+        start: npt.ArrayLike | None = None, terminal: npt.ArrayLike = (), action_counts: npt.ArrayLike | None = None,
+        actions: npt.ArrayLike | None = None, step_limit: int = DEFAULT_STEP_LIMIT,
+        changes: Sequence[tuple[int, TabularMDP]] = (), known_q: npt.ArrayLike | None = None,
+        known_sigma: npt.ArrayLike | None = None, memory_map: npt.ArrayLike | None = None,
+        reward_sd: npt.ArrayLike | None = None, reward_noise: Literal["gaussian", "bernoulli"] = "gaussian",
+        rewards_by_episode: npt.ArrayLike | None = None, starts: npt.ArrayLike | None = None,
+        horizon: int | None = None, name: str = "mdp", layout: Layout | None = None,
+        action_names: Sequence[str] | None = None, state_names: Sequence[str] | None = None,
+    ) -> None:  # fmt: skip
         next_state = _state_table(next_state)
         n_states, n_actions, n_outcomes = next_state.shape
         shape = next_state.shape
-        reward = _checks.numeric("reward", reward)
-        if reward.shape == shape[:2]:
-            reward = np.broadcast_to(reward[:, :, None], shape)
-        reward = _checks.array("reward", reward, shape)
+        reward = _outcome_table("reward", reward, shape)
         if probability is None:
             if n_outcomes > 1:
                 raise ValueError("probability must be given when actions have several outcomes")
@@ -85,62 +121,107 @@ class TabularMDP(Task):
                 probability = probability[:, :, None]
             probability = _checks.array("probability", probability, shape)
 
-        self.name = _text("name", name)
+        self.name = _checks.text("name", name)
         self.n_states, self.n_actions, self.n_outcomes = n_states, n_actions, n_outcomes
-        self.terminal = _mask("terminal", terminal, n_states)
-        self.action_counts = self._checked_action_counts(action_counts)
-        exists = np.arange(n_actions) < self.action_counts[:, None]
-        _check_probability(probability, exists)
-        nowhere = ~exists
+        self.terminal = _checks.states("terminal", terminal, n_states)
+        self.exists = exists = self._checked_exists(action_counts, actions)
+        self.action_counts = exists.sum(axis=1)
+        probability = _checks.probabilities("probability", probability, where=exists)
+        nowhere = ~exists[:, :, None]
         own = np.arange(n_states)[:, None, None]
-        self.next_state = np.where(nowhere[:, :, None], own, next_state)
-        self.reward = np.where(nowhere[:, :, None], 0.0, reward)
+        self.next_state = np.where(nowhere, own, next_state)
+        self.reward = np.where(nowhere, 0.0, reward)
         certain = np.zeros(n_outcomes)
         certain[0] = 1.0
-        self.probability = np.where(nowhere[:, :, None], certain, probability)
+        self.probability = np.where(nowhere, certain, probability)
+        self.reward_noise = _checks.choice("reward_noise", reward_noise, ("gaussian", "bernoulli"))
+        self.reward_sd = self._checked_reward_sd(reward_sd)
+        self.starts = self._checked_starts(starts)
         self.start = self._checked_start(start)
         self.step_limit = _checks.integer("step_limit", step_limit, low=1, high=10**9)
-        self.exists = exists
-        self.known_q, self.known_sigma, known = self._checked_known(known_q, known_sigma)
-        self.known = known
-        self.memories = exists & ~known
+        self.known_q, self.known_sigma = self._checked_known(known_q, known_sigma)
+        self.given_index = None if memory_map is None else checked_index(memory_map, exists, self.known)
+        self.rewards_by_episode = self._checked_rewards_by_episode(rewards_by_episode)
+        self._check_rewards_are_probabilities()
+        limits = [len(table) for table in (self.starts, self.rewards_by_episode) if table is not None]
+        self.episode_limit = min(limits) if limits else None
         self.horizon = None if horizon is None else _checks.integer("horizon", horizon, low=1)
         if self.horizon is not None:
             self._check_horizon()
         self.layout = None if layout is None else self._checked_layout(layout)
-        self.action_names = _names("action_names", action_names, n_actions)
-        self.state_names = _names("state_names", state_names, n_states)
-        for value in vars(self).values():
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
+        self.action_names = None if action_names is None else _checks.names("action_names", action_names, n_actions)
+        self.state_names = None if state_names is None else _checks.names("state_names", state_names, n_states)
         self.changes = self._checked_changes(changes)
+        if self.changes:
+            _ = self.places  # memories of variants that do not go together are found here
+        freeze(self)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if self.__dict__.get("_frozen"):
+            raise AttributeError(f"{name} cannot be set: a task does not change once it is made")
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{name} cannot be deleted: a task does not change once it is made")
+
+    def _with(self, **changed: object) -> TabularMDP:
+        """The task with other attributes, already checked."""
+        other = object.__new__(type(self))
+        held = {name: value for name, value in self.__dict__.items() if name not in ("_frozen", "places", "worlds")}
+        other.__dict__.update(held | changed)
+        freeze(other)
+        return other
 
     @classmethod
-    def from_dense(cls, transitions, rewards, **keywords):
+    def from_dense(
+        cls, transitions: npt.ArrayLike, rewards: npt.ArrayLike, *, axes: Literal["SAS", "ASS"] = "SAS", **keywords: Any
+    ) -> Self:
         """An MDP from full matrices.
 
         Parameters
         ----------
-        transitions : array of float, shape (states, actions, states)
-            P(s' | s, a).
-        rewards : array of float, shape (states, actions) or (states, actions, states)
+        transitions : array of float, shape (states, actions, states), or (actions, states, states) with axes="ASS"
+            P(s' | s, a); the last axis is s' either way.
+        rewards : array of float, shape (states, actions) or that of ``transitions``
+            Rewards of −inf say that a state has no such action, whatever its transitions; states without any are
+            terminal.
+        axes : {"SAS", "ASS"}
+            Which axes of three-dimensional tables are states (S) and actions (A).
         **keywords
             As for `TabularMDP`; ``start`` is required.
+
+        Raises
+        ------
+        ValueError
+            As `TabularMDP`, and if a table does not have the shape that ``axes`` says, naming the one that it has.
         """
-        return construct.from_dense(cls, transitions, rewards, **keywords)
+        return construct.from_dense(cls, transitions, rewards, axes=axes, **keywords)
 
     @classmethod
-    def from_functions(cls, transition, actions, *, start, **keywords):
+    def from_functions(
+        cls, transition: Callable[[Any, Any], Any], actions: Callable[[Any], Sequence[Any]], *, start: Any,
+        max_states: int = construct.MAX_STATES, like: TabularMDP | None = None, **keywords: Any,
+    ) -> Self:  # fmt: skip
         """An MDP explored from its starts by calling functions of your own states.
 
         Parameters
         ----------
         transition : callable(state, action)
-            Returns ``(next_state, reward)``, or a list of ``(probability, next_state, reward)``.
+            Returns ``(next_state, reward)``, or a list of ``(probability, next_state, reward)``. Outcomes of
+            probability 0 do not exist.
         actions : callable(state)
-            Returns the actions of a state as a sequence; an empty one means that the state is terminal.
+            Returns the actions of a state as a sequence; an empty one means that the state is terminal. An action has
+            the same column in all states: its own number if the actions are 0, 1, …, else in the order in which they
+            are met. Its ``str`` is its name unless ``action_names`` are given: strings that stand for the actions that
+            they spell, for the integers from 0 on, or (for any other objects) for the actions of the states that have
+            all of them, in their order; or a dict of actions and names.
         start : hashable or dict of {hashable: float}
             The state in which episodes start, or states and their probabilities.
+        max_states : int
+            With more states than this the exploration stops with an error.
+        like : TabularMDP, optional
+            A task with ``state_names`` whose numbers of states and actions are to be kept, for `changes` of it; its
+            states that are not reached are terminal.
         **keywords
             As for `TabularMDP`, except the tables.
 
@@ -148,114 +229,254 @@ class TabularMDP(Task):
         -------
         TabularMDP
             Its ``state_names`` are the ``str`` of the states, in the order in which they were found (breadth first).
+
+        Raises
+        ------
+        ValueError
+            As `TabularMDP`, and if a function returns something else, a state or action is not hashable, there are
+            more than ``max_states`` states, or ``action_names`` could be those of other actions.
         """
-        return construct.from_functions(cls, transition, actions, start=start, **keywords)
+        return construct.from_functions(
+            cls, transition, actions, start=start, max_states=max_states, like=like, **keywords
+        )
 
     @classmethod
-    def from_outcomes(cls, outcomes, *, start, terminal=None, **keywords):
+    def from_outcomes(
+        cls, outcomes: Sequence[Any], *, start: npt.ArrayLike | None = None, terminal: npt.ArrayLike | None = None,
+        n_actions: int | None = None, **keywords: Any,
+    ) -> Self:  # fmt: skip
         """An MDP from nested lists: ``outcomes[s][a]`` is a list of (probability, next state, reward).
 
-        Equal next states with equal rewards are merged. States without actions are terminal unless ``terminal`` says
-        otherwise.
+        Equal next states with equal rewards are merged. ``outcomes[s]`` may be a dict of the numbers of actions, or
+        have None for an action that the state does not have; an action is the same column in all states. States
+        without actions are terminal unless ``terminal`` says otherwise. ``n_actions`` is the number of columns, by
+        default as many as are needed.
         """
-        return construct.from_outcomes(cls, outcomes, start=start, terminal=terminal, **keywords)
-
-    finite = True
+        return construct.from_outcomes(cls, outcomes, start=start, terminal=terminal, n_actions=n_actions, **keywords)
 
     @property
-    def geometry(self):
+    def geometry(self) -> Maze | None:
         """How the states lie, for plots: a `Maze` if there is a layout."""
         return None if self.layout is None else Maze(tuple(self.layout))
 
-    def at(self, episode):
-        """The MDP in force in an episode (counted from 0)."""
+    def at(self, episode: int) -> TabularMDP:
+        """The MDP in force in an episode (counted from 0), with the rewards of that episode."""
         current = self
         for begin, changed in self.changes:
             if episode >= begin:
                 current = changed
+        if self.rewards_by_episode is not None:
+            row = self.rewards_by_episode[min(episode, len(self.rewards_by_episode) - 1)]
+            reward = np.where(self.exists[:, :, None], row[:, :, None], 0.0)
+            return self._with(
+                reward=np.broadcast_to(reward, self.reward.shape).copy(),
+                rewards_by_episode=None,
+                starts=None,
+                episode_limit=None,
+            )
         return current
 
-    def unchanging(self):
+    def unchanging(self) -> TabularMDP:
         """The MDP without its changes."""
-        if not self.changes:
-            return self
-        same = copy.copy(self)
-        same.changes = ()
-        return same
+        return self._with(changes=()) if self.changes else self
 
     @property
-    def variants(self):
-        """The first MDP and those it changes to, in order."""
-        return (self, *(changed for _, changed in self.changes))
+    def uneven_actions(self) -> npt.NDArray[np.bool_] | None:
+        """``exists``, where ``action_counts`` does not say it already."""
+        prefix = np.arange(self.n_actions) < self.action_counts[:, None]
+        return None if (prefix == self.exists).all() else self.exists
 
-    def optimal_q(self, gamma=1.0, tolerance=1e-12, max_iterations=100_000):
-        """q* of the MDP, by value iteration.
+    @property
+    def reward_mean(self) -> npt.NDArray[np.float64]:
+        """E[r | s, a, outcome], shape (states, actions, outcomes)."""
+        return self.reward
+
+    @property
+    def reward_square(self) -> npt.NDArray[np.float64]:
+        """E[r² | s, a, outcome], shape (states, actions, outcomes)."""
+        if self.reward_noise == "bernoulli":
+            return self.reward
+        square = self.reward**2
+        return square if self.reward_sd is None else square + self.reward_sd**2
+
+    def kernel_arrays(self) -> dict[str, Any]:
+        variants = (self, *(changed for _, changed in self.changes))
+        terminal = np.stack([variant.terminal for variant in variants]).astype(np.int64)
+        n_outcomes = max(variant.n_outcomes for variant in variants)
+        shape = (len(variants), self.n_states, self.n_actions, n_outcomes)
+        cumulative, next_state = np.ones(shape), np.zeros(shape, dtype=np.int64)
+        reward, reward_sd = np.zeros(shape), np.zeros(shape)
+        n_starts = max(int((variant.start > 0).sum()) for variant in variants)
+        start_cumulative = np.ones((len(variants), n_starts))
+        start_state = np.zeros((len(variants), n_starts), dtype=np.int64)
+        for v, variant in enumerate(variants):
+            # the likeliest outcome first: fewer comparisons, and none where an outcome is certain
+            order = np.argsort(-variant.probability, axis=2, kind="stable")
+            k = variant.n_outcomes
+            probability = np.take_along_axis(variant.probability, order, axis=2)
+            cumulative[v, :, :, :k] = _closed(np.cumsum(probability, axis=2), probability)
+            next_state[v, :, :, :k] = np.take_along_axis(variant.next_state, order, axis=2)
+            reward[v, :, :, :k] = np.take_along_axis(variant.reward, order, axis=2)
+            if variant.reward_sd is not None:
+                reward_sd[v, :, :, :k] = np.take_along_axis(variant.reward_sd, order, axis=2)
+            starts = np.flatnonzero(variant.start)
+            start_state[v, : len(starts)] = starts
+            chances = variant.start[starts]
+            start_cumulative[v, : len(starts)] = _closed(np.cumsum(chances), chances)
+        noise = self.reward_noise if self.reward_noise == "bernoulli" else "gaussian" if reward_sd.any() else "none"
+        episode_reward = np.zeros((0, 0, 0)) if self.rewards_by_episode is None else self.rewards_by_episode
+        return {
+            "cumulative": cumulative,
+            "following": 2 * next_state + terminal[np.arange(len(variants))[:, None, None, None], next_state],
+            "reward": reward, "reward_sd": reward_sd, "episode_reward": np.ascontiguousarray(episode_reward),
+            "start_cumulative": start_cumulative, "start_state": start_state,
+            "fixed_start": np.zeros(0, dtype=np.int64) if self.starts is None else self.starts,
+            "reward_noise": noise, "dynamics": None, "option": 0,
+        }  # fmt: skip
+
+    def worlds(self) -> tuple[World, ...]:
+        variants = (self, *(changed for _, changed in self.changes))
+        draws_start = max(int((variant.start > 0).sum()) for variant in variants) > 1
+        return tuple(TableWorld(variant, draws_start, self.rewards_by_episode) for variant in variants)
+
+    def pack(self) -> tuple[Facts, Arrays]:
+        facts: Facts = {"kind": self.kind, "change_at": [episode for episode, _ in self.changes], "variants": []}
+        arrays: Arrays = {}
+        for number, variant in enumerate((self, *(changed for _, changed in self.changes))):
+            facts["variants"].append({name: getattr(variant, name) for name in FACTS})
+            arrays |= {f"task{number}_{name}": table for name, table in kept_arrays(variant).items()}
+        return facts, arrays
+
+    @classmethod
+    def unpack(cls, facts: Facts, arrays: Arrays) -> TabularMDP:
+        variants: list[TabularMDP] = []
+        for number, variant in reversed(list(enumerate(facts["variants"]))):
+            changes = list(zip(facts["change_at"], reversed(variants), strict=True)) if number == 0 else ()
+            named = {field.name: arrays.get(f"task{number}_{field.name}") for field in ARRAYS}
+            missing = [field.name for field in ARRAYS if field.needed and named[field.name] is None]
+            if missing:
+                raise ValueError(f"task{number}_{missing[0]} is missing")
+            given = {name: table for name, table in named.items() if table is not None}
+            if "actions" in given:
+                given.pop("action_counts")
+            variants.append(cls(**given, **variant, changes=changes))
+        return variants[-1]
+
+    def hashed(self) -> Iterator[Any]:
+        for begin, variant in ((0, self), *self.changes):
+            yield from (begin, variant.step_limit, variant.horizon)
+            yield from hashed_arrays(variant)
+            if variant.reward_noise != "gaussian":
+                yield ("reward_noise", variant.reward_noise)
+
+    def optimal_q(
+        self, gamma: float = 1.0, tolerance: float = 1e-12, max_iterations: int = 100_000
+    ) -> npt.NDArray[np.float64]:
+        """q* of the MDP, by policy iteration.
 
         Parameters
         ----------
         gamma : float
             Discount factor.
         tolerance : float
-            Stop when no value moves by more than this (relative to the largest value, if that exceeds 1).
+            An action replaces another if it is better by more than this (relative to the largest value, if that
+            exceeds 1).
+        max_iterations : int
+            Policies that may be tried.
 
         Returns
         -------
         array of float, shape (states, actions)
-            0 where there is no action.
+            0 where there is no action; −inf, with γ = 1, where it leads to a state from which no policy is certain to
+            end an episode, while reward is lost for ever.
 
         Raises
         ------
         ValueError
-            If the values do not converge, as when reward can be collected for ever with γ = 1.
+            If an argument is not valid, or, with γ = 1, if reward can be collected for ever.
         """
-        gamma = _checks.real("gamma", gamma, low=0, high=1)
-        value = np.zeros(self.n_states)
-        for _ in range(max_iterations):
-            q = (self.probability * (self.reward + gamma * value[self.next_state])).sum(axis=2)
-            best = np.where(self.exists, q, -np.inf).max(axis=1)
-            best[self.terminal] = 0.0
-            change = np.abs(best - value).max()
-            value = best
-            if change <= tolerance * max(1.0, np.abs(value).max()):
-                return np.where(self.exists, q, 0.0)
-        raise ValueError(
-            f"value iteration on {self.name!r} did not converge in {max_iterations} iterations with gamma={gamma:g}: "
-            "some states may never end an episode; a discount below 1 always converges"
-        )
+        return optimal_q(self, gamma, tolerance, max_iterations)
 
-    def __repr__(self):
-        parts = [f"{self.n_states} states × {self.n_actions} actions", f"{int(self.memories.sum())} memories"]
+    def __repr__(self) -> str:
+        parts = [f"{self.n_states} states × {self.n_actions} actions", f"{self.memory_map.allocated.sum()} memories"]
         if self.n_outcomes > 1:
             parts.append(f"up to {self.n_outcomes} outcomes")
         if self.changes:
             parts.append("changes at episode " + ", ".join(str(episode) for episode, _ in self.changes))
         return f"<TabularMDP {self.name!r}: {'; '.join(parts)}>"
 
-    def _checked_action_counts(self, counts):
-        if counts is None:
-            counts = np.full(self.n_states, self.n_actions)
+    def _checked_exists(self, counts: npt.ArrayLike | None, actions: npt.ArrayLike | None) -> npt.NDArray[np.bool_]:
+        if actions is not None:
+            if counts is not None:
+                raise ValueError("action_counts and actions say the same: give one of them")
+            exists = _checks.mask("actions", actions, (self.n_states, self.n_actions)) & ~self.terminal[:, None]
         else:
-            counts = _integers("action_counts", counts, (self.n_states,))
-            if counts.min() < 0 or counts.max() > self.n_actions:
-                raise ValueError(
-                    f"action_counts must be in [0, {self.n_actions}], got {counts.min()} to {counts.max()}"
-                )
-        counts = np.where(self.terminal, 0, counts)
-        stuck = np.flatnonzero((counts == 0) & ~self.terminal)
+            if counts is None:
+                counted = np.full(self.n_states, self.n_actions)
+            else:
+                counted = _checks.integers("action_counts", counts, (self.n_states,), low=0, high=self.n_actions)
+            exists = (np.arange(self.n_actions) < counted[:, None]) & ~self.terminal[:, None]
+        stuck = np.flatnonzero(~exists.any(axis=1) & ~self.terminal)
         if stuck.size:
             raise ValueError(f"action_counts: state {stuck[0]} has no actions and is not terminal")
         if self.terminal.all():
             raise ValueError("terminal: every state is terminal")
-        return counts
+        return exists
+
+    def _checked_reward_sd(self, sd: npt.ArrayLike | None) -> npt.NDArray[np.float64] | None:
+        if sd is None:
+            return None
+        if self.reward_noise == "bernoulli":
+            raise ValueError("reward_sd is for gaussian rewards, but reward_noise is 'bernoulli'")
+        table = _outcome_table("reward_sd", sd, self.next_state.shape)
+        if table.min() < 0:
+            raise ValueError(f"reward_sd must not be negative, got {table.min():g}")
+        table = np.where(self.exists[:, :, None], table, 0.0)
+        return table if table.any() else None
+
+    def _checked_starts(self, starts: npt.ArrayLike | None) -> npt.NDArray[np.int64] | None:
+        if starts is None:
+            return None
+        given = _checks.numeric("starts", starts)
+        if given.ndim != 1 or not given.size:
+            raise ValueError(f"starts must have shape (episodes,), got {given.shape}")
+        states = _checks.integers("starts", given, given.shape, low=0, high=self.n_states - 1)
+        if self.terminal[states].any():
+            episode = int(np.flatnonzero(self.terminal[states])[0])
+            raise ValueError(f"starts: episode {episode} starts in state {states[episode]}, which is terminal")
+        return states
+
+    def _checked_rewards_by_episode(self, rewards: npt.ArrayLike | None) -> npt.NDArray[np.float64] | None:
+        if rewards is None:
+            return None
+        given = _checks.numeric("rewards_by_episode", rewards)
+        if given.ndim != 3 or not len(given):
+            raise ValueError(f"rewards_by_episode must have shape (episodes, states, actions), got {given.shape}")
+        return _checks.array("rewards_by_episode", given, (len(given), self.n_states, self.n_actions))
+
+    def _check_rewards_are_probabilities(self) -> None:
+        if self.reward_noise != "bernoulli":
+            return
+        tables: list[tuple[str, npt.NDArray[np.float64]]] = [("reward", self.reward[self.exists])]
+        if self.rewards_by_episode is not None:
+            tables = [("rewards_by_episode", self.rewards_by_episode[:, self.exists])]
+        for name, table in tables:
+            if table.min() < 0 or table.max() > 1:
+                raise ValueError(
+                    f"{name} must be probabilities where reward_noise is 'bernoulli', got {table.min():g} to "
+                    f"{table.max():g}"
+                )
 
     def _checked_start(self, start):
+        if start is None:
+            if self.starts is None:
+                raise ValueError("start must be given: a state, or probabilities of the states")
+            start = np.bincount(self.starts, minlength=self.n_states) / len(self.starts)
         if _checks.numeric("start", start).ndim == 0:
             state = _checks.integer("start", start, low=0, high=self.n_states - 1)
             start = np.zeros(self.n_states)
             start[state] = 1.0
-        start = _checks.array("start", start, (self.n_states,))
-        if start.min() < 0 or abs(start.sum() - 1) > 1e-9:
-            raise ValueError(f"start must be probabilities that sum to 1, got a sum of {start.sum():.10g}")
+        start = _checks.probabilities("start", _checks.array("start", start, (self.n_states,)), over=" over the states")
         ended = np.flatnonzero((start > 0) & self.terminal)
         if ended.size:
             raise ValueError(f"start: state {ended[0]} is terminal, so no episode can start there")
@@ -264,7 +485,7 @@ class TabularMDP(Task):
     def _checked_known(self, known_q, known_sigma):
         shape = (self.n_states, self.n_actions)
         if known_q is None and known_sigma is None:
-            return None, None, np.zeros(shape, dtype=bool)
+            return None, None
         if known_q is None or known_sigma is None:
             raise ValueError("known_q and known_sigma must be given together")
         known_q = _checks.numeric("known_q", known_q).astype(float)
@@ -281,7 +502,7 @@ class TabularMDP(Task):
             raise ValueError("known_q must be finite where it is not NaN")
         if not (np.isfinite(known_sigma[known]) & (known_sigma[known] >= 0)).all():
             raise ValueError("known_sigma must be finite and at least 0 where it is not NaN")
-        return known_q.copy(), known_sigma.copy(), known
+        return known_q.copy(), known_sigma.copy()
 
     def _check_horizon(self):
         if (self.probability.max(axis=2) < 1).any():
@@ -324,24 +545,16 @@ class TabularMDP(Task):
                 raise ValueError(f"changes: the task from episode {episode} must be a TabularMDP, got {changed!r}")
             if changed.changes:
                 raise ValueError(f"changes: the task from episode {episode} must not have changes of its own")
-            if (changed.n_states, changed.n_actions) != (self.n_states, self.n_actions):
+            if changed.starts is not None or changed.rewards_by_episode is not None:
                 raise ValueError(
-                    f"changes: the task from episode {episode} must have {self.n_states} states and "
-                    f"{self.n_actions} actions, got {changed.n_states} and {changed.n_actions}"
+                    f"changes: starts and rewards_by_episode are of the whole task, not of that from episode {episode}"
                 )
-            if changed.horizon != self.horizon:
-                raise ValueError(f"changes: the task from episode {episode} must have horizon {self.horizon}")
+            if self.rewards_by_episode is not None:
+                raise ValueError("changes: a task with rewards_by_episode cannot change otherwise")
+            if changed.reward_noise != self.reward_noise:
+                raise ValueError(f"changes: the task from episode {episode} must have the same reward_noise")
             for earlier in (self, *(mdp for _, mdp in checked)):
-                both = ~changed.terminal & ~earlier.terminal
-                if (changed.action_counts[both] != earlier.action_counts[both]).any():
-                    raise ValueError(f"changes: from episode {episode} on, action_counts differ from those before")
-                known = earlier.known & both[:, None]
-                if (changed.known != earlier.known)[both].any() or any(
-                    (getattr(changed, name)[known] != getattr(earlier, name)[known]).any()
-                    for name in ("known_q", "known_sigma")
-                    if known.any()
-                ):
-                    raise ValueError(f"changes: from episode {episode} on, the known memories differ from those before")
+                check_variants(earlier, changed, episode)
             checked.append((episode, changed))
             last = episode
         return tuple(checked)
@@ -353,54 +566,19 @@ def _state_table(table):
         raise ValueError(
             f"next_state must have shape (states, actions) or (states, actions, outcomes), got {table.shape}"
         )
-    table = _integers("next_state", table, table.shape)
-    if table.min() < 0 or table.max() >= len(table):
-        raise ValueError(f"next_state must be in [0, {len(table) - 1}], got {table.min()} to {table.max()}")
+    table = _checks.integers("next_state", table, table.shape, low=0, high=len(table) - 1)
     return table if table.ndim == 3 else table[:, :, None]
 
 
-def _integers(name, value, shape):
-    value = _checks.numeric(name, value)
-    if value.dtype.kind not in "iu":
-        raise ValueError(f"{name} must be an array of integers, got dtype {value.dtype}")
-    return _checks.array(name, value, shape, dtype=np.int64)
+def _outcome_table(name, table, shape):
+    """A number for each outcome, given for each outcome or for each action."""
+    table = _checks.numeric(name, table)
+    if table.shape == shape[:2]:
+        table = np.broadcast_to(table[:, :, None], shape)
+    return _checks.array(name, table, shape)
 
 
-def _mask(name, value, n_states):
-    given = _checks.numeric(name, value, "iufb")
-    if given.dtype == bool:
-        if given.shape != (n_states,):
-            raise ValueError(f"{name} must have shape ({n_states},), got {given.shape}")
-        return given.copy()
-    mask = np.zeros(n_states, dtype=bool)
-    if given.size:
-        given = _integers(name, given, given.shape)
-        if given.min() < 0 or given.max() >= n_states:
-            raise ValueError(f"{name} must be states in [0, {n_states - 1}], got {given.min()} to {given.max()}")
-        mask[given] = True
-    return mask
-
-
-def _check_probability(probability, exists):
-    if (probability < 0).any():
-        raise ValueError(f"probability must not be negative, got {probability.min():g}")
-    total = probability.sum(axis=2)
-    wrong = np.argwhere((np.abs(total - 1) > 1e-9) & exists)
-    if wrong.size:
-        s, a = wrong[0]
-        raise ValueError(f"probability of state {s}, action {a} must sum to 1, got {total[s, a]:.10g}")
-
-
-def _text(name, value):
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{name} must be a non-empty string, got {value!r}")
-    return value
-
-
-def _names(name, values, count):
-    if values is None:
-        return None
-    names = _checks.sequence(name, values)
-    if len(names) != count or not all(isinstance(entry, str) for entry in names):
-        raise ValueError(f"{name} must be {count} strings, got {values!r}")
-    return names
+def _closed(cumulative, probability):
+    """Cumulative probabilities that are exactly 1 from the last possible outcome on."""
+    later = np.flip(np.cumsum(np.flip(probability, -1), axis=-1), -1) - probability
+    return np.where(later > 0, cumulative, 1.0)

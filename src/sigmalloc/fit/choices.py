@@ -1,0 +1,625 @@
+"""What people chose: rows of options with memories and known numbers, a subject after another, checked row by row."""
+
+import dataclasses
+import os
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _checks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Blocks: TypeAlias = Literal["reset", "carry", "reset_q"]
+Coding: TypeAlias = Literal["index", "from one", "memory"]
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+
+BLOCKS: tuple[str, ...] = ("reset", "carry", "reset_q")
+CODINGS: tuple[str, ...] = ("index", "from one", "memory")
+NEW, NEW_Q, CARRIED = 1, 2, 3  # what a row that begins a block does
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Subject:
+    """One person's rows, as the engine reads them. `Choices` makes it; arrays are read-only.
+
+    A *situation* is a set of options: rows that show the same options share one.
+
+    Attributes
+    ----------
+    label : hashable
+    situation : array of int, shape (rows,)
+    following : array of int, shape (rows,)
+        The situation to which the choice led, in tasks with longer episodes; −1 where there is none.
+    choice : array of int, shape (rows,)
+        Option chosen, counted from 0; −1: no response.
+    payoff : array of float, shape (rows, options)
+        Net reward of each option as it was shown; NaN where it was not.
+    outcome : array of float, shape (rows, options)
+        Payoff of the *memory*: net reward less the known number.
+    scored : array of int, shape (rows,)
+        1 where the choice counts: it was made, it was free, and there were two options or more.
+    episode_end : array of int, shape (rows,)
+        1 on the last row of an episode.
+    block_start : array of int, shape (rows,)
+        0, or on the first row of a block: 1 everything is new, 2 q̄ is new, 3 all is carried over.
+    block_memories : array of int, shape (rows,)
+        Memories that the subject has in the row's block.
+    memory : array of int, shape (situations, options)
+        Memory of each option; −1 where it has none.
+    known, known_sigma : array of float, shape (situations, options)
+        Known number of each option, and the noise of one that has no memory.
+    n_options : array of int, shape (situations,)
+    n_memories : int
+        Most memories that a block has.
+    labels : tuple of tuples
+        Names of the memories in each block, in the order of ``memory``.
+    block : array of int, shape (rows,)
+        Block of each row, counted from 0.
+    start : array of float, shape (situations,)
+        How often episodes start in (or, for episodes of one row, show) each situation, for ``gradient_source="task"``.
+    transition : array of float, shape (situations, options, situations), or None
+        Transition probabilities of a task with longer episodes; what is missing to 1 ends the episode.
+    chosen_only : bool
+        Where choices are simulated: only the payoff of the chosen option is shown.
+    rows : array of int, shape (rows,)
+        Where each row was in the table that `Choices` was made from.
+    """
+
+    label: Hashable
+    situation: IntArray
+    following: IntArray
+    choice: IntArray
+    payoff: FloatArray
+    outcome: FloatArray
+    scored: IntArray
+    episode_end: IntArray
+    block_start: IntArray
+    block_memories: IntArray
+    memory: IntArray
+    known: FloatArray
+    known_sigma: FloatArray
+    n_options: IntArray
+    n_memories: int
+    labels: tuple[tuple[Hashable, ...], ...]
+    block: IntArray
+    start: FloatArray
+    transition: FloatArray | None = None
+    chosen_only: bool = False
+    rows: IntArray
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                value = np.ascontiguousarray(value)
+                value.setflags(write=False)
+                object.__setattr__(self, field.name, value)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.situation)
+
+    @property
+    def n_scored(self) -> int:
+        """Number of choices that count."""
+        return int(self.scored.sum())
+
+    @property
+    def longer_episodes(self) -> bool:
+        """Whether a choice can lead to another situation of the same episode."""
+        return bool((self.following >= 0).any())
+
+    def with_choices(self, choice: npt.ArrayLike) -> "Subject":
+        """The same rows with other choices, of which only the chosen option's payoff is kept if ``chosen_only``.
+
+        Parameters
+        ----------
+        choice : array of int, shape (rows,)
+            As `simulate` gives them.
+        """
+        made = _checks.array("choice", choice, (self.n_rows,), np.int64)
+        counts = self.n_options[self.situation]
+        wrong = np.flatnonzero((made < -1) | (made >= counts))
+        if len(wrong):
+            raise ValueError(f"choice: row {wrong[0]} has options 0 to {counts[wrong[0]] - 1}, got {made[wrong[0]]}")
+        payoff, outcome = self.payoff, self.outcome
+        if self.chosen_only:
+            shown = np.arange(payoff.shape[1]) == made[:, None]
+            payoff, outcome = np.where(shown, payoff, np.nan), np.where(shown, outcome, np.nan)
+        scored = np.where(made < 0, 0, self.scored)
+        return dataclasses.replace(self, choice=made, payoff=payoff, outcome=outcome, scored=scored, chosen_only=False)
+
+    def part(self, rows: int) -> "Subject":
+        """The first rows only."""
+        rows = _checks.integer("rows", rows, low=1, high=self.n_rows)
+        names = (
+            "situation", "following", "choice", "payoff", "outcome", "scored", "episode_end", "block_start",
+            "block_memories", "block", "rows",
+        )  # fmt: skip
+        return dataclasses.replace(self, **{name: getattr(self, name)[:rows] for name in names})
+
+    def scoring(self, rows: npt.ArrayLike) -> "Subject":
+        """The same rows, of which only some are scored; the others teach.
+
+        Parameters
+        ----------
+        rows : array of bool, shape (rows,)
+        """
+        mask = np.asarray(rows)
+        if mask.dtype != bool or mask.shape != (self.n_rows,):
+            raise ValueError(f"rows must be an array of bool of shape ({self.n_rows},), got {mask.dtype} {mask.shape}")
+        return dataclasses.replace(self, scored=np.where(mask, self.scored, 0))
+
+
+class Choices:
+    """What people chose, checked: a sequence of `Subject`, in order of appearance.
+
+    Made by `from_arrays`, `from_frame`, `from_csv` or `from_task`, or by a reader of another package's tables
+    (`read_hbayesdm`, `read_cpm`, `read_hssm`).
+    """
+
+    def __init__(self, subjects: Sequence[Subject]) -> None:
+        subjects = tuple(subjects)
+        for subject in subjects:
+            if not isinstance(subject, Subject):
+                raise ValueError(f"subjects must be a sequence of Subject, got {subject!r}")
+        if not subjects:
+            raise ValueError("subjects must not be empty")
+        labels = [subject.label for subject in subjects]
+        if len(set(labels)) != len(labels):
+            raise ValueError(f"subjects must have labels of their own, got {labels}")
+        self._subjects = subjects
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """The subjects."""
+        return self._subjects
+
+    @property
+    def labels(self) -> tuple[Hashable, ...]:
+        """The subjects' labels."""
+        return tuple(subject.label for subject in self._subjects)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows of all subjects."""
+        return sum(subject.n_rows for subject in self._subjects)
+
+    @property
+    def n_scored(self) -> int:
+        """Number of choices that count, of all subjects."""
+        return sum(subject.n_scored for subject in self._subjects)
+
+    def __len__(self) -> int:
+        return len(self._subjects)
+
+    def __iter__(self) -> Iterator[Subject]:
+        return iter(self._subjects)
+
+    def __getitem__(self, label: Hashable) -> Subject:
+        for subject in self._subjects:
+            if subject.label == label:
+                return subject
+        raise KeyError(f"no subject {label!r}; there are {', '.join(map(repr, self.labels[:20]))}")
+
+    def __repr__(self) -> str:
+        return f"Choices({len(self)} subjects, {self.n_rows} rows, {self.n_scored} scored)"
+
+    @classmethod
+    def from_arrays(
+        cls,
+        memory: npt.ArrayLike,
+        choice: npt.ArrayLike,
+        payoff: npt.ArrayLike,
+        *,
+        subject: npt.ArrayLike | None = None,
+        known: npt.ArrayLike | None = None,
+        known_sigma: npt.ArrayLike | None = None,
+        exists: npt.ArrayLike | None = None,
+        block: npt.ArrayLike | None = None,
+        forced: npt.ArrayLike | None = None,
+        episode: npt.ArrayLike | None = None,
+        blocks: Blocks = "reset",
+        coding: Coding = "index",
+        chosen_only: bool = False,
+    ) -> "Choices":
+        """Rows of options, one row a choice, each an episode of its own unless ``episode`` says otherwise.
+
+        Parameters
+        ----------
+        memory : array, shape (rows, options)
+            Name of the memory of each option, a number or a text. −1, NaN, None or "": the option has none, only its
+            known number.
+        choice : array, shape (rows,)
+            What was chosen, see ``coding``; −1, NaN, None or "": no response. Such a row is neither scored nor learned
+            from, but an episode has passed.
+        payoff : array of float, shape (rows, options) or (rows,)
+            Net reward of each option as far as it was shown, NaN where it was not; or of the chosen one alone.
+        subject : array, shape (rows,), optional
+            Whose row it is. Default: one subject, 0.
+        known : array of float, shape (rows, options), optional
+            Number that adds to the memory, or stands in for it: a price, a sure amount. Default 0.
+        known_sigma : array of float, shape (rows, options), optional
+            Noise of the number where there is no memory, at least 0. Default 0.
+        exists : array of bool, shape (rows, options), optional
+            Whether the row has the option; those that it has come first. Default: all.
+        block : array, shape (rows,), optional
+            A block begins on a row where this changes. Default: one block a subject.
+        forced : array of bool, shape (rows,), optional
+            Choices that were forced: they teach and are not scored.
+        episode : array, shape (rows,), optional
+            An episode ends before a row where this changes; σ is updated at its end.
+        blocks : {"reset", "carry", "reset_q"}
+            At a new block everything is new, everything is carried over, or q̄ is new and σ is carried over.
+        coding : {"index", "from one", "memory"}
+            ``choice`` is the number of the option, counted from 0 or from 1, or the name of its memory.
+        chosen_only : bool
+            ``payoff`` has all the payoffs of a design, of which a simulated subject sees the chosen option's only.
+
+        Raises
+        ------
+        ValueError
+            Naming the argument, or the subject and the row (counted from 0 within the table).
+        """
+        _checks.choice("blocks", blocks, BLOCKS)
+        _checks.choice("coding", coding, CODINGS)
+        chosen_only = _checks.flag("chosen_only", chosen_only)
+        names = _names("memory", memory)
+        if names.ndim != 2 or 0 in names.shape:
+            raise ValueError(f"memory must have shape (rows, options), got {names.shape}")
+        shape = names.shape
+        n_rows = shape[0]
+        owner = _column("subject", 0 if subject is None else subject, n_rows)
+        table = _Table(
+            names=names,
+            owner=owner,
+            raw_choice=_column("choice", choice, n_rows),
+            payoff=_payoffs(payoff, shape),
+            known=_numbers("known", known, shape),
+            known_sigma=_numbers("known_sigma", known_sigma, shape),
+            exists=_mask("exists", exists, shape, True),
+            block=_column("block", 0 if block is None else block, n_rows),
+            forced=_mask("forced", forced, (n_rows,), False),
+            episode=None if episode is None else _column("episode", episode, n_rows),
+        )
+        table.check(coding)
+        return cls([table.subject(label, rows, blocks, chosen_only) for label, rows in _groups(owner)])
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: "pd.DataFrame | Mapping[str, npt.ArrayLike]",
+        *,
+        options: Sequence[str | None],
+        choice: str,
+        payoff: str | Sequence[str],
+        subject: str | None = None,
+        known: Sequence[str | None] | None = None,
+        block: str | Sequence[str] | None = None,
+        forced: str | None = None,
+        episode: str | None = None,
+        blocks: Blocks = "reset",
+        coding: Coding = "index",
+        chosen_only: bool = False,
+    ) -> "Choices":
+        """A table with one row a choice, whose columns the caller names.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame, or mapping of columns
+        options : sequence of str or None
+            For each option, the column with the name of its memory; None for an option that has none.
+        choice : str
+            Column of what was chosen, see ``coding``.
+        payoff : str or sequence of str
+            Column of the chosen option's net reward, or a column for each option.
+        subject, forced, episode : str, optional
+        known : sequence of str or None, optional
+            For each option, the column of its known number, or None.
+        block : str or sequence of str, optional
+            One column, or several (session and block, say).
+        blocks, coding, chosen_only
+            As for `from_arrays`.
+
+        Raises
+        ------
+        ValueError
+            If a column is not there, or naming the subject and the row.
+        """
+
+        def column(field: str, name: str) -> npt.NDArray[Any]:
+            if not isinstance(name, str):
+                raise ValueError(f"{field} must be the name of a column, got {name!r}")
+            if name not in frame:
+                columns = ", ".join(repr(str(key)) for key in frame)
+                raise ValueError(f"{field}: no column {name!r}; the columns are {columns}")
+            return np.asarray(frame[name])
+
+        named = _checks.sequence("options", options)
+        n_rows = len(column("choice", choice))
+        memory = np.full((n_rows, len(named)), None, dtype=object)
+        for a, name in enumerate(named):
+            if name is not None:
+                memory[:, a] = column("options", name)
+        numbers: npt.NDArray[np.float64] | None = None
+        if known is not None:
+            given = _checks.sequence("known", known)
+            if len(given) != len(named):
+                raise ValueError(f"known must have {len(named)} entries, one an option, got {len(given)}")
+            numbers = np.zeros(memory.shape)
+            for a, name in enumerate(given):
+                if name is not None:
+                    numbers[:, a] = _floats(f"known {name!r}", column("known", name))
+        if isinstance(payoff, str):
+            payoffs = _floats("payoff", column("payoff", payoff))
+        else:
+            payoffs = np.stack([_floats("payoff", column("payoff", name)) for name in payoff], axis=1)
+        in_block: npt.NDArray[Any] | None = None
+        if block is not None:
+            parts = [column("block", name) for name in ((block,) if isinstance(block, str) else block)]
+            in_block = np.array([*zip(*parts, strict=True), None], dtype=object)[:-1]
+        return cls.from_arrays(
+            memory, column("choice", choice), payoffs, known=numbers, block=in_block,
+            subject=None if subject is None else column("subject", subject),
+            forced=None if forced is None else column("forced", forced).astype(bool),
+            episode=None if episode is None else column("episode", episode),
+            blocks=blocks, coding=coding, chosen_only=chosen_only,
+        )  # fmt: skip
+
+    @classmethod
+    def from_csv(cls, path: str | os.PathLike[str], *, separator: str = ",", **columns: Any) -> "Choices":
+        """A text file with a line of column names; other arguments as for `from_frame`. Needs pandas.
+
+        Parameters
+        ----------
+        path : path
+        separator : str
+            What separates the columns: ``","``, ``"\\t"``.
+        """
+        import pandas as pd
+
+        return cls.from_frame(pd.read_csv(path, sep=separator), **columns)
+
+    @classmethod
+    def from_task(
+        cls,
+        task: Any,
+        trials: "pd.DataFrame | Mapping[str, npt.ArrayLike]",
+        *,
+        block: str | None = None,
+        blocks: Blocks = "reset",
+    ) -> "Choices":
+        """Choices in a finite task, from a table with one row a choice: ``state``, ``action``, ``reward`` and more.
+
+        Parameters
+        ----------
+        task : TabularMDP
+            One that does not change. Its memory map and its known values are the subject's.
+        trials : pandas.DataFrame, mapping of columns, or anything with attributes of these names
+            ``state``, ``action``, ``reward``; ``next_state`` if episodes are longer than a row; ``subject``,
+            ``episode`` and ``session`` where there are several.
+        block : str, optional
+            Column of the block. Default: ``session`` if there is one.
+        blocks : {"reset", "carry", "reset_q"}
+        """
+        from .tasks import choices_in_task
+
+        return cls(choices_in_task(task, trials, block, blocks))
+
+
+@dataclass(kw_only=True)
+class _Table:
+    """Rows of all subjects, before and after they are checked."""
+
+    names: npt.NDArray[Any]
+    owner: npt.NDArray[Any]
+    raw_choice: npt.NDArray[Any]
+    payoff: FloatArray
+    known: FloatArray
+    known_sigma: FloatArray
+    exists: npt.NDArray[np.bool_]
+    block: npt.NDArray[Any]
+    forced: npt.NDArray[np.bool_]
+    episode: npt.NDArray[Any] | None
+
+    def fail(self, row: int, message: str) -> None:
+        raise ValueError(f"subject {_plain(self.owner[row])!r}, row {row}: {message}")
+
+    def check(self, coding: str) -> None:
+        counts = self.exists.sum(axis=1)
+        n = self.names.shape[1]
+        gaps = np.flatnonzero((self.exists != (np.arange(n) < counts[:, None])).any(axis=1) | (counts == 0))
+        if len(gaps):
+            self.fail(
+                gaps[0], f"the options that exist must come first, and be at least one, got {self.exists[gaps[0]]}"
+            )
+        self.counts = counts
+        self.names = np.where(self.exists, self.names, None)
+        for name in ("known", "known_sigma"):
+            numbers = np.where(self.exists, getattr(self, name), 0.0)
+            wrong = np.argwhere(~np.isfinite(numbers) | ((name == "known_sigma") & ~(numbers >= 0)))
+            if len(wrong):
+                row, a = wrong[0]
+                least = " and at least 0" if name == "known_sigma" else ""
+                self.fail(row, f"{name} of option {a} must be finite{least}, got {numbers[row, a]}")
+            setattr(self, name, numbers)
+        for row, names in enumerate(self.names):
+            there = [name for name in names if name is not None]
+            if len(set(there)) < len(there):
+                self.fail(row, f"an option's memory must be its own, got {[_plain(name) for name in names]}")
+        self.choice = self._choices(coding)
+        for row in np.flatnonzero(self.choice >= counts):
+            self.fail(row, f"choice must be one of the row's {counts[row]} options, got {self.raw_choice[row]!r}")
+        if self.payoff.ndim == 1:
+            payoff = np.full(self.names.shape, np.nan)
+            made = np.flatnonzero(self.choice >= 0)
+            payoff[made, self.choice[made]] = self.payoff[made]
+            self.payoff = payoff
+        self.payoff = np.where(self.exists, self.payoff, np.nan)
+        infinite = np.argwhere(np.isinf(self.payoff))
+        if len(infinite):
+            row, a = infinite[0]
+            self.fail(
+                row, f"payoff of option {a} must be finite, or NaN where it was not shown, got {self.payoff[row, a]}"
+            )
+
+    def _choices(self, coding: str) -> IntArray:
+        out = np.full(len(self.raw_choice), -1, dtype=np.int64)
+        for row, given in enumerate(self.raw_choice.tolist()):
+            if _nothing(given):
+                continue
+            if coding == "memory":
+                names = [_plain(name) for name in self.names[row]]
+                if _plain(given) not in names:
+                    self.fail(row, f"choice must be one of the row's memories {names}, got {_plain(given)!r}")
+                out[row] = names.index(_plain(given))
+                continue
+            first = int(coding == "from one")
+            if isinstance(given, (str, bytes)) or given != given or float(given) != int(given):
+                self.fail(row, f"choice must be the number of an option, got {given!r}")
+            out[row] = int(given) - first
+            if out[row] < 0:
+                self.fail(row, f"choice must be the number of an option, counted from {first}, got {given!r}")
+        return out
+
+    def subject(self, label: Hashable, rows: IntArray, blocks: str, chosen_only: bool) -> Subject:
+        begins = _changes(self.block[rows])
+        block = np.cumsum(begins) - 1
+        names = self.names[rows]
+        labels, memory = _numbered(names, block, blocks)
+        options = np.concatenate((memory, self.known[rows], self.known_sigma[rows], self.counts[rows, None]), axis=1)
+        _, first, inverse = np.unique(options, axis=0, return_index=True, return_inverse=True)
+        order = np.argsort(first)  # situations in order of appearance, whatever the memories are called
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        situation, where = place[inverse.reshape(-1)], first[order]
+        choice = self.choice[rows]
+        ends = np.ones(len(rows), dtype=np.int64)
+        if self.episode is not None:
+            ends[:-1] = (_changes(self.episode[rows]) | begins)[1:]
+        mode = {"reset": NEW, "carry": CARRIED, "reset_q": NEW_Q}[blocks]
+        start = np.where(begins, mode, 0)
+        start[0] = NEW
+        scored = (choice >= 0) & ~self.forced[rows] & (self.counts[rows] > 1)
+        return Subject(
+            label=_plain(label), situation=situation, following=np.full(len(rows), -1), choice=choice,
+            payoff=self.payoff[rows], outcome=self.payoff[rows] - self.known[rows], scored=scored.astype(np.int64),
+            episode_end=ends, block_start=start, block_memories=np.array([len(part) for part in labels])[block],
+            memory=memory[where], known=self.known[rows][where], known_sigma=self.known_sigma[rows][where],
+            n_options=self.counts[rows][where], n_memories=max(map(len, labels)), labels=labels, block=block,
+            start=np.bincount(situation) / len(rows), chosen_only=chosen_only, rows=rows,
+        )  # fmt: skip
+
+
+def _numbered(
+    names: npt.NDArray[Any], block: IntArray, blocks: str
+) -> tuple[tuple[tuple[Hashable, ...], ...], IntArray]:
+    """Names of each block's memories, and their numbers; a new block's own ones where everything is new."""
+    there = np.array([[name is not None for name in row] for row in names])
+    everything = list(dict.fromkeys(name for row in names for name in row if name is not None))
+    memory = np.full(names.shape, -1, dtype=np.int64)
+    labels = []
+    for b in range(block[-1] + 1):
+        rows = np.flatnonzero(block == b)
+        used = {name for row in names[rows] for name in row if name is not None}
+        kept = [name for name in everything if blocks != "reset" or name in used]
+        number = {name: i for i, name in enumerate(kept)}
+        for row in rows:
+            for a in np.flatnonzero(there[row]):
+                memory[row, a] = number[names[row, a]]
+        labels.append(tuple(kept))
+    return tuple(labels), memory
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy scalar as Python's; a whole number as an int, so that 1 and 1.0 name the same."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _nothing(value: Any) -> bool:
+    """Whether a name says that there is none."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value) or (isinstance(value, str) and value == "") or bool(value == -1)
+    except TypeError:  # pandas.NA has no truth
+        return True
+
+
+def _names(field: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
+    given = np.asarray(value)
+    if given.dtype.kind not in "iufUO":
+        raise ValueError(f"{field} must have names of memories, numbers or texts, got dtype {given.dtype}")
+    out = np.empty(given.shape, dtype=object)
+    for place, name in enumerate(given.reshape(-1).tolist()):
+        out.reshape(-1)[place] = None if _nothing(name) else _plain(name)
+    return out
+
+
+def _column(field: str, value: Any, n_rows: int) -> npt.NDArray[Any]:
+    given = np.asarray(value)
+    if given.ndim == 0:
+        given = np.broadcast_to(given, (n_rows,))
+    if given.shape != (n_rows,):
+        raise ValueError(f"{field} must have shape ({n_rows},), got {given.shape}")
+    return given
+
+
+def _floats(field: str, value: Any) -> FloatArray:
+    try:
+        return np.asarray(value).astype(np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{field} must be numbers, NaN where there is none") from None
+
+
+def _numbers(field: str, value: npt.ArrayLike | None, shape: tuple[int, ...]) -> FloatArray:
+    if value is None:
+        return np.zeros(shape)
+    try:
+        return np.broadcast_to(_floats(field, value), shape).copy()
+    except ValueError:
+        raise ValueError(f"{field} must be numbers of shape {shape}, got shape {np.shape(value)}") from None
+
+
+def _payoffs(value: npt.ArrayLike, shape: tuple[int, ...]) -> FloatArray:
+    given = _floats("payoff", value)
+    if given.shape not in (shape, shape[:1]):
+        raise ValueError(f"payoff must have shape {shape} or {shape[:1]}, got {given.shape}")
+    return given
+
+
+def _mask(field: str, value: npt.ArrayLike | None, shape: tuple[int, ...], default: bool) -> npt.NDArray[np.bool_]:
+    if value is None:
+        return np.full(shape, default)
+    given = np.asarray(value)
+    if given.dtype != bool or given.shape != shape:
+        raise ValueError(f"{field} must be an array of bool of shape {shape}, got {given.dtype} {given.shape}")
+    return given
+
+
+def _changes(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """True where a value differs from the one before it, and on the first row."""
+    listed = values.tolist()
+    return np.array([True, *(a != b for a, b in zip(listed[:-1], listed[1:], strict=True))])
+
+
+def _groups(owner: npt.NDArray[Any]) -> Iterator[tuple[Hashable, IntArray]]:
+    """Each subject and its rows, in order of appearance."""
+    rows: dict[Hashable, list[int]] = {}
+    for row, label in enumerate(owner.tolist()):
+        if _nothing(label) and label != -1:
+            raise ValueError(f"subject: row {row} has none")
+        rows.setdefault(label, []).append(row)
+    for label, places in rows.items():
+        yield label, np.array(places, dtype=np.int64)

@@ -1,0 +1,665 @@
+"""The likelihood of choices (section 11) once more, in scalar Python: the oracle of the compiled fit engine.
+
+One parameter set after another, the same sums in the same order, so that `evaluate` gives the same bits as
+`sigmalloc.fit`, a thousand times slower. It is there to be read and to be compared with; nothing falls back on it.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..agents import ALLOCATIONS, GRADIENTS
+
+LOG2_E = 1.4426950408889634
+LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
+INVERSE_ROOT_TWO_PI = 0.3989422804014327
+FARTHEST = 37.0  # Φ(−37) = 6e-300 is still a normal number
+SMALLEST_VARIANCE = 1e-280
+REACH = 8.4  # standard deviations; Φ(−8.4) = 2e-17
+FLOOR = 1e-7  # of the range of the largest recall; an error of its square
+
+_EXP = (
+    0.5, 0.1666666666664829, 0.04166666666665136, 0.008333333353729365, 0.0013888888905880397, 0.00019841208732591188,
+    2.480153638956225e-05, 2.7625115550598957e-06, 2.76138067156681e-07,
+)  # fmt: skip
+_LOG = (
+    0.666666666666667, 0.39999999999899444, 0.2857142862600332, 0.2222221113020496, 0.1818288946137801,
+    0.15331710398706688, 0.1461658833526529,
+)  # fmt: skip
+# Hart et al. (1968), algorithm 5666, as in West (2005): Φ(−y) = e^{−y²/2} N(y) / D(y) for y ≥ 0
+_NUMERATOR = (
+    3.52624965998911e-02, 0.700383064443688, 6.37396220353165, 33.912866078383, 112.079291497871, 221.213596169931,
+    220.206867912376,
+)  # fmt: skip
+_DENOMINATOR = (
+    8.83883476483184e-02, 1.75566716318264, 16.064177579207, 86.7807322029461, 296.564248779674, 637.333633378831,
+    793.826512519948, 440.413735824752,
+)  # fmt: skip
+# The logistic function as a scale mixture of normals, Σ w Φ(x/√τ): the derivation is bench/logistic_mixture.py
+LOGISTIC = tuple(zip(
+    (3.401567663966643e-07, 5.046658856265829e-05, 0.0013357624113994578, 0.012541675176245232, 0.05630047166203418,
+     0.14417290208627043, 0.2358294428105468, 0.25860690022766336, 0.1864269762491454, 0.08239507072423342,
+     0.019996366562793504, 0.0022546957763316254, 8.832181174652595e-05, 6.077562610404731e-07),
+    (35.06998494265632, 24.11604869073775, 16.841558095990727, 11.691774753612952, 8.009869857045247, 5.40888384415785,
+     3.616044649531258, 2.4151103562979306, 1.626437370112331, 1.1107998640104462, 0.7705901402281102,
+     0.5416483422905055, 0.3827748533811696, 0.2662631432272721),
+    strict=True,
+))  # fmt: skip
+HARD = ((1.0, 0.0),)
+_NODES = (
+    0.006858095651593787, 0.03578255816821324, 0.08639934246511749, 0.15635354759415726, 0.24237568182092295,
+    0.3404438155360551, 0.44597252564632817,
+)  # fmt: skip
+_NODES += tuple(1.0 - x for x in reversed(_NODES))
+_NODE_WEIGHTS = (
+    0.017559730165875875, 0.04007904357987999, 0.060759285343951655, 0.07860158357909681, 0.09276919873896894,
+    0.10259923186064786, 0.10763192673157897,
+)  # fmt: skip
+_NODE_WEIGHTS += _NODE_WEIGHTS[::-1]
+
+
+def exponential(x):
+    """e^x for −700 ≤ x ≤ 700, to 2e-15 of itself."""
+    n = round(x * LOG2_E)
+    r = (x - n * LN2_HIGH) - n * LN2_LOW
+    s = r * r
+    low = (_EXP[0] + r * _EXP[1]) + s * (_EXP[2] + r * _EXP[3])
+    high = (_EXP[4] + r * _EXP[5]) + s * (_EXP[6] + r * _EXP[7])
+    series = low + (s * s) * (high + (s * s) * _EXP[8])
+    return math.ldexp(1.0 + (r + s * series), n)
+
+
+def logarithm(x):
+    """ln x for positive normal x, to 2e-16 of itself or of 1."""
+    m, k = math.frexp(x)
+    if m < math.sqrt(0.5):
+        m, k = 2.0 * m, k - 1
+    f = (m - 1.0) / (m + 1.0)
+    t = f * f
+    low = (_LOG[0] + t * _LOG[1]) + (t * t) * (_LOG[2] + t * _LOG[3])
+    high = (_LOG[4] + t * _LOG[5]) + (t * t) * _LOG[6]
+    series = low + ((t * t) * (t * t)) * high
+    return k * LN2_HIGH + (k * LN2_LOW + f * (2.0 + t * series))
+
+
+def normal(z):
+    """Φ(z), to 2e-16 absolutely, and √(2π) φ(z); of ±37 beyond that."""
+    y = min(abs(z), FARTHEST)
+    bell = exponential(-0.5 * (y * y))
+    numerator, denominator = _NUMERATOR[0], _DENOMINATOR[0]
+    for coefficient in _NUMERATOR[1:]:
+        numerator = numerator * y + coefficient
+    for coefficient in _DENOMINATOR[1:]:
+        denominator = denominator * y + coefficient
+    tail = (bell * numerator) / denominator
+    return tail if z < 0.0 else 1.0 - tail, bell
+
+
+def of_two(gap, variance, terms, inverse_beta_squared):
+    """P of the first of two options, Σ_k w_k Φ(Δ/√(v + τ_k/β²)), and h with ∂P/∂σ_b = −σ_b h."""
+    probability, slope = 0.0, 0.0
+    variance = max(variance, SMALLEST_VARIANCE)
+    for weight, tau in terms:
+        precision = 1.0 / (variance + tau * inverse_beta_squared)
+        z = gap * math.sqrt(precision)
+        below, bell = normal(z)
+        z = max(min(z, FARTHEST), -FARTHEST)
+        probability = probability + weight * below
+        slope = slope + (weight * precision) * (z * bell)
+    return probability, slope * INVERSE_ROOT_TWO_PI
+
+
+def of_many(value, deviation):
+    """P_a of the hard policy, and ∂P_a/∂σ_b for a ≠ b, by panels over the largest recall (as `exact` has them).
+
+    Panels start where the last recall begins to matter, so the width of one is bounded by the narrowest recall that has
+    not ended there.
+    """
+    n = len(value)
+    low = max(u - REACH * s for u, s in zip(value, deviation, strict=True))
+    high = max(u + REACH * s for u, s in zip(value, deviation, strict=True))
+    largest, extent = max(value), high - low
+    if extent <= 0.0:  # nothing is uncertain
+        best = [1.0 if u == largest else 0.0 for u in value]
+        total = sum(best)
+        return [b / total for b in best], [[0.0] * n for _ in range(n)]
+    deviation = [max(s, FLOOR * extent) for s in deviation]
+    low = max(u - REACH * s for u, s in zip(value, deviation, strict=True))
+    high = max(u + REACH * s for u, s in zip(value, deviation, strict=True))
+    top = high - low
+    value = [u - low for u in value]
+    precision = [1.0 / s for s in deviation]
+    end = [u + REACH * s for u, s in zip(value, deviation, strict=True)]
+    step = [2.8 * s for s in deviation]
+    probability = [0.0] * n
+    pairs = [[0.0] * n for _ in range(n)]
+    x = 0.0
+    while x < top:
+        width = top - x
+        for a in range(n):
+            if x < end[a] and step[a] < width:
+                width = step[a]
+        for node, weight in zip(_NODES, _NODE_WEIGHTS, strict=True):
+            at, joint = x + width * node, width * weight
+            rate, bend = [], []
+            for a in range(n):
+                z = (at - value[a]) * precision[a]
+                below, bell = normal(z)
+                joint = joint * below
+                rate.append(((bell * INVERSE_ROOT_TWO_PI) * precision[a]) / below)
+                bend.append((max(min(z, FARTHEST), -FARTHEST) * precision[a]) * rate[a])
+            for a in range(n):
+                share = joint * rate[a]
+                probability[a] = probability[a] + share
+                for b in range(n):
+                    pairs[a][b] = pairs[a][b] - share * bend[b]
+        x = x + width
+    total = 0.0
+    for p in probability:
+        total = total + p
+    by_sigma = [[deviation[b] * pairs[a][b] if a != b else 0.0 for b in range(n)] for a in range(n)]
+    return [p / total for p in probability], by_sigma
+
+
+def softmax(value, beta):
+    """exp(β u_a) / Σ exp(β u)."""
+    largest = max(value)
+    weights = [exponential(max(beta * (u - largest), -690.0)) for u in value]
+    total = 0.0
+    for weight in weights:
+        total = total + weight
+    return [weight / total for weight in weights]
+
+
+@dataclass
+class Course:
+    """What the data alone decide: the episodes in the window, what was seen, and how often a memory was shown."""
+
+    n_situations: int
+    n_memories: int
+    begin: int = 0
+    episode: int = 0
+    window: list = field(default_factory=list)
+    active: list = field(default_factory=list)
+    seen: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.count = [0] * self.n_situations
+        self.forget()
+
+    def empty_window(self):
+        for s in self.active:
+            self.count[s] = 0
+        self.window, self.active = [], []
+
+    def forget(self):
+        self.empty_window()
+        self.seen = []
+        self.shown = [0.0] * self.n_memories
+        self.sets = [0.0] * self.n_memories
+
+    def see(self, situation, memories):
+        first = situation not in self.seen
+        if first:
+            self.seen.append(situation)
+        for m in memories:
+            if m >= 0:
+                self.shown[m] += 1.0
+                self.sets[m] += float(first)
+
+    def close(self, rows, limit):
+        """An episode, given as the situations answered in it, enters the window; the oldest leaves it when full."""
+        if not rows:
+            return
+        self.window.append(rows)
+        for s in rows:
+            if self.count[s] == 0:
+                self.active.append(s)
+            self.count[s] += 1
+        if len(self.window) > limit:
+            for s in self.window.pop(0):
+                self.count[s] -= 1
+                if self.count[s] == 0:
+                    place = self.active.index(s)
+                    self.active[place] = self.active[-1]
+                    self.active.pop()
+
+
+@dataclass
+class Trace:
+    """What `evaluate` returns: arrays by row, and the state at the end."""
+
+    pointwise: list
+    total: float
+    probability: list
+    choice: list
+    q: list
+    sigma: list
+    final_q: list
+    final_sigma: list
+
+
+class Learner:
+    """One parameter set on the rows of one subject."""
+
+    def __init__(self, subject, setting, parameters, stream=None):
+        self.subject, self.setting, self.stream = subject, setting, stream
+        self.p = dict(zip(setting.names, (float(x) for x in parameters), strict=True))
+        self.softmax = setting.allocation == "softmax"
+        self.rule = ALLOCATIONS["fixed" if self.softmax else setting.allocation]
+        self.psi = GRADIENTS[setting.gradient]
+        self.memory = subject.memory.tolist()
+        self.known, self.spread = subject.known.tolist(), subject.known_sigma.tolist()
+        self.n_options = subject.n_options.tolist()
+        self.terms = HARD if setting.policy == "hard" else LOGISTIC
+        self.inverse_beta_squared = 1.0 / (self.p["beta"] * self.p["beta"])
+        self.course = Course(len(self.memory), subject.n_memories)
+        self.q = [0.0] * subject.n_memories
+        self.sigma = [0.0] * subject.n_memories
+        self.scale = 0.0
+        self.answers = []
+
+    def begin_block(self, mode, n_memories, row):
+        """mode: 1 everything is new, 2 q̄ is new, 3 nothing is."""
+        p, course = self.p, self.course
+        self.n_memories, course.begin, course.episode = n_memories, row, 0
+        if mode == 1:
+            course.forget()
+            self.scale = p["sigma_0"]
+            self.sigma = [p["sigma_0"]] * self.subject.n_memories
+            if self.setting.shape is not None:
+                self.reshape()
+        if mode == 2:
+            course.empty_window()
+        if mode < 3:
+            self.q = [p["q_init"]] * self.subject.n_memories
+            self.last = -1
+        self.warm()
+
+    def warm(self):
+        """β of the episode, for the softmax learners."""
+        exponent = max(min(self.p["beta_rate"] * self.course.episode, 50.0), -50.0)
+        self.beta = self.p["beta"] * exponential(exponent)
+
+    def options(self, s):
+        """u, σ and memory of each option of a situation."""
+        value, deviation = [], []
+        for m, k, spread in zip(self.memory[s], self.known[s], self.spread[s], strict=True):
+            value.append(self.q[m] + k if m >= 0 else k)
+            deviation.append(self.sigma[m] if m >= 0 else spread)
+        n = self.n_options[s]
+        return value[:n], deviation[:n], self.memory[s][:n]
+
+    def probabilities(self, value, deviation, first=0):
+        """P_a; of two options, that of ``first`` is the one computed."""
+        if len(value) == 1:
+            return [1.0]
+        if self.softmax:
+            return softmax(value, self.beta)
+        if len(value) > 2:
+            return of_many(value, deviation)[0]
+        p = self.of_two(value, deviation, first)[0]
+        return [p, 1.0 - p] if first == 0 else [1.0 - p, p]
+
+    def of_two(self, value, deviation, first=0):
+        variance = deviation[0] * deviation[0] + deviation[1] * deviation[1]
+        return of_two(value[first] - value[1 - first], variance, self.terms, self.inverse_beta_squared)
+
+    def open(self, t):
+        """Begin the row's block, if one begins there."""
+        self.t = t
+        if self.subject.block_start[t]:
+            self.begin_block(int(self.subject.block_start[t]), int(self.subject.block_memories[t]), t)
+
+    def choose(self):
+        """P of the row's options, what sticks to the memory chosen last included."""
+        t, s = self.t, int(self.subject.situation[self.t])
+        value, deviation, memories = self.options(s)
+        shifted = [
+            u + self.p["stickiness"] if m >= 0 and m == self.last else u for u, m in zip(value, memories, strict=True)
+        ]
+        choice = int(self.subject.choice[t])
+        return self.probabilities(shifted, deviation, choice if choice >= 0 and self.stream is None else 0)
+
+    def responses(self, p):
+        """(1 − ε) P_a + ε/n."""
+        lapse = self.p["lapse"]
+        return [(1.0 - lapse) * share + lapse / len(p) for share in p]
+
+    def close(self, choice):
+        """Learn from the row's choice, and end its episode if it ends there."""
+        subject, t = self.subject, self.t
+        self.answers.append(choice)
+        if choice >= 0:
+            value, deviation, memories = self.options(int(subject.situation[t]))
+            self.course.see(int(subject.situation[t]), memories)
+            self.learn(value, deviation, memories, choice, subject.outcome[t].tolist(), int(subject.following[t]))
+            self.last = memories[choice]
+        if subject.episode_end[t]:
+            self.end_episode(t)
+
+    def run(self):
+        subject = self.subject
+        trace = Trace([], 0.0, [], [], [], [], [], [])
+        for t in range(subject.n_rows):
+            self.open(t)
+            trace.q.append(list(self.q))
+            trace.sigma.append(list(self.sigma))
+            p, choice, term = self.choose(), int(subject.choice[t]), 0.0
+            if subject.scored[t] and self.stream is not None:
+                choice, u, below = 0, self.stream.uniform(), 0.0
+                for response in self.responses(p)[:-1]:
+                    below = below + response
+                    choice += below <= u
+            elif subject.scored[t]:
+                term = logarithm(self.responses(p)[choice])
+            trace.pointwise.append(term)
+            trace.total = trace.total + term
+            trace.probability.append(p)
+            trace.choice.append(choice)
+            self.close(choice)
+        trace.final_q, trace.final_sigma = list(self.q), list(self.sigma)
+        return trace
+
+    def learn(self, value, deviation, memories, choice, outcome, following):
+        """q̄_m += α₁ (o − q̄_m) of the options whose payoff was seen."""
+        ahead = 0.0
+        if following >= 0:
+            next_value, next_deviation, _ = self.options(following)
+            p = self.probabilities(next_value, next_deviation)
+            for share, u in zip(p, next_value, strict=True):
+                ahead = ahead + share * u
+            ahead = self.p["gamma"] * ahead
+        updates = []
+        for a, m in enumerate(memories):
+            shown = a == choice or not self.subject.chosen_only
+            if m < 0 or not shown or math.isnan(outcome[a]):
+                continue
+            target = outcome[a] + (ahead if a == choice else 0.0)
+            updates.append((m, self.q[m] + self.p["learning_rate_q"] * (target - self.q[m])))
+        for m, q in updates:
+            self.q[m] = q
+
+    def end_episode(self, row):
+        course = self.course
+        if self.rule.update != "none":
+            rows = range(course.begin, row + 1)
+            answered = [int(self.subject.situation[t]) for t in rows if self.answers[t] >= 0]
+            course.close(answered, self.setting.window)
+            self.gradient = [0.0] * self.subject.n_memories
+            gain = {"replay": self.replay, "experience": self.experience, "task": self.whole_task}[
+                self.setting.gradient_source
+            ](rows)
+            self.allocate(gain)
+        course.episode += 1
+        course.begin = row + 1
+        self.warm()
+
+    def replay(self, _):
+        course = self.course
+        for s in course.active:
+            self.add_expected(s, float(course.count[s]))
+        return 1.0 / len(course.window) if course.window else 0.0
+
+    def add_expected(self, s, weight):
+        """weight · Σ_a u_a ∂P_a/∂σ_b, for every memory b of a situation."""
+        value, deviation, memories = self.options(s)
+        if len(value) == 2:
+            _, slope = self.of_two(value, deviation)
+            pull = (weight * (value[0] - value[1])) * slope
+            for s_b, m in zip(deviation, memories, strict=True):
+                if m >= 0:
+                    self.gradient[m] = self.gradient[m] - s_b * pull
+        elif len(value) > 2 and max(memories) >= 0:
+            _, by_sigma = of_many(value, deviation)
+            for b, m in enumerate(memories):
+                if m >= 0:
+                    pull = 0.0
+                    for a in range(len(value)):
+                        if a != b:
+                            pull = pull + (value[a] - value[b]) * by_sigma[a][b]
+                    self.gradient[m] = self.gradient[m] + weight * pull
+
+    def experience(self, rows):
+        subject = self.subject
+        returns = {}
+        if self.psi.waits:
+            ahead = 0.0
+            for t in reversed(rows):
+                if self.answers[t] >= 0:
+                    ahead = float(subject.payoff[t, self.answers[t]]) + self.p["gamma"] * ahead
+                    returns[t] = ahead
+            if self.psi.credit == "path_return":
+                returns = dict.fromkeys(returns, ahead)
+        for t in rows:
+            c = self.answers[t]
+            if c < 0:
+                continue
+            value, deviation, memories = self.options(int(subject.situation[t]))
+            n = len(value)
+            if n == 1:
+                continue
+            psi = returns.get(t, value[c])
+            if self.psi.baseline == "mean":
+                total = 0.0
+                for u in value:
+                    total = total + u
+                psi = psi - total / n
+            if n == 2:
+                p, slope = self.of_two(value, deviation, c)
+                pull = (psi * slope) / p
+                for s_b, m in zip(deviation, memories, strict=True):
+                    if m >= 0:
+                        self.gradient[m] = self.gradient[m] - s_b * pull
+            elif max(memories) >= 0:
+                p, by_sigma = of_many(value, deviation)
+                pull = psi / max(p[c], 1e-280)
+                own = 0.0
+                for b, m in enumerate(memories):
+                    if b == c:
+                        continue
+                    own = own + by_sigma[b][c]
+                    if m >= 0:
+                        self.gradient[m] = self.gradient[m] + pull * by_sigma[c][b]
+                if memories[c] >= 0:
+                    self.gradient[memories[c]] = self.gradient[memories[c]] - pull * own
+        return 1.0
+
+    def whole_task(self, _):
+        subject = self.subject
+        occupancy = subject.start.tolist()
+        if subject.transition is not None:
+            occupancy = self.occupancy()
+        for s, d in enumerate(occupancy):
+            if self.n_options[s] > 1:
+                self.add_expected(s, d)
+        return 1.0
+
+    def occupancy(self):
+        """d = (I − P_πᵀ)⁻¹ d₀ by elimination without pivots: the matrix is an M-matrix, its columns dominated."""
+        subject = self.subject
+        n = len(self.memory)
+        matrix = [[0.0] * n for _ in range(n)]
+        for s in range(n):
+            matrix[s][s] = 1.0
+            if self.n_options[s]:
+                value, deviation, _ = self.options(s)
+                p = self.probabilities(value, deviation)
+                for a in range(len(value)):
+                    for r in range(n):
+                        matrix[r][s] = matrix[r][s] - p[a] * float(subject.transition[s, a, r])
+        d = subject.start.tolist()
+        for k in range(n):
+            inverse = 1.0 / matrix[k][k]
+            for r in range(k + 1, n):
+                factor = matrix[r][k] * inverse
+                for j in range(k + 1, n):
+                    matrix[r][j] = matrix[r][j] - factor * matrix[k][j]
+                d[r] = d[r] - factor * d[k]
+        for k in reversed(range(n)):
+            total = d[k]
+            for j in range(k + 1, n):
+                total = total - matrix[k][j] * d[j]
+            d[k] = total / matrix[k][k]
+        return d
+
+    def cost_slope(self, m):
+        base = self.p["sigma_base"]
+        return self.sigma[m] * (1.0 / (base * base)) - 1.0 / self.sigma[m]
+
+    def clipped(self, sigma):
+        return min(max(sigma, self.p["sigma_min"]), self.p["sigma_max"])
+
+    def allocate(self, gain):
+        """σ ← clip(σ + α₂ (∇ − λ ∂D_KL/∂σ)) (Eq. 7), or the same of the one scale."""
+        p = self.p
+        climb = [gain * self.gradient[m] - p["lam"] * self.cost_slope(m) for m in range(self.n_memories)]
+        if self.rule.update == "each":
+            for m in range(self.n_memories):
+                self.sigma[m] = self.clipped(self.sigma[m] + p["learning_rate_sigma"] * climb[m])
+            return
+        slope = 0.0
+        for m in range(self.n_memories):
+            slope = slope + (self.sigma[m] / self.scale) * climb[m]
+        self.scale = self.clipped(self.scale + p["learning_rate_sigma"] * (slope / self.n_memories))
+        self.reshape()
+
+    def importance(self):
+        setting, course = self.setting, self.course
+        if setting.shape is not None:
+            return list(setting.shape)
+        if self.rule.importance == "usage":
+            return list(course.shown)
+        spread = [0.0] * self.subject.n_memories
+        if self.rule.importance == "spread":
+            for s in course.seen:
+                value, _, memories = self.options(s)
+                extent = max(value) - min(value)
+                for m in memories:
+                    if m >= 0:
+                        spread[m] = spread[m] + extent
+            spread = [x / n if n > 0.0 else 0.0 for x, n in zip(spread, course.sets, strict=True)]
+        return spread
+
+    def reshape(self):
+        """σ = clip(c w), w = 1/√(1 + importance / mean importance)."""
+        importance, total = self.importance(), 0.0
+        for m in range(self.n_memories):
+            total = total + importance[m]
+        for m in range(self.n_memories):
+            w = 1.0
+            if total > 0.0:
+                w = 1.0 / math.sqrt(1.0 + (importance[m] * self.n_memories) / total)
+            self.sigma[m] = self.clipped(self.scale * w)
+
+
+class Particle(Learner):
+    """A learner whose σ update is sampled: Algorithm 1 with finitely many trajectories, replayed from the window."""
+
+    def __init__(self, subject, setting, parameters, stream, n_trajectories):
+        super().__init__(subject, setting, parameters)
+        self.draws, self.n_trajectories = stream, n_trajectories
+
+    def replay(self, _):
+        window = self.course.window
+        if not window:
+            return 0.0
+        # every episode is as likely as every other, and each is replayed once where there are as many trajectories
+        offset = int(self.draws.uniform() * len(window))
+        longest = max(map(len, window))
+        for j in range(self.n_trajectories):
+            episode = window[(offset + j) % len(window)]
+            for step in range(longest):
+                self.add_sampled(episode[step] if step < len(episode) else None)
+        return self.p["beta"] / self.n_trajectories
+
+    def add_sampled(self, s):
+        """Ψ ∂log π(a)/∂σ_b / β of a recall and an action drawn from it (Eqs. 4, 5), for every memory b."""
+        pairs = (self.subject.payoff.shape[1] + 1) // 2
+        zeta = [z for _ in range(pairs) for z in self.draws.normal_pair()]
+        u = self.draws.uniform()
+        if s is None:
+            return
+        value, deviation, memories = self.options(s)
+        n = len(value)
+        recalled = [mean + z * sd for mean, z, sd in zip(value, zeta, deviation, strict=False)]
+        largest = max(recalled)
+        weights = [exponential(max(self.p["beta"] * (x - largest), -690.0)) for x in recalled]
+        total, mean = 0.0, 0.0
+        for weight, x in zip(weights, value, strict=True):
+            total, mean = total + weight, mean + x
+        target, below, action = u * total, 0.0, 0
+        for weight in weights[:-1]:
+            below = below + weight
+            action += below <= target
+        psi = value[action]
+        if self.psi.baseline == "mean":
+            psi = psi - mean / n
+        for a, m in enumerate(memories):
+            if m >= 0:
+                score = zeta[a] * (float(a == action) - weights[a] / total)
+                self.gradient[m] = self.gradient[m] + psi * score
+
+
+def evaluate_filter(subject, setting, parameters, n_trajectories, streams, resampling):
+    """Log-likelihood of a sampled agent by a particle filter: exact weights, systematic resampling, sampled update.
+
+    Parameters
+    ----------
+    subject, setting, parameters
+        As for `evaluate`.
+    n_trajectories : int
+    streams : list of sigmalloc.reference.Stream
+        One a particle.
+    resampling : sigmalloc.reference.Stream
+
+    Returns
+    -------
+    list of float
+        Its terms by row.
+    """
+    vector = np.asarray(parameters, dtype=float)
+    particles = [Particle(subject, setting, vector, stream, n_trajectories) for stream in streams]
+    terms = []
+    for t in range(subject.n_rows):
+        for particle in particles:
+            particle.open(t)
+        choice, term = int(subject.choice[t]), 0.0
+        if subject.scored[t]:
+            weights = [particle.responses(particle.choose())[choice] for particle in particles]
+            total = 0.0
+            for weight in weights:
+                total = total + weight
+            term = logarithm(total / len(weights))
+            u, step = resampling.uniform(), total / len(weights)
+            states = [(list(p.q), list(p.sigma), p.scale) for p in particles]
+            j, below = 0, weights[0]
+            for i, particle in enumerate(particles):
+                target = (u + i) * step
+                while below < target and j < len(weights) - 1:
+                    j += 1
+                    below = below + weights[j]
+                particle.q, particle.sigma, particle.scale = list(states[j][0]), list(states[j][1]), states[j][2]
+        terms.append(term)
+        for particle in particles:
+            particle.close(choice)
+    return terms
+
+
+def evaluate(subject, setting, parameters, stream=None):
+    """One parameter set on the rows of one subject.
+
+    Parameters
+    ----------
+    subject : sigmalloc.fit.Subject
+    setting : sigmalloc.fit.model.Setting
+    parameters : sequence of float, in the order of ``setting.names``
+    stream : sigmalloc.reference.Stream, optional
+        Scored choices are drawn from it instead of read.
+
+    Returns
+    -------
+    Trace
+    """
+    return Learner(subject, setting, np.asarray(parameters, dtype=float), stream).run()

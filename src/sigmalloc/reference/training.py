@@ -1,0 +1,429 @@
+"""Algorithm 1 once more, in scalar Python: the oracle of the compiled kernel.
+
+Memories are lists, one number for each of them; `sigmalloc.memories` says which of them a state shows.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..agents import LARGEST_Q
+from ..agents.rules import look_up
+from ..agents.schedules import Exponential, Points
+from ..elementary import LOG2_E, Stream, exponential, logarithm, power_of_two
+from ..pairing import paths, trial_time
+from ..runs.arguments import check_task_and_agent, checked_count, checked_episodes, checked_memories, checked_seed
+from ..runs.divergence import DivergenceError
+from ..runs.result import Result
+from ..runs.schedule import Schedule
+
+HARD = 1e300  # a β so large that the softmax is the argmax
+CREDITS = {word: word for word in ("now", "reward_to_go", "path_return", "best_return")}
+
+
+@dataclass(frozen=True)
+class Recall:
+    """One noisy recall in a state: ζ, q̃ and probability of each action that it has, the choice (its place among them,
+    and the action), and Σ p q̄."""
+
+    zeta: list
+    memory: list
+    p: list
+    chosen: int
+    action: int
+    expected_q: float
+
+
+def recall(stream, q, sigma, beta, actions, n_actions):
+    """q̃ = q̄ + ζσ (Eq. 2), softened (A.1); HARD leaves it hard.
+
+    q, sigma belong to the actions that the state has; n_actions is how many the task has, all of which are drawn for.
+    """
+    normals = [zeta for _ in range((n_actions + 1) // 2) for zeta in stream.normal_pair()]
+    zeta = [normals[action] for action in actions]
+    memory = [mean + z * sd for mean, z, sd in zip(q, zeta, sigma, strict=True)]
+    largest = max(memory)
+    weights = [power_of_two(max(beta * LOG2_E * (value - largest), -960.0)) for value in memory]
+    total = running_sum(weights)
+    share = 1.0 / total
+    target = stream.uniform() * total + 1e-280
+    p, below, chosen, expected_q = [], 0.0, 0, 0.0
+    for weight, mean in zip(weights, q, strict=True):
+        below += weight
+        chosen += below <= target
+        p.append(weight * share)
+        expected_q += p[-1] * mean
+    return Recall(zeta, memory, p, chosen, actions[chosen], expected_q)
+
+
+def running_sum(terms):
+    """The sum from left to right: `sum` compensates rounding errors in newer Pythons."""
+    total = 0.0
+    for term in terms:
+        total += term
+    return total
+
+
+def log_policy_gradient(zeta, p, action):
+    """∂log π(action|s)/∂σ(s,a) / β = ζ_a (1[a = action] − p_a) for every a (Eq. 5, A.2, A.3)."""
+    return [z * (float(a == action) - share) for a, (z, share) in enumerate(zip(zeta, p, strict=True))]
+
+
+def cost_gradient(sigma, sigma_base):
+    """∂D_KL/∂σ = σ/σ_base² − 1/σ (A.7)."""
+    return sigma * (1.0 / (sigma_base * sigma_base)) - 1.0 / sigma
+
+
+def divergence(sigma, sigma_base):
+    """D_KL(N(q̄, σ²) ‖ N(q̄, σ_base²)) of one memory, in nats (A.2)."""
+    ratio = sigma / sigma_base
+    return 0.5 * (ratio * ratio - 1.0) - logarithm(ratio)
+
+
+@dataclass(frozen=True)
+class Path:
+    """A trajectory: (state, recall, reward) of every recall made on it, its return, and whether it was cut off."""
+
+    visits: list
+    reward: float
+    value: float
+    cut: bool = False
+
+
+class Run:
+    """One run of Algorithm 1: the memories that are learned and the streams they depend on."""
+
+    def __init__(self, task, agent, seed, restart, q=None, sigma=None):
+        self.task, self.agent = task, agent
+        self.credit = look_up("gradient: credit", CREDITS, agent.gradient_rule.credit, "the twin")
+        self.stream, self.evaluation_stream = Stream(seed, (restart,)), Stream(seed, (restart, 0))
+        self.maps, self.worlds = task.places.maps, task.worlds()
+        self.q, self.sigma = [0.0] * task.n_memories, [agent.sigma_base] * task.n_memories
+        self.scale = agent.sigma_0
+        self.number = 0
+        self.beta = self.scheduled("beta", 0)
+        self.usage = [0.0] * task.n_states
+        self.steps = self.cutoffs = 0
+        self.n_paths = paths(task, agent)
+        self.reward_scale = 1.0 / trial_time(task, agent)
+        self._initialise(q, sigma)
+
+    def _initialise(self, q, sigma):
+        low, high = self.agent.q_init if isinstance(self.agent.q_init, tuple) else (self.agent.q_init,) * 2
+        for memory in range(self.task.n_memories):
+            if q is not None:
+                self.q[memory] = float(q[memory])
+            else:
+                self.q[memory] = low + ((high - low) * self.stream.uniform() if high > low else 0.0)
+            self.sigma[memory] = self.agent.sigma_0 if sigma is None else float(sigma[memory])
+        self.allocated = None
+        self._enter(0)
+
+    def _enter(self, number):
+        """From now on the task is this variant; memories that appear have the learned σ where one is shared."""
+        before = self.allocated
+        self.variant, self.world, self.map = self.task.variants[number], self.worlds[number], self.maps[number]
+        self.allocated = self.map.allocated.tolist()
+        if before is not None and self.agent.allocation_rule.one_scale:
+            for memory, now in enumerate(self.allocated):
+                if now and not before[memory]:
+                    self.sigma[memory] = self._clipped(self.scale)
+        # of each state: the actions that it has and the memory of each, or what is known instead
+        exists, index = self.map.exists, self.map.index.tolist()
+        self.actions = [np.flatnonzero(row).tolist() for row in exists]
+        self.uses = [[index[s][a] for a in actions] for s, actions in enumerate(self.actions)]
+        self.known = {
+            (s, a): (float(self.map.known_q[s, a]), float(self.map.known_sigma[s, a]))
+            for s, a in np.argwhere(self.map.known).tolist()
+        }
+
+    def shown(self, state):
+        """q̄ and σ of the actions of a state."""
+        pairs = [
+            (self.q[memory], self.sigma[memory]) if memory >= 0 else self.known[state, action]
+            for action, memory in zip(self.actions[state], self.uses[state], strict=True)
+        ]
+        return [q for q, _ in pairs], [sigma for _, sigma in pairs]
+
+    def memories(self):
+        """The memories that are allocated."""
+        return [memory for memory, now in enumerate(self.allocated) if now]
+
+    def episode(self, number):
+        """Algorithm 1, one episode."""
+        for variant, (begin, _) in enumerate(self.task.changes, start=1):
+            if begin == number:
+                self._enter(variant)
+        self.number = number
+        self.beta = self.scheduled("beta", number)
+        if self.agent.learn_q:
+            self.learn()
+        if self.agent.allocation_rule.update != "none":
+            self.allocate(self.sampled_gradient())
+
+    def scheduled(self, name, number):
+        """A parameter's value in an episode."""
+        value = self.agent.schedule(name)
+        return value.at(number, exponential) if isinstance(value, (Exponential, Points)) else value
+
+    def recall(self, state, stream):
+        """A recall in a state with the β of the moment."""
+        return recall(stream, *self.shown(state), self.beta, self.actions[state], self.task.n_actions)
+
+    def learn(self):
+        """The learning episode: on-policy expected SARSA."""
+        agent = self.agent
+        rate = self.scheduled("learning_rate_q", self.number)
+        start = self.world.begin(self.stream)
+        if getattr(self.task, "starts", None) is not None:
+            start = int(self.task.starts[self.number])
+        for _ in range(self.n_paths):
+            state, step, over = start, 0, False
+            while not over:
+                recalled = self.recall(state, self.stream)
+                following, reward, over = self.world.step(state, recalled.action, self.stream, self.number)
+                step += 1
+                self.steps += 1
+                target = reward
+                if not over:
+                    target = reward + agent.gamma * self.recall(following, self.stream).expected_q
+                    over = step == self.variant.step_limit
+                    self.cutoffs += over
+                memory = self.uses[state][recalled.chosen]
+                if memory >= 0:
+                    self.q[memory] += rate * (target - self.q[memory])
+                    if not abs(self.q[memory]) < LARGEST_Q:
+                        raise DivergenceError("q̄")
+                state = following
+
+    def trial(self, stream):
+        """The paths of a trajectory (one, but where paths are planned) and the best of them."""
+        paths = self.depth_first(stream) if self.agent.depth_first else self.rollouts(stream)
+        return paths, max(paths, key=lambda path: path.value)
+
+    def rollouts(self, stream):
+        """Independent paths: memories are drawn at every visit.
+
+        Sampled trajectories draw no reward that nobody asks for: where Ψ is known at once, and neither paths nor usage
+        are counted.
+        """
+        rewarded = (
+            stream is self.evaluation_stream or self.credit != "now" or self.n_paths > 1
+            or self.agent.allocation_rule.importance == "usage"
+        )  # fmt: skip
+        start, paths = self.world.begin(stream), []
+        for _ in range(self.n_paths):
+            state, ended = start, False
+            visits, total, value, discount = [], 0.0, 0.0, 1.0
+            while not ended and len(visits) < self.variant.step_limit:
+                recalled = self.recall(state, stream)
+                following, reward, ended = self.world.step(state, recalled.action, stream, self.number, rewarded)
+                visits.append((state, recalled, reward))
+                self.steps += 1
+                total, value, discount = total + reward, value + discount * reward, discount * self.agent.gamma
+                state = following
+            paths.append(Path(visits, total, value, cut=not ended))
+        return paths
+
+    def depth_first(self, stream):
+        """No path twice: memories are drawn once a trial; after a state's choice come its best others."""
+        drawn, fresh, paths = {}, [], []
+
+        def explore(state, total, value, discount):
+            if state not in drawn:
+                drawn[state] = self.recall(state, stream)
+                fresh.append((state, drawn[state], None))
+            recalled = drawn[state]
+            others = [action for action in range(len(recalled.p)) if action != recalled.action]
+            for action in (recalled.action, *sorted(others, key=lambda other: -recalled.memory[other])):
+                if len(paths) == self.n_paths:
+                    return
+                following, reward, ended = self.world.step(state, action, stream, self.number)
+                self.steps += 1
+                ahead = (total + reward, value + discount * reward, discount * self.agent.gamma)
+                if ended:
+                    paths.append(Path(fresh.copy(), *ahead[:2]))
+                    fresh.clear()
+                else:
+                    explore(following, *ahead)
+
+        explore(self.world.begin(stream), 0.0, 0.0, 1.0)
+        return paths
+
+    def sampled_gradient(self):
+        """Σ Ψ ∂log π/∂σ / β over N_traj trajectories, q̄ and σ frozen (Eqs. 3-5)."""
+        gradient = [0.0] * self.task.n_memories
+        for _ in range(self.agent.n_trajectories):
+            paths, best = self.trial(self.stream)
+            for path in paths:
+                for psi, state, recalled in self.credits(path, best):
+                    score = log_policy_gradient(recalled.zeta, recalled.p, recalled.chosen)
+                    for memory, term in zip(self.uses[state], score, strict=True):
+                        if memory >= 0:
+                            gradient[memory] += psi * term
+                for state, _, _ in path.visits:
+                    self.usage[state] += 1.0
+        return gradient
+
+    def credits(self, path, best):
+        """(Ψ, state, recall) for each recall of a path, in the order of addition."""
+        psi = 0.0
+        for state, recalled, reward in reversed(path.visits) if self.credit == "reward_to_go" else path.visits:
+            if self.credit == "reward_to_go":
+                psi = reward + self.agent.gamma * psi
+            elif self.credit == "path_return":
+                psi = path.value
+            elif self.credit == "best_return":
+                psi = best.value
+            else:
+                q, _ = self.shown(state)
+                psi = q[recalled.chosen]
+                if self.agent.gradient_rule.baseline == "mean":
+                    psi -= running_sum(q) / len(q)
+                elif self.agent.gradient_rule.baseline != "none":
+                    raise ValueError(
+                        f"gradient: baseline {self.agent.gradient_rule.baseline!r} is not known to the twin"
+                    )
+            yield psi, state, recalled
+
+    def _clipped(self, sigma):
+        return min(max(sigma, self.agent.sigma_min), self.agent.sigma_max)
+
+    def allocate(self, gradient):
+        """The σ update (Eq. 7)."""
+        agent, memories, rule = self.agent, self.memories(), self.agent.allocation_rule
+        lam, rate = self.scheduled("lam", self.number), self.scheduled("learning_rate_sigma", self.number)
+        gain = self.beta * self.reward_scale / agent.n_trajectories
+        slope = {m: gain * gradient[m] - lam * cost_gradient(self.sigma[m], agent.sigma_base) for m in memories}
+        if any(math.isnan(value) for value in slope.values()):
+            raise DivergenceError("σ")
+        if rule.update == "each":
+            for m in memories:
+                self.sigma[m] = self._clipped(self.sigma[m] + rate * slope[m])
+            return
+        if rule.update != "scale":
+            raise ValueError(f"allocation: update {rule.update!r} is not known to the twin")
+        if not memories:
+            return
+        # one learned scale c, σ = c w with w = 1 / √(1 + importance / mean importance)
+        ascent = running_sum(self.sigma[m] / self.scale * slope[m] for m in memories)
+        self.scale = self._clipped(self.scale + rate * (ascent / len(memories)))
+        importance = self.importance()
+        total = running_sum(importance[m] for m in memories)
+        for m in memories:
+            shape = 1.0
+            if total > 0.0:
+                shape = 1.0 / math.sqrt(1.0 + importance[m] * len(memories) / total)
+            self.sigma[m] = self._clipped(self.scale * shape)
+            if math.isnan(self.sigma[m]):
+                raise DivergenceError("σ")
+
+    def importance(self):
+        """What shapes σ: how often a memory was recalled, or the mean spread of q̄ where it is shown."""
+        total, count = [0.0] * self.task.n_memories, [0.0] * self.task.n_memories
+        kind = self.agent.allocation_rule.importance
+        if kind == "flat":
+            return total
+        if kind not in ("usage", "spread"):
+            raise ValueError(f"allocation: importance {kind!r} is not known to the twin")
+        for s, uses in enumerate(self.uses):
+            q, _ = self.shown(s)
+            of_state = self.usage[s] if kind == "usage" else max(q) - min(q) if q else 0.0
+            for memory in uses:
+                if memory >= 0:
+                    total[memory] += of_state
+                    count[memory] += 1.0
+        if kind == "usage":
+            return total
+        return [one / n if n else one for one, n in zip(total, count, strict=True)]
+
+    def evaluate(self, completed, episodes, hard):
+        """Mean return, mean value, cost and number of cut-offs, with q̄ and σ frozen; training is not disturbed."""
+        self.beta = HARD if hard else self.scheduled("beta", completed)
+        steps, reward, value, cut = self.steps, 0.0, 0.0, 0
+        for _ in range(episodes):
+            paths, best = self.trial(self.evaluation_stream)
+            reward += best.reward
+            value += best.value * self.reward_scale
+            cut += sum(path.cut for path in paths)
+        self.steps = steps
+        nats = running_sum(divergence(self.sigma[m], self.agent.sigma_base) for m in self.memories())
+        return reward / episodes, value / episodes, self.scheduled("lam", completed) * nats, float(cut)
+
+
+def train(
+    task, agent, *, episodes, restarts, seed, evaluate_every=None, evaluation_episodes=100, evaluation_policy="soft",
+    snapshots=(), q=None, sigma=None,
+):  # fmt: skip
+    """Train an agent (Algorithm 1), with the arguments and the results of `sigmalloc.train`, bit for bit.
+
+    Parameters
+    ----------
+    task : TabularMDP or MountainCar
+    agent : Agent
+    episodes, restarts, seed : int
+    evaluate_every : int, optional
+    evaluation_episodes : int
+    evaluation_policy : {"soft", "hard"}
+    snapshots : sequence of int
+    q, sigma : array of float, shape (states, actions) or (restarts, states, actions), optional
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ValueError
+        As `sigmalloc.train` does.
+    DivergenceError
+        If q̄ or σ of a run is no longer finite.
+    """
+    check_task_and_agent(task, agent)
+    restarts, seed = checked_count("restarts", restarts), checked_seed(seed)
+    schedule = Schedule(episodes, evaluate_every, evaluation_episodes, evaluation_policy, snapshots)
+    checked_episodes(task, episodes)
+    q, sigma = checked_memories(task, agent, q, sigma, restarts)
+    runs, reports, kept = [], [], []
+    for restart in range(restarts):
+        run = Run(task, agent, seed, restart, *(None if table is None else table[restart] for table in (q, sigma)))
+        runs.append(run)
+        for number in range(episodes):
+            try:
+                run.episode(number)
+            except DivergenceError as error:
+                raise DivergenceError(f"{error} of restart {restart} was not finite in episode {number}") from None
+            if number + 1 in schedule.snapshots:
+                kept.append((run.q.copy(), run.sigma.copy()))
+            if number + 1 in schedule.checkpoint_episodes:
+                reports.append(run.evaluate(number + 1, schedule.evaluation_episodes, schedule.hard))
+    curves = np.array(reports).reshape(restarts, schedule.checkpoints, 4)
+    if not np.isfinite(curves).all():
+        restart, checkpoint = np.argwhere(~np.isfinite(curves))[0, :2].tolist()
+        raise DivergenceError(
+            f"an evaluation of restart {restart} was not finite in episode {schedule.checkpoint_episodes[checkpoint]}"
+        )
+    snapshots = np.array(kept).reshape(restarts, len(schedule.snapshots), 2, task.n_memories)
+    counted = agent.allocation_rule.importance == "usage"
+    return Result(
+        task=task,
+        agent=agent,
+        seed=seed,
+        memory_q=np.array([run.q for run in runs]).reshape(restarts, task.n_memories),
+        memory_sigma=np.array([run.sigma for run in runs]).reshape(restarts, task.n_memories),
+        episodes=np.array(schedule.checkpoint_episodes, dtype=np.int64),
+        **{name: curves[:, :, i] for i, name in enumerate(("reward", "value", "cost", "cutoffs"))},
+        steps=np.array([run.steps for run in runs]),
+        training_cutoffs=np.array([run.cutoffs for run in runs]),
+        training_episodes=episodes,
+        evaluation_episodes=evaluation_episodes if evaluate_every else 0,
+        evaluation_policy=evaluation_policy,
+        snapshot_episodes=np.array(schedule.snapshots, dtype=np.int64),
+        snapshot_memory_q=snapshots[:, :, 0],
+        snapshot_memory_sigma=snapshots[:, :, 1],
+        stream=np.array([run.stream.state for run in runs], dtype=np.uint64),
+        evaluation_stream=np.array([run.evaluation_stream.state for run in runs], dtype=np.uint64),
+        scale=np.array([run.scale for run in runs]),
+        usage=np.array([run.usage if counted else [] for run in runs]).reshape(restarts, -1),
+    )

@@ -1,0 +1,135 @@
+"""Simulated performance of given q̄ and σ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _checks
+from ..agents import Agent
+from ..tasks.base import Task
+from ..tasks.registry import make
+from . import engine
+from .arguments import check_task_and_agent, checked_memories, checked_seed, workers_or_none
+from .divergence import DivergenceError
+from .schedule import LARGEST_EPISODES, POLICIES, Policy, Schedule
+
+BLOCKS = 64  # independent streams that one evaluation is spread over
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Simulated performance of given q̄ and σ, with leading axes as theirs.
+
+    Attributes
+    ----------
+    reward, value, cost, objective : float or array of float, shape (restarts,)
+        Means over the episodes: undiscounted return, discounted return (per unit of time with a reward rate), λ times
+        the divergence, and value − cost, in units of reward.
+    reward_sem, value_sem : float or array of float
+        Standard errors of the means.
+    cutoffs : int or array of int
+        Episodes cut off by the step limit.
+    visits : array of float, shape (…, states, actions)
+        Choices of each action per episode.
+    episodes : int
+    seed : int
+    """
+
+    reward: Any
+    value: Any
+    cost: Any
+    objective: Any
+    reward_sem: Any
+    value_sem: Any
+    cutoffs: Any
+    visits: npt.NDArray[np.float64]
+    episodes: int
+    seed: int
+
+
+def evaluate(
+    task: Task | str, agent: Agent, q: npt.ArrayLike, sigma: npt.ArrayLike, *, episodes: int = 1000,
+    seed: int | None = None, policy: Policy = "soft", episode: int = 0, workers: int | None = None,
+    rng: np.random.Generator | None = None,
+) -> Evaluation:  # fmt: skip
+    """Simulate an agent with frozen q̄ and σ.
+
+    Parameters
+    ----------
+    task : Task or str
+    agent : Agent
+        Fields that are schedules have their last value.
+    q, sigma : array of float, shape (states, actions) or (restarts, states, actions)
+        Or of each memory, shape (memories,).
+    episodes : int
+        Episodes for each q̄ and σ.
+    seed : int, optional
+    policy : {"soft", "hard"}
+    episode : int
+        Which variant of a changing task: the one in force in this episode.
+    workers : int, optional
+        Threads; None: one per processor.
+    rng : numpy.random.Generator, optional
+        The seed is drawn from it instead.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    ValueError
+        If an argument is not valid; nothing has been run then.
+    """
+    if isinstance(task, str):
+        task = make(task)
+    check_task_and_agent(task, agent, training=False)
+    episodes = _checks.integer("episodes", episodes, low=1, high=LARGEST_EPISODES)
+    _checks.choice("policy", policy, POLICIES)
+    seed = checked_seed(seed, rng)
+    task = task.at(_checks.integer("episode", episode, low=0)).unchanging()
+    workers = workers_or_none(workers)
+    q, sigma = _checks.numeric("q", q), _checks.numeric("sigma", sigma)
+    if q.ndim not in (1, 2, 3) or 0 in q.shape:
+        raise ValueError(f"q must have shape (states, actions) or (restarts, states, actions), got {q.shape}")
+    single = q.ndim < 3
+    restarts = 1 if single else len(q)
+    memory_q, memory_sigma = checked_memories(task, agent, q, sigma, restarts, shared=False)
+    assert memory_q is not None and memory_sigma is not None
+    blocks = min(BLOCKS, episodes)
+    shares = np.full(blocks, episodes // blocks)
+    shares[: episodes % blocks] += 1
+    agent = agent.in_episode(LARGEST_EPISODES)
+    means, spreads = np.zeros((blocks, restarts, 2)), np.zeros((restarts, 2))
+    cutoffs, cost = np.zeros(restarts), np.zeros(restarts)
+    visits = np.zeros((restarts, task.n_states, task.n_actions))
+    for share in np.unique(shares):
+        members = np.flatnonzero(shares == share)
+        keys = [(restart, int(block)) for restart in range(restarts) for block in members]
+        streams = np.zeros((len(keys), 2, 4), dtype=np.uint64)
+        streams[:, 1] = [engine.stream_state(seed, key) for key in keys]
+        rows = [restart for restart, _ in keys]
+        outcome = engine.run(
+            task, [agent] * len(keys), Schedule(0, None, int(share), policy, count_visits=True), streams,
+            q=memory_q[rows], sigma=memory_sigma[rows], workers=workers,
+        )  # fmt: skip
+        report = outcome.report[:, 0].reshape(restarts, len(members), -1)
+        means[members] = report[:, :, :2].transpose(1, 0, 2)
+        cost = report[:, 0, 2]
+        cutoffs += report[:, :, 3].sum(axis=1)
+        spreads += report[:, :, 4:6].sum(axis=1)
+        visits += outcome.visits.reshape(restarts, len(members), *visits.shape[1:]).sum(axis=1)
+    # sums of squares about the mean of each block, joined (Chan, Golub and LeVeque): nothing cancels
+    weights = shares[:, None, None].astype(float)
+    centre = means[0] + ((means - means[0]) * weights).sum(axis=0) / episodes
+    spreads += (weights * (means - centre) ** 2).sum(axis=0)
+    sems = np.sqrt(spreads / episodes / max(1, episodes - 1)).T
+    reward, value = centre.T
+    if not np.isfinite([*centre.T, cost, *sems]).all():
+        raise DivergenceError(f"the evaluation on {task.name!r} is not finite: rewards or σ are out of scale; {agent}")
+    figures = [reward, value, cost, value - cost, *sems, cutoffs.astype(np.int64), visits / episodes]
+    return Evaluation(*(figure[0] if single else figure for figure in figures), episodes, seed)

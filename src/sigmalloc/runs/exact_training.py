@@ -1,0 +1,95 @@
+"""Training with the exact gradient in place of sampled trajectories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..agents import Agent
+from ..tasks.base import Task
+from . import engine
+from .schedule import Schedule
+
+Floats = npt.NDArray[np.float64]
+
+
+def check(task: Task, agent: Agent) -> None:
+    """Raise a ValueError where the exact gradient cannot train an agent."""
+    if not task.finite:
+        raise ValueError(f"estimator='exact' needs a finite MDP; {task.name!r} is not one")
+    if not agent.allocation_rule.exact:
+        raise ValueError(f"estimator='exact' is for allocation='dra' or 'equal', got {agent.allocation!r}")
+
+
+def run(
+    task: Task, agent: Agent, schedule: Schedule, streams: npt.NDArray[np.uint64], *, q: Floats | None = None,
+    sigma: Floats | None = None, before: engine.Before | None = None, workers: int | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> engine.Outcome:  # fmt: skip
+    """Algorithm 1 with σ ← clip(σ + α₂ ∂F/∂σ), ∂F/∂σ being that of the soft policy with q̄ as it is.
+
+    Learning episodes and evaluations are the kernel's, one episode a call; parameters as for the engine.
+    """
+    from ..exact import gradient  # SciPy takes longer to import than a small run
+
+    n, places = len(streams), task.places
+    outcome = engine.arrays(task, [agent] * n, schedule, streams, q, sigma, before)
+    if before is None:
+        nothing = Schedule(0, None, 1)
+        first = engine.run(task, [agent] * n, nothing, streams.copy(), q=q, sigma=sigma, workers=1)
+        streams[:, 0] = first.streams[:, 0]
+        q, sigma = places.memories(first.q), places.memories(first.sigma)
+    assert q is not None and sigma is not None
+    q, sigma = q.copy(), sigma.copy()
+    for number in range(schedule.first_episode, schedule.last_episode):
+        # starts and rewards of the episode are for acting; the gradient knows the start distribution
+        variant = sum(begin <= number for begin, _ in task.changes)
+        held = places.maps[variant]
+        here = task.at(number).unchanging()
+        actor = agent.in_episode(number)
+        if agent.learn_q:
+            learner = actor.replace(allocation="fixed")
+            one = Schedule(1, first_episode=number)
+            learned = engine.run(task, [learner] * n, one, streams, q=q, sigma=sigma, before=_before(n, task),
+                                 workers=workers)  # fmt: skip
+            q = places.memories(learned.q)
+            outcome.counters[:, 1:] += learned.counters[:, 1:]
+        for restart in range(n):
+            table = gradient(here, actor, held.gather(q[restart]), held.gather(sigma[restart], 1.0), policy="soft")
+            slope = held.pick(table)[held.allocated]
+            if agent.allocation_rule.one_scale:
+                slope = slope.mean()
+            moved = sigma[restart, held.allocated] + actor.at("learning_rate_sigma", number) * slope
+            sigma[restart, held.allocated] = np.clip(moved, agent.sigma_min, agent.sigma_max)
+        outcome.counters[:, 0] = number + 1 - schedule.first_episode
+        _report(outcome, schedule, number + 1, task, here, actor, streams, q, sigma)
+        if progress is not None:
+            progress(int(outcome.counters[:, 0].sum()))
+    outcome.q[:], outcome.sigma[:] = places.start(n, np.full(n, agent.sigma_base), q, sigma)
+    return outcome
+
+
+def _before(n: int, task: Task) -> engine.Before:
+    return engine.Before(np.zeros(n), np.zeros((n, task.n_states)))
+
+
+def _report(
+    outcome: engine.Outcome, schedule: Schedule, completed: int, task: Task, here: Task, actor: Agent,
+    streams: npt.NDArray[np.uint64], q: Floats, sigma: Floats,
+) -> None:  # fmt: skip
+    n: Any = len(q)
+    if completed in schedule.snapshots:
+        kept = outcome.snapshots[:, schedule.snapshots.index(completed)]
+        kept[:, 0], kept[:, 1] = task.places.start(n, np.full(n, actor.sigma_base), q, sigma)
+    if schedule.evaluate_every and completed % schedule.evaluate_every == 0:
+        evaluation = Schedule(0, None, schedule.evaluation_episodes, schedule.evaluation_policy)
+        variant = sum(begin <= completed - 1 for begin, _ in task.changes)
+        held = task.places.maps[variant]
+        own = here.places.maps[0]
+        given = [own.pick(held.gather(values, 1.0)) for values in (q, sigma)]
+        figures = engine.run(here, [actor] * n, evaluation, streams, q=given[0], sigma=given[1])
+        checkpoint = schedule.checkpoint_episodes.index(completed)
+        outcome.report[:, checkpoint] = figures.report[:, 0]
