@@ -4,7 +4,7 @@ No part of `reproduce`: a deviation is measured by naming it, ``python -m sigmal
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +35,7 @@ class Deviation:
     measure: Callable
 
 
-def measured(deviation, seed=0, scale=1.0):
+def measured(deviation: Deviation, seed: int = 0, scale: float = 1.0) -> list[tuple[Number, Number, Number]]:
     """What a deviation changes.
 
     Returns
@@ -185,7 +185,7 @@ DEVIATIONS = {
 """Every deviation by its name."""
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print what deviations change, as rows of a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("only", nargs="*", choices=[[], *DEVIATIONS], metavar="name", help=", ".join(DEVIATIONS))
