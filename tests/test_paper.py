@@ -322,6 +322,8 @@ def teststatistics():
     assert times.error == pytest.approx(
         times.value * math.hypot(stats.sem(first) / first.mean(), stats.sem(second) / second.mean())
     )
+    best = statistics.best_of("", second)
+    assert best.value == second.max() and 0 < best.error < np.ptp(second)
     lines = np.outer([1.0, 2.0, 4.0], [1.0, 3.0]) + 5
     assert statistics.slope("", [1, 2, 4], lines).value == pytest.approx(2)
 

@@ -135,7 +135,7 @@ def _one_learning_path(seed, scale):
         )  # fmt: skip
     q = [np.abs(result.q - task.optimal_q())[:, task.memories].mean(axis=1) for result in found.values()]
     objectives = [result.objective[:, 0] for result in found.values()]
-    return [("objective at a budget of 100 %", *objectives), ("mean |q̄ − q*|", *q)]
+    return [("objective at a budget of 100 %", *objectives), ("mean distance of q̄ from q*", *q)]
 
 
 def _sigma_40(seed, scale):

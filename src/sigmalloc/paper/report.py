@@ -4,8 +4,8 @@ import base64
 from html import escape
 
 from .catalogue import FIGURES
-from .confirmed import CONFIRMED
-from .readings import CHANGES, FRESH, READINGS
+from .confirmed import CONFIRMED, SEEDS
+from .readings import CHANGES, READINGS
 
 _STYLE = """
 :root{--ink:#1c2430;--dim:#5b6674;--line:#dfe4ea;--paper:#fff;--wash:#f6f8fa;--blue:#0072b2}
@@ -278,8 +278,8 @@ def _changes(about):
     ]
     return _cards(
         "Changed, and why",
-        f"Rules and settings that were changed after numbers had been seen. The last column is the verdict with seeds "
-        f"{FRESH[0]} to {FRESH[-1]}, which nobody had looked at. Of all claims, earlier: the objective became "
-        "undiscounted reward − cost in both parameter sets, as the scripts report it.",
+        "Rules and settings that were changed after numbers had been seen. The last column is the verdict with seeds "
+        f"that nobody had looked at: {', '.join(map(str, SEEDS)) or 'still to be run'}. Of all claims, earlier: the "
+        "objective became undiscounted reward − cost in both parameter sets, as the scripts report it.",
         ("Claim", "Before", "Verdict then", "Now", "Why", "Fresh seeds"), rows,
     )  # fmt: skip

@@ -60,6 +60,12 @@ def difference(name, first, second):
     return Number(name, a.value - b.value, math.hypot(a.error, b.error))
 
 
+def best_of(name, values):
+    """Best of runs, with the error of it by bootstrap over them."""
+    picks = np.random.default_rng(0).choice(values, size=(RESAMPLES, len(values)))
+    return Number(name, float(np.max(values)), float(picks.max(axis=1).std()))
+
+
 def ratio(name, numerator, denominator):
     """Ratio of two means, with its error to first order."""
     a, b = mean("", numerator), mean("", denominator)
