@@ -575,7 +575,7 @@ class Particle(Learner):
         return self.p["beta"] / self.n_trajectories
 
     def add_sampled(self, s):
-        """Ψ ∂log π(a)/∂σ_b / β of a recall and an action drawn from it (Eqs. 4, 5), for every memory b of a situation."""
+        """Ψ ∂log π(a)/∂σ_b / β of a recall and an action drawn from it (Eqs. 4, 5), for every memory b."""
         pairs = (self.subject.payoff.shape[1] + 1) // 2
         zeta = [z for _ in range(pairs) for z in self.draws.normal_pair()]
         u = self.draws.uniform()
