@@ -456,7 +456,8 @@ class _Table:
                 self.fail(row, f"an option's memory must be its own, got {[plain(name) for name in names]}")
         self.choice = self._choices(coding)
         for row in np.flatnonzero(self.choice >= counts):
-            self.fail(row, f"choice must be one of the row's {counts[row]} options, got {self.raw_choice[row]!r}")
+            given = plain(self.raw_choice[row])
+            self.fail(row, f"choice must be one of the row's {counts[row]} options, got {given!r}")
         if self.payoff.ndim == 1:
             payoff = np.full(self.names.shape, np.nan)
             made = np.flatnonzero(self.choice >= 0)
