@@ -10,8 +10,8 @@ from .lanes cimport EACH, LANES, MEAN_BASELINE, NOW, NO_UPDATE, PATH_RETURN, SPR
 from .likelihood cimport (
     BETA, BETA_RATE, CARRIED, DISCOUNT, EXPERIENCE, LAM, LAPSE, NEW, NEW_Q, NODE, NODE_WEIGHT, NODES, PARAMETERS, Q_INIT,
     RATE_Q, RATE_SIGMA, REPLAY, SIGMA_0, SIGMA_BASE, SIGMA_MAX, SIGMA_MIN, STICKINESS, Bundle, ChoiceData, Course,
-    FitSetting, Scratch, add_pair, add_share, allocate_each, below_of_two, below_panel, difference, learn_option, log_term,
-    recall_option, recall_situation, slope_of_two,
+    FitSetting, Scratch, add_pair, add_share, allocate_each, below_of_two, below_panel, difference, learn_option, log_hard, log_term,
+    pull_hard, recall_option, recall_situation, slope_of_two,
 )
 from .precise cimport bell, bounded, normal_below, precise_exponential, precise_logarithm
 from .stream cimport load, next_in_all
@@ -191,6 +191,45 @@ cdef inline void add_pull(const Bundle* bundle, const ChoiceData* data, Py_ssize
                 gradient[lane] = gradient[lane] - deviation[lane] * pull[lane]
 
 
+cdef inline void vectors_of(const Bundle* bundle, const ChoiceData* data, Scratch* scratch, Py_ssize_t place,
+                            Py_ssize_t a, double** q, double** sigma, double** gradient) noexcept nogil:
+    """q̄, σ and gradient of an option, where they are; of one that has no memory, 0, its noise, and room for nothing."""
+    cdef int lane
+    cdef int64_t memory = data.memory[place]
+    if memory >= 0:
+        q[0], sigma[0] = bundle.q + memory * LANES, bundle.sigma + memory * LANES
+        gradient[0] = bundle.gradient + memory * LANES
+        return
+    q[0], sigma[0], gradient[0] = scratch.nothing, scratch.deviation + a * LANES, scratch.unused + a * LANES
+    for lane in range(LANES):
+        sigma[0][lane] = data.known_sigma[place]
+
+
+cdef inline void add_hard_pair(const Bundle* bundle, const ChoiceData* data, Scratch* scratch, Py_ssize_t s,
+                               double weight) noexcept nogil:
+    """`add_expected` for two options of the hard policy, all lanes with the same weight."""
+    cdef Py_ssize_t place = s * data.n_options
+    cdef double* q[2]
+    cdef double* sigma[2]
+    cdef double* gradient[2]
+    vectors_of(bundle, data, scratch, place, 0, &q[0], &sigma[0], &gradient[0])
+    vectors_of(bundle, data, scratch, place + 1, 1, &q[1], &sigma[1], &gradient[1])
+    pull_hard(q[0], q[1], sigma[0], sigma[1], data.known[place], data.known[place + 1], weight, gradient[0], gradient[1])
+
+
+cdef inline void score_hard_pair(const Bundle* bundle, const ChoiceData* data, Scratch* scratch, Py_ssize_t s,
+                                 Py_ssize_t c, out term) noexcept nogil:
+    """ln P of a choice between two options of the hard policy, lapses included."""
+    cdef Py_ssize_t place = s * data.n_options
+    cdef double* q[2]
+    cdef double* sigma[2]
+    cdef double* gradient[2]
+    vectors_of(bundle, data, scratch, place + c, 0, &q[0], &sigma[0], &gradient[0])
+    vectors_of(bundle, data, scratch, place + 1 - c, 1, &q[1], &sigma[1], &gradient[1])
+    log_hard(q[0], q[1], sigma[0], sigma[1], data.known[place + c], data.known[place + 1 - c], bundle.p + LAPSE * LANES,
+             term)
+
+
 cdef bint remembers(const ChoiceData* data, Py_ssize_t s) noexcept nogil:
     """Whether any option of a situation has a memory."""
     cdef Py_ssize_t a
@@ -365,6 +404,9 @@ cdef double expected_gradient(const Bundle* bundle, const ChoiceData* data, cons
     if setting.source == REPLAY:
         for i in range(course.n_active):
             s = course.active[i]
+            if setting.hard and data.options[s] == 2:
+                add_hard_pair(bundle, data, scratch, s, <double> course.count[s])
+                continue
             for lane in range(LANES):
                 weight[lane] = <double> course.count[s]
             add_expected(bundle, data, setting, scratch, s, weight)
@@ -773,7 +815,7 @@ cdef class Likelihood:
     cdef int furnish(self) except -1:
         cdef const ChoiceData* data = &self.rows.data
         cdef Py_ssize_t k = data.n_memories * LANES, a = data.n_options * LANES, s = data.n_situations
-        cdef Py_ssize_t vectors = PARAMETERS * LANES + 4 * k + 2 * data.n_rows * LANES + 8 * a + a * data.n_options
+        cdef Py_ssize_t vectors = PARAMETERS * LANES + 4 * k + 2 * data.n_rows * LANES + 8 * a + a * data.n_options + 3 * LANES
         cdef Py_ssize_t square = s * s * LANES if data.transition != NULL and self.setting.source == 2 else 0
         cdef Py_ssize_t ring = self.setting.window + 1
         cdef Py_ssize_t words = vectors + square + s * LANES + 2 * ring + 4 * s + 2 * data.n_memories
@@ -798,6 +840,8 @@ cdef class Likelihood:
         self.scratch.rate, word = word, word + a
         self.scratch.bend, word = word, word + a
         self.scratch.pairs, word = word, word + a * data.n_options
+        self.scratch.nothing, word = word, word + LANES
+        self.scratch.unused, word = word, word + 2 * LANES
         self.scratch.matrix, word = word, word + square
         self.scratch.occupancy, word = word, word + s * LANES
         self.course.ring, word = <int64_t*> word, word + 2 * ring
@@ -862,6 +906,8 @@ cdef class Likelihood:
         cdef Py_ssize_t t, s, n, c, a
         cdef int lane
         cdef bint learns_sigma = setting.update != NO_UPDATE
+        # nothing but the term is wanted of a row
+        cdef bint direct = setting.hard and not (setting.softmax or setting.sticky or draws or probability.shape[0])
         cdef double term[LANES]
         cdef double sums[LANES]
         for lane in range(LANES):
@@ -881,13 +927,16 @@ cdef class Likelihood:
                 self.record(t, n_sets, q, sigma)
             for lane in range(LANES):
                 bundle.made[t * LANES + lane] = <double> c
-            if data.scored[t] or probability.shape[0]:
+            if direct and n == 2 and data.scored[t]:
+                score_hard_pair(bundle, data, scratch, s, c, term)
+            elif data.scored[t] or probability.shape[0]:
                 recall_row(bundle, data, setting, scratch, s)
                 choice_probabilities(bundle, setting, scratch, n, c if c >= 0 and not draws else 0)
             if data.scored[t] and draws:
                 draw_choices(bundle, scratch, &self.streams, n, bundle.made + t * LANES)
             elif data.scored[t]:
-                log_term(bundle.p + LAPSE * LANES, scratch.probability + c * LANES, <double> n, term)
+                if not (direct and n == 2):
+                    log_term(bundle.p + LAPSE * LANES, scratch.probability + c * LANES, <double> n, term)
                 for lane in range(LANES):
                     sums[lane] = sums[lane] + term[lane]
                 if pointwise.shape[0]:
