@@ -1,4 +1,4 @@
-"""Processor time of a likelihood: the fit engine against the loop that people write, in one run, in turn, on one thread.
+"""Processor time of a likelihood: the fit engine against the loop that people write, in one run, in turn, one thread.
 
 1000 trials of pairs out of four memories, both payoffs shown, deterministic agent with a replay window of 10 episodes,
 hard policy. The loop is a researcher's script: Python over trials and over the episodes of the window, NumPy arrays,

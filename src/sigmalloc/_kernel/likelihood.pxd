@@ -138,9 +138,13 @@ cdef struct Scratch:  # to work in
     double* value  # [option][lane], as the next two
     double* deviation
     double* probability
-    double* shifted  # [option][lane], as the next four
+    double* shifted  # [option][lane], as the next eight
     double* precision
     double* end
+    double* middle
+    double* step
+    double* tail
+    double* certain
     double* rate
     double* bend
     double* pairs  # [option][option][lane]

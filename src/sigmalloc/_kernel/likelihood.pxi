@@ -14,6 +14,7 @@ from .likelihood cimport (
     pull_hard, recall_option, recall_situation, slope_of_two,
 )
 from .precise cimport bell, bounded, normal_below, precise_exponential, precise_logarithm
+from .soft_recall cimport below_soft
 from .stream cimport load, next_in_all
 
 cdef extern from *:
@@ -25,27 +26,37 @@ cdef extern from *:
     const double FLOOR "SM_FLOOR"
 
 
-cdef void span(const Scratch* scratch, Py_ssize_t n, in_ deviation, double* low, double* high) noexcept nogil:
+cdef inline double soft_high(double s) noexcept nogil:
+    """Where 1 − G(y; s) < 1e-15, in units of 1/β."""
+    cdef double least = 4.0 + REACH * s, tail = 36.0 + 0.5 * (s * s) if s < REACH else 0.0
+    return least if least > tail else tail
+
+
+cdef void span(const double* value, const double* deviation, Py_ssize_t n, bint soft, double* low,
+               double* high) noexcept nogil:
     """Ends of the integral over the largest recall: the highest of the recalls' lower ends, and of their upper ends."""
-    cdef Py_ssize_t a
+    cdef Py_ssize_t i
     cdef int lane
-    cdef double u, s
-    for a in range(n):
-        for lane in range(LANES):
-            u, s = scratch.value[a * LANES + lane], REACH * deviation[a * LANES + lane]
-            low[lane] = u - s if a == 0 or u - s > low[lane] else low[lane]
-            high[lane] = u + s if a == 0 or u + s > high[lane] else high[lane]
+    cdef double s, lower, upper
+    for i in range(n * LANES):
+        lane, s = i % LANES, deviation[i]
+        lower = value[i] - (REACH * s + (3.7 if soft else 0.0))
+        upper = value[i] + (soft_high(s) if soft else REACH * s)
+        low[lane] = lower if i < LANES or lower > low[lane] else low[lane]
+        high[lane] = upper if i < LANES or upper > high[lane] else high[lane]
 
 
-cdef void integrate(Scratch* scratch, Py_ssize_t n, bint derivatives) noexcept nogil:
-    """P of the hard policy for any number of options, and pairs[a][b] = ∂P_a/∂σ_b for a ≠ b, before P is normalised.
+cdef void integrate(const Bundle* bundle, const FitSetting* setting, Scratch* scratch, Py_ssize_t n,
+                    bint derivatives) noexcept nogil:
+    """P for any number of options, and pairs[a][b] = ∂P_a/∂σ_b for a ≠ b.
 
     Panels start where the last recall begins to matter, so the width of one is bounded by the narrowest recall that has
-    not ended there. A lane whose integral is over adds panels of no width.
+    not ended there. A lane whose integral is over adds panels of no width. The soft policy's recalls are in units of 1/β.
+    Of what it is given, u stays; σ is used up.
     """
     cdef Py_ssize_t a, b, i, j
     cdef int lane
-    cdef bint going = True
+    cdef bint going = True, soft = not setting.hard
     cdef double low[LANES]
     cdef double high[LANES]
     cdef double top[LANES]
@@ -57,49 +68,64 @@ cdef void integrate(Scratch* scratch, Py_ssize_t n, bint derivatives) noexcept n
     cdef double joint[LANES]
     cdef double share[LANES]
     cdef double total[LANES]
-    cdef double s, step
-    span(scratch, n, scratch.deviation, low, high)
+    cdef double scale[LANES]
+    cdef double s, most
+    for lane in range(LANES):
+        scale[lane] = bundle.p[BETA * LANES + lane] if soft else 1.0
+        x[lane] = total[lane] = 0.0
+    for i in range(n * LANES):
+        scratch.shifted[i] = scratch.value[i] * scale[i % LANES]
+        scratch.deviation[i] = scratch.deviation[i] * scale[i % LANES]
+    span(scratch.shifted, scratch.deviation, n, soft, low, high)
     for lane in range(LANES):
         extent[lane] = high[lane] - low[lane]
-        largest[lane] = scratch.value[lane]
-        x[lane] = total[lane] = 0.0
-    for a in range(n):
-        for lane in range(LANES):
-            i = a * LANES + lane
-            s = FLOOR * extent[lane]
-            scratch.bend[i] = s if s > scratch.deviation[i] else scratch.deviation[i]
-            largest[lane] = scratch.value[i] if scratch.value[i] > largest[lane] else largest[lane]
-    span(scratch, n, scratch.bend, low, high)
+        largest[lane] = scratch.shifted[lane]
+    for i in range(n * LANES):
+        lane = i % LANES
+        s = FLOOR * extent[lane]
+        # nothing is uncertain: any deviation will do
+        scratch.deviation[i] = 1.0 if extent[lane] <= 0.0 else (s if s > scratch.deviation[i] else scratch.deviation[i])
+        largest[lane] = scratch.shifted[i] if scratch.shifted[i] > largest[lane] else largest[lane]
+    span(scratch.shifted, scratch.deviation, n, soft, low, high)
     for lane in range(LANES):
         top[lane] = high[lane] - low[lane] if extent[lane] > 0.0 else 0.0
-    for a in range(n):
-        for lane in range(LANES):
-            i = a * LANES + lane
-            # the deviations that derivatives are scaled with are the floored ones; nothing is uncertain: any will do
-            s = scratch.bend[i] if extent[lane] > 0.0 else 1.0
-            scratch.deviation[i] = s
-            scratch.shifted[i] = scratch.value[i] - low[lane]
-            scratch.precision[i] = 1.0 / s
-            scratch.end[i] = scratch.shifted[i] + REACH * s
-            scratch.probability[i] = 0.0
+    for i in range(n * LANES):
+        lane, s = i % LANES, scratch.deviation[i]
+        scratch.probability[i] = 0.0
+        if extent[lane] <= 0.0:
+            scratch.certain[i] = 1.0 if scratch.shifted[i] == largest[lane] else 0.0
+        scratch.shifted[i] = scratch.shifted[i] - low[lane]
+        scratch.precision[i] = 1.0 / s
+        if soft:
+            scratch.middle[i] = scratch.shifted[i] + (4.0 + REACH * s)
+            scratch.end[i] = scratch.shifted[i] + soft_high(s)
+            scratch.step[i] = (7.7 + 2.0 * (REACH * s)) / 6.0
+            scratch.tail[i] = (scratch.end[i] - scratch.middle[i]) / 4.0
+        else:
+            scratch.middle[i] = scratch.end[i] = scratch.shifted[i] + REACH * s
+            scratch.step[i] = scratch.tail[i] = 2.8 * s
     for i in range(n * n * LANES):
         scratch.pairs[i] = 0.0
     while going:
         for lane in range(LANES):
             width[lane] = top[lane] - x[lane]
             width[lane] = width[lane] if width[lane] > 0.0 else 0.0
-        for a in range(n):
-            for lane in range(LANES):
-                step = 2.8 * scratch.deviation[a * LANES + lane]
-                if x[lane] < scratch.end[a * LANES + lane] and step < width[lane]:
-                    width[lane] = step
+        for i in range(n * LANES):
+            lane = i % LANES
+            most = scratch.step[i] if x[lane] < scratch.middle[i] else scratch.tail[i]
+            if x[lane] < scratch.end[i] and most < width[lane]:
+                width[lane] = most
         for j in range(NODES):
             for lane in range(LANES):
                 at[lane] = x[lane] + width[lane] * NODE[j]
                 joint[lane] = width[lane] * NODE_WEIGHT[j]
             for a in range(n):
-                below_panel(at, scratch.shifted + a * LANES, scratch.precision + a * LANES, joint,
-                            scratch.rate + a * LANES, scratch.bend + a * LANES)
+                i = a * LANES
+                if soft:
+                    below_soft(at, scratch.shifted + i, scratch.deviation + i, scratch.precision + i, joint,
+                               scratch.rate + i, scratch.bend + i)
+                else:
+                    below_panel(at, scratch.shifted + i, scratch.precision + i, joint, scratch.rate + i, scratch.bend + i)
             for a in range(n):
                 add_share(joint, scratch.rate + a * LANES, share, scratch.probability + a * LANES)
                 if derivatives:
@@ -109,22 +135,19 @@ cdef void integrate(Scratch* scratch, Py_ssize_t n, bint derivatives) noexcept n
         for lane in range(LANES):
             x[lane] = x[lane] + width[lane]
             going = going or x[lane] < top[lane]
-    for lane in range(LANES):
+    for i in range(n * LANES):
+        lane = i % LANES
         if extent[lane] <= 0.0:
-            for a in range(n):
-                i = a * LANES + lane
-                scratch.probability[i] = 1.0 if scratch.value[i] == largest[lane] else 0.0
-    for a in range(n):
-        for lane in range(LANES):
-            total[lane] = total[lane] + scratch.probability[a * LANES + lane]
-    for a in range(n):
-        for lane in range(LANES):
-            scratch.probability[a * LANES + lane] = scratch.probability[a * LANES + lane] / total[lane]
-        if derivatives:
+            scratch.probability[i] = scratch.certain[i]
+        total[lane] = total[lane] + scratch.probability[i]
+    for i in range(n * LANES):
+        scratch.probability[i] = scratch.probability[i] / total[i % LANES]
+    if derivatives:
+        for a in range(n):
             for b in range(n):
                 for lane in range(LANES):
                     i = (a * n + b) * LANES + lane
-                    scratch.pairs[i] = scratch.deviation[b * LANES + lane] * scratch.pairs[i]
+                    scratch.pairs[i] = (scratch.deviation[b * LANES + lane] * scratch.pairs[i]) * scale[lane]
 
 
 cdef void choose_by_softmax(const Bundle* bundle, Scratch* scratch, Py_ssize_t n) noexcept nogil:
@@ -165,7 +188,7 @@ cdef inline void choice_probabilities(const Bundle* bundle, const FitSetting* se
     elif setting.softmax:
         choose_by_softmax(bundle, scratch, n)
     elif n > 2:
-        integrate(scratch, n, False)
+        integrate(bundle, setting, scratch, n, False)
     else:
         difference(scratch.value + first * LANES, scratch.value + other * LANES, scratch.deviation + first * LANES,
                    scratch.deviation + other * LANES, gap, variance)
@@ -256,7 +279,7 @@ cdef inline void add_expected(const Bundle* bundle, const ChoiceData* data, cons
             pull[lane] = (weight[lane] * gap[lane]) * slope[lane]
         add_pull(bundle, data, s, scratch, pull)
     elif n > 2 and remembers(data, s):
-        integrate(scratch, n, True)
+        integrate(bundle, setting, scratch, n, True)
         for b in range(n):
             memory = data.memory[s * data.n_options + b]
             if memory < 0:
@@ -331,7 +354,7 @@ cdef void own_trajectory(const Bundle* bundle, const ChoiceData* data, const Fit
                 pull[lane] = (psi[lane] * slope[lane]) / below[lane]
             add_pull(bundle, data, s, scratch, pull)
         elif remembers(data, s):
-            integrate(scratch, n, True)
+            integrate(bundle, setting, scratch, n, True)
             for lane in range(LANES):
                 c = <Py_ssize_t> bundle.made[t * LANES + lane]
                 below[lane] = scratch.probability[c * LANES + lane]
@@ -815,7 +838,7 @@ cdef class Likelihood:
     cdef int furnish(self) except -1:
         cdef const ChoiceData* data = &self.rows.data
         cdef Py_ssize_t k = data.n_memories * LANES, a = data.n_options * LANES, s = data.n_situations
-        cdef Py_ssize_t vectors = PARAMETERS * LANES + 4 * k + 2 * data.n_rows * LANES + 8 * a + a * data.n_options + 3 * LANES
+        cdef Py_ssize_t vectors = PARAMETERS * LANES + 4 * k + 2 * data.n_rows * LANES + 12 * a + a * data.n_options + 3 * LANES
         cdef Py_ssize_t square = s * s * LANES if data.transition != NULL and self.setting.source == 2 else 0
         cdef Py_ssize_t ring = self.setting.window + 1
         cdef Py_ssize_t words = vectors + square + s * LANES + 2 * ring + 4 * s + 2 * data.n_memories
@@ -837,6 +860,10 @@ cdef class Likelihood:
         self.scratch.shifted, word = word, word + a
         self.scratch.precision, word = word, word + a
         self.scratch.end, word = word, word + a
+        self.scratch.middle, word = word, word + a
+        self.scratch.step, word = word, word + a
+        self.scratch.tail, word = word, word + a
+        self.scratch.certain, word = word, word + a
         self.scratch.rate, word = word, word + a
         self.scratch.bend, word = word, word + a
         self.scratch.pairs, word = word, word + a * data.n_options
