@@ -1,7 +1,7 @@
 """The constants of the fit engine's soft policy with more than two options, as `reference/likelihood.py` has them.
 
-A recall's distribution function G(y; s) is an expectation over the normal for s ≤ 2 (trapezoidal rule) and over the Gumbel
-distribution for larger s (Gauss rule): see `exact/_noise.py`, whose rules these are.
+A recall's distribution function G(y; s) is an expectation over the normal for s ≤ 2 (trapezoidal rule) and over the
+Gumbel distribution for larger s (Gauss rule): see `exact/_noise.py`, whose rules these are.
 
     python bench/gumbel_rules.py
 """

@@ -1,6 +1,7 @@
 """The likelihood of choices (section 11): lanes are parameter sets of one subject, all on the same rows.
 
-Every row shows the same options in every lane, so nothing diverges and nothing is gathered. Vectors are `[quantity][lane]`.
+Every row shows the same options in every lane, so nothing diverges and nothing is gathered. Vectors are
+`[quantity][lane]`.
 """
 
 from libc.math cimport sqrt

@@ -1,4 +1,4 @@
-"""The loop over a subject's rows, eight parameter sets side by side. Included by the modules of each instruction set."""
+"""The loop over a subject's rows, eight parameter sets side by side. Included by the module of each build."""
 
 from libc.math cimport sqrt
 from libc.stdint cimport int64_t, uint64_t
@@ -8,10 +8,10 @@ from libc.string cimport memset
 from .elementary cimport uniform
 from .lanes cimport EACH, LANES, MEAN_BASELINE, NOW, NO_UPDATE, PATH_RETURN, SPREAD, Streams, USAGE, in_, out
 from .likelihood cimport (
-    BETA, BETA_RATE, CARRIED, DISCOUNT, EXPERIENCE, LAM, LAPSE, NEW, NEW_Q, NODE, NODE_WEIGHT, NODES, PARAMETERS, Q_INIT,
-    RATE_Q, RATE_SIGMA, REPLAY, SIGMA_0, SIGMA_BASE, SIGMA_MAX, SIGMA_MIN, STICKINESS, Bundle, ChoiceData, Course,
-    FitSetting, Scratch, add_pair, add_share, allocate_each, below_of_two, below_panel, difference, learn_option, log_hard, log_term,
-    pull_hard, recall_option, recall_situation, slope_of_two,
+    BETA, BETA_RATE, Bundle, CARRIED, ChoiceData, Course, DISCOUNT, EXPERIENCE, FitSetting, LAM, LAPSE, NEW, NODE,
+    NODES, NODE_WEIGHT, PARAMETERS, Q_INIT, RATE_Q, RATE_SIGMA, REPLAY, SIGMA_0, SIGMA_BASE, SIGMA_MAX, SIGMA_MIN,
+    STICKINESS, Scratch, add_pair, add_share, allocate_each, below_of_two, below_panel, difference, learn_option,
+    log_hard, log_term, pull_hard, recall_situation, slope_of_two,
 )
 from .precise cimport bell, bounded, normal_below, precise_exponential, precise_logarithm
 from .soft_recall cimport below_soft
@@ -51,8 +51,8 @@ cdef void integrate(const Bundle* bundle, const FitSetting* setting, Scratch* sc
     """P for any number of options, and pairs[a][b] = ∂P_a/∂σ_b for a ≠ b.
 
     Panels start where the last recall begins to matter, so the width of one is bounded by the narrowest recall that has
-    not ended there. A lane whose integral is over adds panels of no width. The soft policy's recalls are in units of 1/β.
-    Of what it is given, u stays; σ is used up.
+    not ended there. A lane whose integral is over adds panels of no width. The soft policy's recalls are in units of
+    1/β. Of what it is given, u stays; σ is used up.
     """
     cdef Py_ssize_t a, b, i, j
     cdef int lane
@@ -125,7 +125,8 @@ cdef void integrate(const Bundle* bundle, const FitSetting* setting, Scratch* sc
                     below_soft(at, scratch.shifted + i, scratch.deviation + i, scratch.precision + i, joint,
                                scratch.rate + i, scratch.bend + i)
                 else:
-                    below_panel(at, scratch.shifted + i, scratch.precision + i, joint, scratch.rate + i, scratch.bend + i)
+                    below_panel(at, scratch.shifted + i, scratch.precision + i, joint, scratch.rate + i,
+                                scratch.bend + i)
             for a in range(n):
                 add_share(joint, scratch.rate + a * LANES, share, scratch.probability + a * LANES)
                 if derivatives:
@@ -216,7 +217,7 @@ cdef inline void add_pull(const Bundle* bundle, const ChoiceData* data, Py_ssize
 
 cdef inline void vectors_of(const Bundle* bundle, const ChoiceData* data, Scratch* scratch, Py_ssize_t place,
                             Py_ssize_t a, double** q, double** sigma, double** gradient) noexcept nogil:
-    """q̄, σ and gradient of an option, where they are; of one that has no memory, 0, its noise, and room for nothing."""
+    """q̄, σ and gradient of an option, where they are; of one without a memory, 0, its noise, and room for nothing."""
     cdef int lane
     cdef int64_t memory = data.memory[place]
     if memory >= 0:
@@ -237,7 +238,8 @@ cdef inline void add_hard_pair(const Bundle* bundle, const ChoiceData* data, Scr
     cdef double* gradient[2]
     vectors_of(bundle, data, scratch, place, 0, &q[0], &sigma[0], &gradient[0])
     vectors_of(bundle, data, scratch, place + 1, 1, &q[1], &sigma[1], &gradient[1])
-    pull_hard(q[0], q[1], sigma[0], sigma[1], data.known[place], data.known[place + 1], weight, gradient[0], gradient[1])
+    pull_hard(q[0], q[1], sigma[0], sigma[1], data.known[place], data.known[place + 1], weight, gradient[0],
+              gradient[1])
 
 
 cdef inline void score_hard_pair(const Bundle* bundle, const ChoiceData* data, Scratch* scratch, Py_ssize_t s,
@@ -345,7 +347,8 @@ cdef void own_trajectory(const Bundle* bundle, const ChoiceData* data, const Fit
                     total = total + scratch.value[a * LANES + lane]
                 psi[lane] = psi[lane] - total / n_options
         if n == 2:
-            difference(scratch.value, scratch.value + LANES, scratch.deviation, scratch.deviation + LANES, gap, variance)
+            difference(scratch.value, scratch.value + LANES, scratch.deviation, scratch.deviation + LANES, gap,
+                       variance)
             for lane in range(LANES):
                 gap[lane] = gap[lane] if bundle.made[t * LANES + lane] == 0.0 else -gap[lane]
             below_of_two(bundle, setting, gap, variance, below)
@@ -375,7 +378,8 @@ cdef void own_trajectory(const Bundle* bundle, const ChoiceData* data, const Fit
                             bundle.gradient[memory * LANES + lane] -= pull[lane] * own[lane]
 
 
-cdef void occupy(const Bundle* bundle, const ChoiceData* data, const FitSetting* setting, Scratch* scratch) noexcept nogil:
+cdef void occupy(const Bundle* bundle, const ChoiceData* data, const FitSetting* setting,
+                 Scratch* scratch) noexcept nogil:
     """d = (I − P_πᵀ)⁻¹ d₀ by elimination without pivots: the matrix is an M-matrix, its columns dominated."""
     cdef int lane
     cdef Py_ssize_t s, a, r, k, j, n, size = data.n_situations
@@ -613,7 +617,7 @@ cdef void see(const ChoiceData* data, Course* course, Py_ssize_t row) noexcept n
 
 
 cdef void close_episode(const ChoiceData* data, Course* course, Py_ssize_t row) noexcept nogil:
-    """The episode that ends on a row enters the window, if anything was answered in it; the oldest leaves a full one."""
+    """The episode that ends on a row enters the window, if any of it was answered; the oldest leaves a full one."""
     cdef Py_ssize_t t, s, place, slot
     cdef bint answered = False
     for t in range(course.begin, row + 1):
@@ -747,8 +751,8 @@ cdef class ChoiceRows:
                   const int64_t[::1] options, const double[::1] start, const double[:, :, ::1] transition,
                   Py_ssize_t n_memories, bint chosen_only):
         self.arrays = (
-            situation, following, choice, scored, episode_end, block_start, block_memories, payoff, outcome, memory, known,
-            known_sigma, options, start, transition,
+            situation, following, choice, scored, episode_end, block_start, block_memories, payoff, outcome, memory,
+            known, known_sigma, options, start, transition,
         )
         cdef Py_ssize_t rows = situation.shape[0], n_options = memory.shape[1], situations = memory.shape[0]
         if not (
@@ -826,7 +830,8 @@ cdef class Likelihood:
             raise ValueError(f"window must be at least 1, got {window}")
         self.rows, self.given_shape = rows, shape
         self.setting.update, self.setting.importance, self.setting.credit = update, importance, credit
-        self.setting.mean_baseline, self.setting.softmax, self.setting.source = baseline == MEAN_BASELINE, softmax, source
+        self.setting.mean_baseline, self.setting.softmax = baseline == MEAN_BASELINE, softmax
+        self.setting.source = source
         self.setting.hard, self.setting.sticky = hard, sticky
         self.setting.window = window if window < data.n_rows else data.n_rows
         self.setting.shape = &shape[0] if shape.shape[0] else NULL
@@ -838,7 +843,7 @@ cdef class Likelihood:
     cdef int furnish(self) except -1:
         cdef const ChoiceData* data = &self.rows.data
         cdef Py_ssize_t k = data.n_memories * LANES, a = data.n_options * LANES, s = data.n_situations
-        cdef Py_ssize_t vectors = PARAMETERS * LANES + 4 * k + 2 * data.n_rows * LANES + 12 * a + a * data.n_options + 3 * LANES
+        cdef Py_ssize_t vectors = LANES * (PARAMETERS + 2 * data.n_rows + 3) + 4 * k + a * (12 + data.n_options)
         cdef Py_ssize_t square = s * s * LANES if data.transition != NULL and self.setting.source == 2 else 0
         cdef Py_ssize_t ring = self.setting.window + 1
         cdef Py_ssize_t words = vectors + square + s * LANES + 2 * ring + 4 * s + 2 * data.n_memories
@@ -993,7 +998,8 @@ cdef class Likelihood:
         for lane in range(n_sets):
             total[lane] = sums[lane]
 
-    cdef void record(self, Py_ssize_t t, Py_ssize_t n_sets, double[:, :, ::1] q, double[:, :, ::1] sigma) noexcept nogil:
+    cdef void record(self, Py_ssize_t t, Py_ssize_t n_sets, double[:, :, ::1] q,
+                     double[:, :, ::1] sigma) noexcept nogil:
         """q̄ and σ as they are before a row."""
         cdef Py_ssize_t i, m
         for i in range(n_sets):

@@ -1,7 +1,7 @@
 """A recall of the soft policy: the distribution function of a normal and a Gumbel variable, and two derivatives.
 
-G(y; s) = E_ζ[Λ(y − sζ)] = E_g[Φ((y − g)/s)] in units of 1/β (`exact/_noise.py`): a trapezoidal rule in ζ for small s, a Gauss
-rule over the Gumbel distribution for large s. bench/gumbel_rules.py prints the constants.
+G(y; s) = E_ζ[Λ(y − sζ)] = E_g[Φ((y − g)/s)] in units of 1/β (`exact/_noise.py`): a trapezoidal rule in ζ for small s, a
+Gauss rule over the Gumbel distribution for large s. bench/gumbel_rules.py prints the constants.
 """
 
 from .lanes cimport LANES, in_, out
