@@ -1,19 +1,25 @@
-"""The border between Python and the likelihood's kernel loop: arrays of one call."""
+"""The border between Python and the likelihood's kernel loop: arrays of one call, eight parameter sets at a time."""
 
+import weakref
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..reference import Stream
-from ..reference import likelihood as reference
+from .. import _kernel
 from .choices import Subject
-from .model import FloatArray, Setting
+from .model import GRADIENT_SOURCES, GRADIENTS, KINDS, PARAMETERS, FloatArray, Setting
+
+LANES = 8
+_STICKINESS = PARAMETERS.index("stickiness")
+_rows: "weakref.WeakKeyDictionary[Subject, dict[str, Any]]" = weakref.WeakKeyDictionary()
 
 
 @dataclass
 class Outcome:
-    """Arrays of a call, one row a parameter set; empty where they were not asked for."""
+    """Arrays of a call, one row a parameter set; with no rows where they were not asked for."""
 
     total: FloatArray
     pointwise: FloatArray
@@ -24,11 +30,14 @@ class Outcome:
 
     def log_likelihood(self) -> FloatArray:
         """By row if that was asked for, else the totals."""
-        return self.pointwise if self.pointwise.shape[1] else self.total
+        return self.pointwise if len(self.pointwise) else self.total
 
 
-def streams(seed: int, first: int, n: int) -> list[tuple[int, int]]:
-    return [(seed, first + i) for i in range(n)]
+def stream_states(seed: int, first: int, n: int) -> npt.NDArray[np.uint64]:
+    """States of n SFC64 streams, (n, 4), with the spawn keys (first,), (first + 1,), …"""
+    keys = ((first + i,) for i in range(n))
+    generators = (np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)) for key in keys)
+    return np.stack([generator.state["state"]["state"] for generator in generators])
 
 
 def run(
@@ -38,28 +47,60 @@ def run(
     *,
     pointwise: bool = False,
     course: bool = False,
-    streams: list[tuple[int, int]] | None = None,
+    streams: npt.NDArray[np.uint64] | None = None,
+    kernel: ModuleType | None = None,
 ) -> Outcome:
-    """Evaluate parameter sets on one subject's rows."""
+    """Evaluate parameter sets on one subject's rows, or let them choose there.
+
+    Parameters
+    ----------
+    vectors : array of float, shape (sets, 13)
+        Checked.
+    pointwise, course : bool
+        Whether terms by row, and probabilities, q̄ and σ by row, are wanted.
+    streams : array of uint64, shape (sets, 4), optional
+        Choices are drawn from these.
+    kernel : module, optional
+        A build of the kernel. Default: the one that was chosen at import.
+    """
     check(subject, setting)
-    n, rows, options = len(vectors), subject.n_rows, subject.payoff.shape[1]
+    kernel = _kernel.kernel if kernel is None else kernel
+    n, rows, memories = len(vectors), subject.n_rows, subject.n_memories
+    by_row, in_course = n if pointwise else 0, n if course else 0
     out = Outcome(
-        np.zeros(n), np.zeros((n, rows if pointwise else 0)), np.zeros((n, rows, options)),
-        np.zeros((n, rows), dtype=np.int64), np.zeros((n, rows + 1, subject.n_memories)),
-        np.zeros((n, rows + 1, subject.n_memories)),
+        total=np.zeros(n),
+        pointwise=np.zeros((by_row, rows)),
+        probability=np.zeros((in_course, rows, subject.payoff.shape[1])),
+        choice=np.zeros((0 if streams is None else n, rows), dtype=np.int64),
+        q=np.zeros((in_course, rows + 1, memories)),
+        sigma=np.zeros((in_course, rows + 1, memories)),
+    )
+    streams = np.zeros((0, 4), dtype=np.uint64) if streams is None else streams
+    likelihood = kernel.Likelihood(
+        kernel_rows(subject, kernel), KINDS.index(setting.allocation), GRADIENT_SOURCES.index(setting.gradient_source),
+        GRADIENTS.index(setting.gradient), setting.policy == "hard", bool(vectors[:, _STICKINESS].any()),
+        setting.window, np.array(setting.shape or (), dtype=np.float64),
     )  # fmt: skip
-    for i, vector in enumerate(vectors):
-        stream = None if streams is None else Stream(streams[i][0], (streams[i][1],))
-        trace = reference.evaluate(subject, setting, vector, stream)
-        out.total[i] = trace.total
-        if pointwise:
-            out.pointwise[i] = trace.pointwise
-        out.choice[i] = trace.choice
-        if course:
-            for t, p in enumerate(trace.probability):
-                out.probability[i, t, : len(p)] = p
-            out.q[i], out.sigma[i] = [*trace.q, trace.final_q], [*trace.sigma, trace.final_sigma]
+    for first in range(0, n, LANES):
+        part = slice(first, first + LANES)
+        likelihood.evaluate(
+            np.ascontiguousarray(vectors[part]), streams[part], out.total[part], out.pointwise[part],
+            out.probability[part], out.choice[part], out.q[part], out.sigma[part],
+        )  # fmt: skip
     return out
+
+
+def kernel_rows(subject: Subject, kernel: ModuleType) -> Any:
+    """The kernel's view of a subject, made once."""
+    made = _rows.setdefault(subject, {})
+    if kernel.__name__ not in made:
+        transition = np.zeros((0, 0, 0)) if subject.transition is None else subject.transition
+        made[kernel.__name__] = kernel.ChoiceRows(
+            subject.situation, subject.following, subject.choice, subject.scored, subject.episode_end,
+            subject.block_start, subject.block_memories, subject.payoff, subject.outcome, subject.memory, subject.known,
+            subject.known_sigma, subject.n_options, subject.start, transition, subject.n_memories, subject.chosen_only,
+        )  # fmt: skip
+    return made[kernel.__name__]
 
 
 def check(subject: Subject, setting: Setting) -> None:
@@ -80,6 +121,6 @@ def check(subject: Subject, setting: Setting) -> None:
         blank = made[np.isnan(subject.payoff[made, subject.choice[made]])]
         if len(blank):
             raise ValueError(
-                f"gradient={setting.gradient!r} needs the payoff of every choice; subject {subject.label!r} has none in "
-                f"row {subject.rows[blank[0]]}"
+                f"gradient={setting.gradient!r} needs the payoff of every choice; subject {subject.label!r} has none "
+                f"in row {subject.rows[blank[0]]}"
             )

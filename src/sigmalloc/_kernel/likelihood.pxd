@@ -1,0 +1,304 @@
+"""The likelihood of choices (section 11): lanes are parameter sets of one subject, all on the same rows.
+
+Every row shows the same options in every lane, so nothing diverges and nothing is gathered. Vectors are `[quantity][lane]`.
+"""
+
+from libc.math cimport sqrt
+from libc.stdint cimport int64_t
+
+from .lanes cimport LANES, in_, out
+from .precise cimport (
+    FARTHEST, INVERSE_ROOT_TWO_PI, bell, bounded, normal_below, precise_exponential, precise_logarithm,
+)
+
+cdef enum:  # as fit.model.KINDS and GRADIENTS
+    DRA = 0
+    EQUAL = 1
+    FREQUENCY = 2
+    STAKES = 3
+    FIXED = 4
+
+cdef enum:
+    ADVANTAGE = 0
+    Q = 1
+    REINFORCE = 2
+    RETURN = 3
+
+cdef extern from *:
+    """
+    #define SM_SMALLEST_VARIANCE 1e-280
+    #define SM_MIXED 14
+    /* the logistic function is the sum of w Phi(x / sqrt(tau)): bench/logistic_mixture.py derives it */
+    static const double sm_mixture_weight[SM_MIXED] = {
+        3.401567663966643e-07, 5.046658856265829e-05, 0.0013357624113994578, 0.012541675176245232, 0.05630047166203418,
+        0.14417290208627043, 0.2358294428105468, 0.25860690022766336, 0.1864269762491454, 0.08239507072423342,
+        0.019996366562793504, 0.0022546957763316254, 8.832181174652595e-05, 6.077562610404731e-07};
+    static const double sm_mixture_tau[SM_MIXED] = {
+        35.06998494265632, 24.11604869073775, 16.841558095990727, 11.691774753612952, 8.009869857045247,
+        5.40888384415785, 3.616044649531258, 2.4151103562979306, 1.626437370112331, 1.1107998640104462,
+        0.7705901402281102, 0.5416483422905055, 0.3827748533811696, 0.2662631432272721};
+    #define SM_NODES 14
+    static const double sm_node[SM_NODES] = {  /* Gauss and Legendre's rule on [0, 1] */
+        0.006858095651593787, 0.03578255816821324, 0.08639934246511749, 0.15635354759415726, 0.24237568182092295,
+        0.3404438155360551, 0.44597252564632817, 1.0 - 0.44597252564632817, 1.0 - 0.3404438155360551,
+        1.0 - 0.24237568182092295, 1.0 - 0.15635354759415726, 1.0 - 0.08639934246511749, 1.0 - 0.03578255816821324,
+        1.0 - 0.006858095651593787};
+    static const double sm_node_weight[SM_NODES] = {
+        0.017559730165875875, 0.04007904357987999, 0.060759285343951655, 0.07860158357909681, 0.09276919873896894,
+        0.10259923186064786, 0.10763192673157897, 0.10763192673157897, 0.10259923186064786, 0.09276919873896894,
+        0.07860158357909681, 0.060759285343951655, 0.04007904357987999, 0.017559730165875875};
+    """
+    const double SMALLEST_VARIANCE "SM_SMALLEST_VARIANCE"
+    enum: MIXED "SM_MIXED"
+    enum: NODES "SM_NODES"
+    const double* MIXTURE_WEIGHT "sm_mixture_weight"
+    const double* MIXTURE_TAU "sm_mixture_tau"
+    const double* NODE "sm_node"
+    const double* NODE_WEIGHT "sm_node_weight"
+
+cdef enum: SOFTMAX = 5  # follows the allocations: the control without noise
+
+cdef enum Source:
+    REPLAY
+    EXPERIENCE
+    WHOLE_TASK
+
+cdef enum BlockStart:
+    SAME_BLOCK
+    NEW
+    NEW_Q
+    CARRIED
+
+cdef enum Place:  # of a parameter, in the order of fit.model.PARAMETERS
+    RATE_Q
+    RATE_SIGMA
+    BETA
+    BETA_RATE
+    DISCOUNT
+    LAM
+    SIGMA_BASE
+    SIGMA_0
+    SIGMA_MIN
+    SIGMA_MAX
+    Q_INIT
+    LAPSE
+    STICKINESS
+    PARAMETERS
+
+cdef struct ChoiceData:  # read-only: the rows of one subject, as fit.Subject describes them
+    Py_ssize_t n_rows
+    Py_ssize_t n_options
+    Py_ssize_t n_situations
+    Py_ssize_t n_memories
+    int chosen_only
+    const int64_t* situation  # [row], as the next ones
+    const int64_t* following
+    const int64_t* choice
+    const int64_t* scored
+    const int64_t* episode_end
+    const int64_t* block_start
+    const int64_t* block_memories
+    const double* payoff  # [row][option]
+    const double* outcome  # [row][option]
+    const int64_t* memory  # [situation][option], as the next two
+    const double* known
+    const double* known_sigma
+    const int64_t* options  # [situation]
+    const double* start  # [situation]
+    const double* transition  # [situation][option][situation], or NULL
+
+cdef struct FitSetting:
+    int allocation
+    int hard
+    int source
+    int psi
+    int sticky  # whether any lane's choices stick
+    Py_ssize_t window
+    const double* shape  # [memory] given importance, or NULL
+
+cdef struct Course:  # what the data alone decide
+    Py_ssize_t begin  # first row of the episode
+    int64_t episode
+    Py_ssize_t n_memories  # of the block
+    Py_ssize_t ring_first
+    Py_ssize_t ring_count
+    Py_ssize_t ring_size
+    int64_t* ring  # [ring_size][2] rows of the episodes in the window
+    int64_t n_active
+    int64_t* active  # [situation] those in the window
+    int64_t* count  # [situation] how often
+    int64_t n_seen
+    int64_t* seen  # [situation] those seen so far
+    int64_t* times_seen  # [situation]
+    double* shown  # [memory]
+
+cdef struct Bundle:  # eight parameter sets, or eight particles
+    double* p  # [parameter][lane]
+    double* q  # [memory][lane], as the next three
+    double* sigma
+    double* gradient
+    double* importance
+    double* made  # [row][lane] choices
+    double scale[LANES]
+    double last[LANES]  # memory chosen last
+    double beta[LANES]
+    double inverse_beta_squared[LANES]
+    double precision_base[LANES]
+
+cdef struct Scratch:  # to work in
+    double* value  # [option][lane], as the next two
+    double* deviation
+    double* probability
+    double* shifted  # [option][lane], as the next four
+    double* precision
+    double* end
+    double* rate
+    double* bend
+    double* pairs  # [option][option][lane]
+    double* returns  # [row][lane]
+    double* matrix  # [situation][situation][lane], or NULL
+    double* occupancy  # [situation][lane]
+
+
+cdef inline void below_term(in_ gap, in_ variance, in_ inverse_beta_squared, double weight, double tau,
+                            out probability) noexcept nogil:
+    """One term of P = Σ_k w_k Φ(Δ/√(v + τ_k/β²))."""
+    cdef int lane
+    cdef double v, z
+    for lane in range(LANES):
+        v = variance[lane]
+        v = SMALLEST_VARIANCE if SMALLEST_VARIANCE > v else v
+        z = bounded(gap[lane] * sqrt(1.0 / (v + tau * inverse_beta_squared[lane])))
+        probability[lane] = probability[lane] + weight * normal_below(z, bell(z))
+
+
+cdef inline void slope_term(in_ gap, in_ variance, in_ inverse_beta_squared, double weight, double tau,
+                            out slope) noexcept nogil:
+    """One term of √(2π) h, with ∂P/∂σ_b = −σ_b h."""
+    cdef int lane
+    cdef double v, precision, z
+    for lane in range(LANES):
+        v = variance[lane]
+        v = SMALLEST_VARIANCE if SMALLEST_VARIANCE > v else v
+        precision = 1.0 / (v + tau * inverse_beta_squared[lane])
+        z = bounded(gap[lane] * sqrt(precision))
+        slope[lane] = slope[lane] + (weight * precision) * (z * bell(z))
+
+
+cdef inline void below_of_two(const Bundle* bundle, const FitSetting* setting, in_ gap, in_ variance,
+                              out probability) noexcept nogil:
+    """P of the first of two options."""
+    cdef int lane, k
+    for lane in range(LANES):
+        probability[lane] = 0.0
+    if setting.hard:
+        below_term(gap, variance, bundle.inverse_beta_squared, 1.0, 0.0, probability)
+    else:
+        for k in range(MIXED):
+            below_term(gap, variance, bundle.inverse_beta_squared, MIXTURE_WEIGHT[k], MIXTURE_TAU[k], probability)
+
+
+cdef inline void slope_of_two(const Bundle* bundle, const FitSetting* setting, in_ gap, in_ variance,
+                              out slope) noexcept nogil:
+    """h, with ∂P/∂σ_b = −σ_b h for the first of two options."""
+    cdef int lane, k
+    for lane in range(LANES):
+        slope[lane] = 0.0
+    if setting.hard:
+        slope_term(gap, variance, bundle.inverse_beta_squared, 1.0, 0.0, slope)
+    else:
+        for k in range(MIXED):
+            slope_term(gap, variance, bundle.inverse_beta_squared, MIXTURE_WEIGHT[k], MIXTURE_TAU[k], slope)
+    for lane in range(LANES):
+        slope[lane] = slope[lane] * INVERSE_ROOT_TWO_PI
+
+
+cdef inline void recall_option(const Bundle* bundle, int64_t memory, double known, double known_sigma, out value,
+                               out deviation) noexcept nogil:
+    """u and σ of an option."""
+    cdef int lane
+    cdef in_ q = bundle.q + memory * LANES
+    cdef in_ sigma = bundle.sigma + memory * LANES
+    if memory < 0:
+        for lane in range(LANES):
+            value[lane] = known
+            deviation[lane] = known_sigma
+    else:
+        for lane in range(LANES):
+            value[lane] = q[lane] + known
+            deviation[lane] = sigma[lane]
+
+
+cdef inline Py_ssize_t recall_situation(const Bundle* bundle, const ChoiceData* data, Py_ssize_t s,
+                                        Scratch* scratch) noexcept nogil:
+    """u and σ of every option of a situation; their number."""
+    cdef Py_ssize_t a, place = s * data.n_options
+    for a in range(data.options[s]):
+        recall_option(bundle, data.memory[place + a], data.known[place + a], data.known_sigma[place + a],
+                      scratch.value + a * LANES, scratch.deviation + a * LANES)
+    return data.options[s]
+
+
+cdef inline void difference(in_ first, in_ second, in_ first_deviation, in_ second_deviation, out gap,
+                            out variance) noexcept nogil:
+    """Δ and v of two options."""
+    cdef int lane
+    for lane in range(LANES):
+        gap[lane] = first[lane] - second[lane]
+        variance[lane] = first_deviation[lane] * first_deviation[lane] + (
+            second_deviation[lane] * second_deviation[lane]
+        )
+
+
+cdef inline void below_panel(in_ at, in_ value, in_ precision, out joint, out rate, out bend) noexcept nogil:
+    """Of one recall at a node: the product of the F so far, F'/F, and −F''/F."""
+    cdef int lane
+    cdef double z, height, below
+    for lane in range(LANES):
+        z = bounded((at[lane] - value[lane]) * precision[lane])
+        height = bell(z)
+        below = normal_below(z, height)
+        joint[lane] = joint[lane] * below
+        rate[lane] = ((height * INVERSE_ROOT_TWO_PI) * precision[lane]) / below
+        bend[lane] = (z * precision[lane]) * rate[lane]
+
+
+cdef inline void add_share(in_ joint, in_ rate, out share, out probability) noexcept nogil:
+    """One node of one integral P_a."""
+    cdef int lane
+    for lane in range(LANES):
+        share[lane] = joint[lane] * rate[lane]
+        probability[lane] = probability[lane] + share[lane]
+
+
+cdef inline void add_pair(in_ share, in_ bend, out pair) noexcept nogil:
+    """One node of one integral ∂P_a/∂σ_b / σ_b."""
+    cdef int lane
+    for lane in range(LANES):
+        pair[lane] = pair[lane] - share[lane] * bend[lane]
+
+
+cdef inline void log_term(in_ lapse, in_ probability, double n, out term) noexcept nogil:
+    """ln[(1 − ε) P + ε/n]."""
+    cdef int lane
+    for lane in range(LANES):
+        term[lane] = precise_logarithm((1.0 - lapse[lane]) * probability[lane] + lapse[lane] / n)
+
+
+cdef inline void allocate_each(in_ gradient, in_ rate, in_ lam, in_ precision_base, in_ low, in_ high, double gain,
+                               out sigma) noexcept nogil:
+    """σ ← clip(σ + α₂ (∇ − λ ∂D_KL/∂σ)) (Eq. 7) of one memory."""
+    cdef int lane
+    cdef double updated
+    for lane in range(LANES):
+        updated = gain * gradient[lane] - lam[lane] * (sigma[lane] * precision_base[lane] - 1.0 / sigma[lane])
+        updated = sigma[lane] + rate[lane] * updated
+        updated = low[lane] if low[lane] > updated else updated
+        sigma[lane] = high[lane] if high[lane] < updated else updated
+
+
+cdef inline void learn_option(in_ rate, in_ ahead, in_ weight, double outcome, out q) noexcept nogil:
+    """q̄ += α₁ (o − q̄) where the payoff was seen; ``ahead`` is γ times the value of what follows."""
+    cdef int lane
+    for lane in range(LANES):
+        q[lane] = q[lane] + weight[lane] * (rate[lane] * ((outcome + ahead[lane]) - q[lane]))

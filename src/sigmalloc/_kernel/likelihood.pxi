@@ -1,0 +1,936 @@
+"""The loop over a subject's rows, eight parameter sets side by side. Included by the modules of each instruction set."""
+
+from libc.math cimport sqrt
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from .elementary cimport uniform
+from .lanes cimport LANES, Streams, in_, out
+from .likelihood cimport ADVANTAGE, DRA, EQUAL, FIXED, FREQUENCY, REINFORCE, RETURN, STAKES
+from .likelihood cimport (
+    BETA, BETA_RATE, CARRIED, DISCOUNT, EXPERIENCE, LAM, LAPSE, NEW, NEW_Q, NODE, NODE_WEIGHT, NODES, PARAMETERS, Q_INIT,
+    RATE_Q, RATE_SIGMA, REPLAY, SIGMA_0, SIGMA_BASE, SIGMA_MAX, SIGMA_MIN, SOFTMAX, STICKINESS, Bundle, ChoiceData, Course,
+    FitSetting, Scratch, add_pair, add_share, allocate_each, below_of_two, below_panel, difference, learn_option, log_term,
+    recall_option, recall_situation, slope_of_two,
+)
+from .precise cimport bell, bounded, normal_below, precise_exponential, precise_logarithm
+from .stream cimport load, next_in_all
+
+cdef extern from *:
+    """
+    #define SM_REACH 8.4 /* standard deviations; Phi(-8.4) = 2e-17 */
+    #define SM_FLOOR 1e-7 /* of the range of the largest recall; an error of its square */
+    """
+    const double REACH "SM_REACH"
+    const double FLOOR "SM_FLOOR"
+
+
+cdef void span(const Scratch* scratch, Py_ssize_t n, in_ deviation, double* low, double* high) noexcept nogil:
+    """Ends of the integral over the largest recall: the highest of the recalls' lower ends, and of their upper ends."""
+    cdef Py_ssize_t a
+    cdef int lane
+    cdef double u, s
+    for a in range(n):
+        for lane in range(LANES):
+            u, s = scratch.value[a * LANES + lane], REACH * deviation[a * LANES + lane]
+            low[lane] = u - s if a == 0 or u - s > low[lane] else low[lane]
+            high[lane] = u + s if a == 0 or u + s > high[lane] else high[lane]
+
+
+cdef void integrate(Scratch* scratch, Py_ssize_t n, bint derivatives) noexcept nogil:
+    """P of the hard policy for any number of options, and pairs[a][b] = ∂P_a/∂σ_b for a ≠ b, before P is normalised.
+
+    Panels start where the last recall begins to matter, so the width of one is bounded by the narrowest recall that has
+    not ended there. A lane whose integral is over adds panels of no width.
+    """
+    cdef Py_ssize_t a, b, i, j
+    cdef int lane
+    cdef bint going = True
+    cdef double low[LANES]
+    cdef double high[LANES]
+    cdef double top[LANES]
+    cdef double extent[LANES]
+    cdef double largest[LANES]
+    cdef double x[LANES]
+    cdef double at[LANES]
+    cdef double width[LANES]
+    cdef double joint[LANES]
+    cdef double share[LANES]
+    cdef double total[LANES]
+    cdef double s, step
+    span(scratch, n, scratch.deviation, low, high)
+    for lane in range(LANES):
+        extent[lane] = high[lane] - low[lane]
+        largest[lane] = scratch.value[lane]
+        x[lane] = total[lane] = 0.0
+    for a in range(n):
+        for lane in range(LANES):
+            i = a * LANES + lane
+            s = FLOOR * extent[lane]
+            scratch.bend[i] = s if s > scratch.deviation[i] else scratch.deviation[i]
+            largest[lane] = scratch.value[i] if scratch.value[i] > largest[lane] else largest[lane]
+    span(scratch, n, scratch.bend, low, high)
+    for lane in range(LANES):
+        top[lane] = high[lane] - low[lane] if extent[lane] > 0.0 else 0.0
+    for a in range(n):
+        for lane in range(LANES):
+            i = a * LANES + lane
+            # the deviations that derivatives are scaled with are the floored ones; nothing is uncertain: any will do
+            s = scratch.bend[i] if extent[lane] > 0.0 else 1.0
+            scratch.deviation[i] = s
+            scratch.shifted[i] = scratch.value[i] - low[lane]
+            scratch.precision[i] = 1.0 / s
+            scratch.end[i] = scratch.shifted[i] + REACH * s
+            scratch.probability[i] = 0.0
+    for i in range(n * n * LANES):
+        scratch.pairs[i] = 0.0
+    while going:
+        for lane in range(LANES):
+            width[lane] = top[lane] - x[lane]
+            width[lane] = width[lane] if width[lane] > 0.0 else 0.0
+        for a in range(n):
+            for lane in range(LANES):
+                step = 2.8 * scratch.deviation[a * LANES + lane]
+                if x[lane] < scratch.end[a * LANES + lane] and step < width[lane]:
+                    width[lane] = step
+        for j in range(NODES):
+            for lane in range(LANES):
+                at[lane] = x[lane] + width[lane] * NODE[j]
+                joint[lane] = width[lane] * NODE_WEIGHT[j]
+            for a in range(n):
+                below_panel(at, scratch.shifted + a * LANES, scratch.precision + a * LANES, joint,
+                            scratch.rate + a * LANES, scratch.bend + a * LANES)
+            for a in range(n):
+                add_share(joint, scratch.rate + a * LANES, share, scratch.probability + a * LANES)
+                if derivatives:
+                    for b in range(n):
+                        add_pair(share, scratch.bend + b * LANES, scratch.pairs + (a * n + b) * LANES)
+        going = False
+        for lane in range(LANES):
+            x[lane] = x[lane] + width[lane]
+            going = going or x[lane] < top[lane]
+    for lane in range(LANES):
+        if extent[lane] <= 0.0:
+            for a in range(n):
+                i = a * LANES + lane
+                scratch.probability[i] = 1.0 if scratch.value[i] == largest[lane] else 0.0
+    for a in range(n):
+        for lane in range(LANES):
+            total[lane] = total[lane] + scratch.probability[a * LANES + lane]
+    for a in range(n):
+        for lane in range(LANES):
+            scratch.probability[a * LANES + lane] = scratch.probability[a * LANES + lane] / total[lane]
+        if derivatives:
+            for b in range(n):
+                for lane in range(LANES):
+                    i = (a * n + b) * LANES + lane
+                    scratch.pairs[i] = scratch.deviation[b * LANES + lane] * scratch.pairs[i]
+
+
+cdef void choose_by_softmax(const Bundle* bundle, Scratch* scratch, Py_ssize_t n) noexcept nogil:
+    """exp(β u_a) / Σ exp(β u)."""
+    cdef Py_ssize_t a, i
+    cdef int lane
+    cdef double largest[LANES]
+    cdef double total[LANES]
+    cdef double exponent
+    for lane in range(LANES):
+        largest[lane] = scratch.value[lane]
+        total[lane] = 0.0
+    for i in range(LANES, n * LANES):
+        lane = i % LANES
+        largest[lane] = scratch.value[i] if scratch.value[i] > largest[lane] else largest[lane]
+    for a in range(n):
+        for lane in range(LANES):
+            exponent = bundle.beta[lane] * (scratch.value[a * LANES + lane] - largest[lane])
+            exponent = -690.0 if -690.0 > exponent else exponent
+            scratch.probability[a * LANES + lane] = precise_exponential(exponent)
+            total[lane] = total[lane] + scratch.probability[a * LANES + lane]
+    for a in range(n):
+        for lane in range(LANES):
+            scratch.probability[a * LANES + lane] = scratch.probability[a * LANES + lane] / total[lane]
+
+
+cdef inline void choice_probabilities(const Bundle* bundle, const FitSetting* setting, Scratch* scratch, Py_ssize_t n,
+                                      Py_ssize_t first) noexcept nogil:
+    """P of the n options whose u and σ are in the scratch; of two, that of ``first`` is the one computed."""
+    cdef int lane
+    cdef Py_ssize_t other = 1 - first
+    cdef double gap[LANES]
+    cdef double variance[LANES]
+    cdef double below[LANES]
+    if n == 1:
+        for lane in range(LANES):
+            scratch.probability[lane] = 1.0
+    elif setting.allocation == SOFTMAX:
+        choose_by_softmax(bundle, scratch, n)
+    elif n > 2:
+        integrate(scratch, n, False)
+    else:
+        difference(scratch.value + first * LANES, scratch.value + other * LANES, scratch.deviation + first * LANES,
+                   scratch.deviation + other * LANES, gap, variance)
+        below_of_two(bundle, setting, gap, variance, below)
+        for lane in range(LANES):
+            scratch.probability[first * LANES + lane] = below[lane]
+            scratch.probability[other * LANES + lane] = 1.0 - below[lane]
+
+
+cdef inline void add_pull(const Bundle* bundle, const ChoiceData* data, Py_ssize_t s, const Scratch* scratch,
+                          in_ pull) noexcept nogil:
+    """∇_b −= σ_b · pull for the memories of a situation of two options."""
+    cdef int lane
+    cdef Py_ssize_t a
+    cdef int64_t memory
+    cdef double* gradient
+    cdef const double* deviation
+    for a in range(2):
+        memory = data.memory[s * data.n_options + a]
+        if memory >= 0:
+            gradient, deviation = bundle.gradient + memory * LANES, scratch.deviation + a * LANES
+            for lane in range(LANES):
+                gradient[lane] = gradient[lane] - deviation[lane] * pull[lane]
+
+
+cdef bint remembers(const ChoiceData* data, Py_ssize_t s) noexcept nogil:
+    """Whether any option of a situation has a memory."""
+    cdef Py_ssize_t a
+    for a in range(data.options[s]):
+        if data.memory[s * data.n_options + a] >= 0:
+            return True
+    return False
+
+
+cdef inline void add_expected(const Bundle* bundle, const ChoiceData* data, const FitSetting* setting, Scratch* scratch,
+                              Py_ssize_t s, in_ weight) noexcept nogil:
+    """weight · Σ_a u_a ∂P_a/∂σ_b for every memory b of a situation."""
+    cdef int lane
+    cdef Py_ssize_t a, b, n = recall_situation(bundle, data, s, scratch)
+    cdef int64_t memory
+    cdef double gap[LANES]
+    cdef double variance[LANES]
+    cdef double slope[LANES]
+    cdef double pull[LANES]
+    if n == 2:
+        difference(scratch.value, scratch.value + LANES, scratch.deviation, scratch.deviation + LANES, gap, variance)
+        slope_of_two(bundle, setting, gap, variance, slope)
+        for lane in range(LANES):
+            pull[lane] = (weight[lane] * gap[lane]) * slope[lane]
+        add_pull(bundle, data, s, scratch, pull)
+    elif n > 2 and remembers(data, s):
+        integrate(scratch, n, True)
+        for b in range(n):
+            memory = data.memory[s * data.n_options + b]
+            if memory < 0:
+                continue
+            for lane in range(LANES):
+                pull[lane] = 0.0
+            for a in range(n):
+                if a != b:
+                    for lane in range(LANES):
+                        pull[lane] = pull[lane] + (
+                            scratch.value[a * LANES + lane] - scratch.value[b * LANES + lane]
+                        ) * scratch.pairs[(a * n + b) * LANES + lane]
+            for lane in range(LANES):
+                bundle.gradient[memory * LANES + lane] = bundle.gradient[memory * LANES + lane] + (
+                    weight[lane] * pull[lane]
+                )
+
+
+cdef void own_trajectory(const Bundle* bundle, const ChoiceData* data, const FitSetting* setting, const Course* course,
+                         Scratch* scratch, Py_ssize_t row) noexcept nogil:
+    """Σ_t Ψ_t ∂ln P_c/∂σ over the episode's rows: the person's own choices, with ζ integrated out."""
+    cdef int lane
+    cdef Py_ssize_t t, s, a, b, n, c
+    cdef int64_t memory
+    cdef double n_options
+    cdef double ahead[LANES]
+    cdef double psi[LANES]
+    cdef double gap[LANES]
+    cdef double variance[LANES]
+    cdef double below[LANES]
+    cdef double slope[LANES]
+    cdef double pull[LANES]
+    cdef double own[LANES]
+    cdef double total
+    cdef bint waits = setting.psi == REINFORCE or setting.psi == RETURN
+    for lane in range(LANES):
+        ahead[lane] = 0.0
+    if waits:
+        for t in range(row, course.begin - 1, -1):
+            if data.choice[t] >= 0:
+                for lane in range(LANES):
+                    c = <Py_ssize_t> bundle.made[t * LANES + lane]
+                    ahead[lane] = data.payoff[t * data.n_options + c] + bundle.p[DISCOUNT * LANES + lane] * ahead[lane]
+                    scratch.returns[t * LANES + lane] = ahead[lane]
+    for t in range(course.begin, row + 1):
+        if data.choice[t] < 0:
+            continue
+        s = data.situation[t]
+        n = recall_situation(bundle, data, s, scratch)
+        if n == 1:
+            continue
+        n_options = <double> n
+        for lane in range(LANES):
+            c = <Py_ssize_t> bundle.made[t * LANES + lane]
+            if setting.psi == RETURN:
+                psi[lane] = ahead[lane]
+            elif setting.psi == REINFORCE:
+                psi[lane] = scratch.returns[t * LANES + lane]
+            else:
+                psi[lane] = scratch.value[c * LANES + lane]
+            if setting.psi == ADVANTAGE:
+                total = 0.0
+                for a in range(n):
+                    total = total + scratch.value[a * LANES + lane]
+                psi[lane] = psi[lane] - total / n_options
+        if n == 2:
+            difference(scratch.value, scratch.value + LANES, scratch.deviation, scratch.deviation + LANES, gap, variance)
+            for lane in range(LANES):
+                gap[lane] = gap[lane] if bundle.made[t * LANES + lane] == 0.0 else -gap[lane]
+            below_of_two(bundle, setting, gap, variance, below)
+            slope_of_two(bundle, setting, gap, variance, slope)
+            for lane in range(LANES):
+                pull[lane] = (psi[lane] * slope[lane]) / below[lane]
+            add_pull(bundle, data, s, scratch, pull)
+        elif remembers(data, s):
+            integrate(scratch, n, True)
+            for lane in range(LANES):
+                c = <Py_ssize_t> bundle.made[t * LANES + lane]
+                below[lane] = scratch.probability[c * LANES + lane]
+                below[lane] = 1e-280 if 1e-280 > below[lane] else below[lane]
+                pull[lane] = psi[lane] / below[lane]
+                own[lane] = 0.0
+                for b in range(n):
+                    if b != c:
+                        own[lane] = own[lane] + scratch.pairs[(b * n + c) * LANES + lane]
+                for b in range(n):
+                    memory = data.memory[s * data.n_options + b]
+                    if memory >= 0:
+                        if b != c:
+                            bundle.gradient[memory * LANES + lane] += (
+                                pull[lane] * scratch.pairs[(c * n + b) * LANES + lane]
+                            )
+                        else:
+                            bundle.gradient[memory * LANES + lane] -= pull[lane] * own[lane]
+
+
+cdef void occupy(const Bundle* bundle, const ChoiceData* data, const FitSetting* setting, Scratch* scratch) noexcept nogil:
+    """d = (I − P_πᵀ)⁻¹ d₀ by elimination without pivots: the matrix is an M-matrix, its columns dominated."""
+    cdef int lane
+    cdef Py_ssize_t s, a, r, k, j, n, size = data.n_situations
+    cdef double* m = scratch.matrix
+    cdef double* d = scratch.occupancy
+    cdef double factor[LANES]
+    cdef double inverse[LANES]
+    cdef double p
+    memset(m, 0, size * size * LANES * sizeof(double))
+    for s in range(size):
+        for lane in range(LANES):
+            m[(s * size + s) * LANES + lane] = 1.0
+            d[s * LANES + lane] = data.start[s]
+        if data.options[s] == 0:
+            continue
+        n = recall_situation(bundle, data, s, scratch)
+        choice_probabilities(bundle, setting, scratch, n, 0)
+        for a in range(n):
+            for r in range(size):
+                p = data.transition[(s * data.n_options + a) * size + r]
+                for lane in range(LANES):
+                    m[(r * size + s) * LANES + lane] -= scratch.probability[a * LANES + lane] * p
+    for k in range(size):
+        for lane in range(LANES):
+            inverse[lane] = 1.0 / m[(k * size + k) * LANES + lane]
+        for r in range(k + 1, size):
+            for lane in range(LANES):
+                factor[lane] = m[(r * size + k) * LANES + lane] * inverse[lane]
+            for j in range(k + 1, size):
+                for lane in range(LANES):
+                    m[(r * size + j) * LANES + lane] -= factor[lane] * m[(k * size + j) * LANES + lane]
+            for lane in range(LANES):
+                d[r * LANES + lane] -= factor[lane] * d[k * LANES + lane]
+    for k in range(size - 1, -1, -1):
+        for j in range(k + 1, size):
+            for lane in range(LANES):
+                d[k * LANES + lane] -= m[(k * size + j) * LANES + lane] * d[j * LANES + lane]
+        for lane in range(LANES):
+            d[k * LANES + lane] = d[k * LANES + lane] / m[(k * size + k) * LANES + lane]
+
+
+cdef double expected_gradient(const Bundle* bundle, const ChoiceData* data, const FitSetting* setting,
+                              const Course* course, Scratch* scratch, Py_ssize_t row) noexcept nogil:
+    """The reward gradient of every memory, up to the factor that is returned."""
+    cdef int lane
+    cdef Py_ssize_t i, s
+    cdef double weight[LANES]
+    memset(bundle.gradient, 0, data.n_memories * LANES * sizeof(double))
+    if setting.source == REPLAY:
+        for i in range(course.n_active):
+            s = course.active[i]
+            for lane in range(LANES):
+                weight[lane] = <double> course.count[s]
+            add_expected(bundle, data, setting, scratch, s, weight)
+        return 1.0 / <double> course.ring_count if course.ring_count else 0.0
+    if setting.source == EXPERIENCE:
+        own_trajectory(bundle, data, setting, course, scratch, row)
+        return 1.0
+    if data.transition != NULL:
+        occupy(bundle, data, setting, scratch)
+    for s in range(data.n_situations):
+        if data.options[s] > 1:
+            for lane in range(LANES):
+                weight[lane] = data.start[s] if data.transition == NULL else scratch.occupancy[s * LANES + lane]
+            add_expected(bundle, data, setting, scratch, s, weight)
+    return 1.0
+
+
+cdef void weigh_memories(const Bundle* bundle, const ChoiceData* data, const FitSetting* setting, const Course* course,
+                         Scratch* scratch) noexcept nogil:
+    """Importance of each memory: given, times shown, mean spread of the sets that it was in, or none."""
+    cdef int lane
+    cdef Py_ssize_t m, i, a, s, n
+    cdef int64_t memory
+    cdef double* importance = bundle.importance
+    cdef double low[LANES]
+    cdef double high[LANES]
+    cdef double u, times, fixed_weight
+    for m in range(data.n_memories):
+        fixed_weight = 0.0
+        if setting.shape != NULL:
+            fixed_weight = setting.shape[m]
+        elif setting.allocation == FREQUENCY:
+            fixed_weight = course.shown[m]
+        for lane in range(LANES):
+            importance[m * LANES + lane] = fixed_weight
+    if setting.shape != NULL or setting.allocation != STAKES:
+        return
+    for i in range(course.n_seen):
+        s = course.seen[i]
+        n = recall_situation(bundle, data, s, scratch)
+        times = <double> course.times_seen[s]
+        for lane in range(LANES):
+            low[lane] = high[lane] = scratch.value[lane]
+        for a in range(1, n):
+            for lane in range(LANES):
+                u = scratch.value[a * LANES + lane]
+                low[lane] = u if u < low[lane] else low[lane]
+                high[lane] = u if u > high[lane] else high[lane]
+        for a in range(n):
+            memory = data.memory[s * data.n_options + a]
+            if memory >= 0:
+                for lane in range(LANES):
+                    importance[memory * LANES + lane] += times * (high[lane] - low[lane])
+    for m in range(data.n_memories):
+        if course.shown[m] > 0.0:
+            for lane in range(LANES):
+                importance[m * LANES + lane] = importance[m * LANES + lane] / course.shown[m]
+
+
+cdef void shape_sigma(Bundle* bundle, const ChoiceData* data, const FitSetting* setting, const Course* course,
+                      Scratch* scratch) noexcept nogil:
+    """σ = clip(c w), w = 1/√(1 + importance / mean importance)."""
+    cdef int lane
+    cdef Py_ssize_t m
+    cdef double total[LANES]
+    cdef const double* low = bundle.p + SIGMA_MIN * LANES
+    cdef const double* high = bundle.p + SIGMA_MAX * LANES
+    cdef double w, n = <double> course.n_memories
+    weigh_memories(bundle, data, setting, course, scratch)
+    for lane in range(LANES):
+        total[lane] = 0.0
+    for m in range(course.n_memories):
+        for lane in range(LANES):
+            total[lane] = total[lane] + bundle.importance[m * LANES + lane]
+    for m in range(course.n_memories):
+        for lane in range(LANES):
+            w = 1.0
+            if total[lane] > 0.0:
+                w = 1.0 / sqrt(1.0 + (bundle.importance[m * LANES + lane] * n) / total[lane])
+            w = bundle.scale[lane] * w
+            w = low[lane] if low[lane] > w else w
+            bundle.sigma[m * LANES + lane] = high[lane] if high[lane] < w else w
+
+
+cdef void allocate_lanes(Bundle* bundle, const ChoiceData* data, const FitSetting* setting, const Course* course,
+                         Scratch* scratch, double gain) noexcept nogil:
+    """σ ← clip(σ + α₂ (∇ − λ ∂D_KL/∂σ)) (Eq. 7), or the same of the one scale."""
+    cdef int lane
+    cdef Py_ssize_t m, i
+    cdef const double* p = bundle.p
+    cdef double slope[LANES]
+    cdef double climb
+    if setting.allocation == DRA:
+        for m in range(course.n_memories):
+            allocate_each(bundle.gradient + m * LANES, p + RATE_SIGMA * LANES, p + LAM * LANES, bundle.precision_base,
+                          p + SIGMA_MIN * LANES, p + SIGMA_MAX * LANES, gain, bundle.sigma + m * LANES)
+        return
+    for lane in range(LANES):
+        slope[lane] = 0.0
+    for m in range(course.n_memories):
+        for lane in range(LANES):
+            i = m * LANES + lane
+            climb = gain * bundle.gradient[i] - p[LAM * LANES + lane] * (
+                bundle.sigma[i] * bundle.precision_base[lane] - 1.0 / bundle.sigma[i]
+            )
+            slope[lane] = slope[lane] + (bundle.sigma[i] / bundle.scale[lane]) * climb
+    for lane in range(LANES):
+        climb = bundle.scale[lane] + p[RATE_SIGMA * LANES + lane] * (slope[lane] / <double> course.n_memories)
+        climb = p[SIGMA_MIN * LANES + lane] if p[SIGMA_MIN * LANES + lane] > climb else climb
+        bundle.scale[lane] = p[SIGMA_MAX * LANES + lane] if p[SIGMA_MAX * LANES + lane] < climb else climb
+    shape_sigma(bundle, data, setting, course, scratch)
+
+
+cdef void warm(Bundle* bundle, const Course* course) noexcept nogil:
+    """β of the episode, for the softmax learners."""
+    cdef int lane
+    cdef double exponent
+    for lane in range(LANES):
+        exponent = bundle.p[BETA_RATE * LANES + lane] * <double> course.episode
+        exponent = -50.0 if -50.0 > exponent else exponent
+        exponent = 50.0 if 50.0 < exponent else exponent
+        bundle.beta[lane] = bundle.p[BETA * LANES + lane] * precise_exponential(exponent)
+
+
+cdef void empty_window(Course* course) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(course.n_active):
+        course.count[course.active[i]] = 0
+    course.n_active = course.ring_first = course.ring_count = 0
+
+
+cdef void begin_block_of_data(const ChoiceData* data, Course* course, Py_ssize_t row) noexcept nogil:
+    """What a new block does to what the data alone decide."""
+    cdef int64_t mode = data.block_start[row]
+    course.begin, course.episode, course.n_memories = row, 0, data.block_memories[row]
+    if mode != CARRIED:
+        empty_window(course)
+    if mode == NEW:
+        course.n_seen = 0
+        memset(course.times_seen, 0, data.n_situations * sizeof(int64_t))
+        memset(course.shown, 0, data.n_memories * sizeof(double))
+
+
+cdef void begin_block_of_lanes(Bundle* bundle, const ChoiceData* data, const FitSetting* setting, const Course* course,
+                               Scratch* scratch, Py_ssize_t row) noexcept nogil:
+    """What a new block does to q̄ and σ."""
+    cdef int lane
+    cdef Py_ssize_t m
+    cdef int64_t mode = data.block_start[row]
+    if mode == NEW:
+        for lane in range(LANES):
+            bundle.scale[lane] = bundle.p[SIGMA_0 * LANES + lane]
+        for m in range(data.n_memories):
+            for lane in range(LANES):
+                bundle.sigma[m * LANES + lane] = bundle.p[SIGMA_0 * LANES + lane]
+        if setting.shape != NULL:
+            shape_sigma(bundle, data, setting, course, scratch)
+    if mode != CARRIED:
+        for m in range(data.n_memories):
+            for lane in range(LANES):
+                bundle.q[m * LANES + lane] = bundle.p[Q_INIT * LANES + lane]
+        for lane in range(LANES):
+            bundle.last[lane] = -1.0
+    warm(bundle, course)
+
+
+cdef void see(const ChoiceData* data, Course* course, Py_ssize_t row) noexcept nogil:
+    """Count a row's situation and memories."""
+    cdef Py_ssize_t a, s = data.situation[row]
+    cdef int64_t memory
+    if course.times_seen[s] == 0:
+        course.seen[course.n_seen] = s
+        course.n_seen += 1
+    course.times_seen[s] += 1
+    for a in range(data.options[s]):
+        memory = data.memory[s * data.n_options + a]
+        if memory >= 0:
+            course.shown[memory] += 1.0
+
+
+cdef void close_episode(const ChoiceData* data, Course* course, Py_ssize_t row) noexcept nogil:
+    """The episode that ends on a row enters the window, if anything was answered in it; the oldest leaves a full one."""
+    cdef Py_ssize_t t, s, place, slot
+    cdef bint answered = False
+    for t in range(course.begin, row + 1):
+        answered = answered or data.choice[t] >= 0
+    if not answered:
+        return
+    for t in range(course.begin, row + 1):
+        if data.choice[t] >= 0:
+            s = data.situation[t]
+            if course.count[s] == 0:
+                course.active[course.n_active] = s
+                course.n_active += 1
+            course.count[s] += 1
+    slot = (course.ring_first + course.ring_count) % course.ring_size
+    course.ring[2 * slot], course.ring[2 * slot + 1] = course.begin, row
+    course.ring_count += 1
+    if course.ring_count < course.ring_size:
+        return
+    slot = course.ring_first
+    for t in range(course.ring[2 * slot], course.ring[2 * slot + 1] + 1):
+        if data.choice[t] >= 0:
+            s = data.situation[t]
+            course.count[s] -= 1
+            if course.count[s] == 0:
+                place = 0
+                while course.active[place] != s:
+                    place += 1
+                course.n_active -= 1
+                course.active[place] = course.active[course.n_active]
+    course.ring_first = (course.ring_first + 1) % course.ring_size
+    course.ring_count -= 1
+
+
+cdef void recall_row(const Bundle* bundle, const ChoiceData* data, const FitSetting* setting, Scratch* scratch,
+                     Py_ssize_t s) noexcept nogil:
+    """u and σ of a row's options, with what sticks to the memory chosen last."""
+    cdef Py_ssize_t a, n = recall_situation(bundle, data, s, scratch)
+    cdef int lane
+    cdef int64_t memory
+    if not setting.sticky:
+        return
+    for a in range(n):
+        memory = data.memory[s * data.n_options + a]
+        if memory >= 0:
+            for lane in range(LANES):
+                if bundle.last[lane] == <double> memory:
+                    scratch.value[a * LANES + lane] += bundle.p[STICKINESS * LANES + lane]
+
+
+cdef void learn_row(Bundle* bundle, const ChoiceData* data, const FitSetting* setting, Scratch* scratch,
+                    Py_ssize_t row) noexcept nogil:
+    """q̄ of the options whose payoff was seen, and the memory chosen last."""
+    cdef int lane
+    cdef Py_ssize_t a, n, s = data.situation[row], following = data.following[row]
+    cdef int64_t memory
+    cdef double outcome
+    cdef double* made = bundle.made + row * LANES
+    cdef double ahead[LANES]
+    cdef double own[LANES]
+    cdef double weight[LANES]
+    for lane in range(LANES):
+        ahead[lane] = own[lane] = 0.0
+        weight[lane] = 1.0
+    if following >= 0:
+        n = recall_situation(bundle, data, following, scratch)
+        choice_probabilities(bundle, setting, scratch, n, 0)
+        # the values once more: an integral has changed what it was given
+        recall_situation(bundle, data, following, scratch)
+        for a in range(n):
+            for lane in range(LANES):
+                ahead[lane] = ahead[lane] + scratch.probability[a * LANES + lane] * scratch.value[a * LANES + lane]
+        for lane in range(LANES):
+            ahead[lane] = bundle.p[DISCOUNT * LANES + lane] * ahead[lane]
+    for a in range(data.options[s]):
+        memory = data.memory[s * data.n_options + a]
+        outcome = data.outcome[row * data.n_options + a]
+        if memory < 0 or outcome != outcome:
+            continue
+        if data.chosen_only:
+            for lane in range(LANES):
+                weight[lane] = 1.0 if made[lane] == <double> a else 0.0
+        if following >= 0:
+            for lane in range(LANES):
+                own[lane] = ahead[lane] if made[lane] == <double> a else 0.0
+        learn_option(bundle.p + RATE_Q * LANES, own, weight, outcome, bundle.q + memory * LANES)
+    if setting.sticky:
+        for lane in range(LANES):
+            bundle.last[lane] = <double> data.memory[s * data.n_options + <Py_ssize_t> made[lane]]
+
+
+cdef void draw_choices(const Bundle* bundle, const Scratch* scratch, Streams* streams, Py_ssize_t n,
+                       double* made) noexcept nogil:
+    """A choice in every lane, lapses included."""
+    cdef uint64_t raw[LANES]
+    cdef int lane
+    cdef Py_ssize_t a
+    cdef double u, below, lapse, share = <double> n
+    next_in_all(streams, raw)
+    for lane in range(LANES):
+        u, below, lapse = uniform(raw[lane]), 0.0, bundle.p[LAPSE * LANES + lane]
+        made[lane] = 0.0
+        for a in range(n - 1):
+            below = below + ((1.0 - lapse) * scratch.probability[a * LANES + lane] + lapse / share)
+            made[lane] += below <= u
+
+
+@cython.final
+cdef class ChoiceRows:
+    """One subject's rows, held for as long as they are read; see `sigmalloc.fit.Subject` for the arrays.
+
+    Parameters
+    ----------
+    situation, following, choice, scored, episode_end, block_start, block_memories : int64 (rows,)
+    payoff, outcome : float64 (rows, options)
+    memory : int64 (situations, options)
+    known, known_sigma : float64 (situations, options)
+    options : int64 (situations,)
+    start : float64 (situations,)
+    transition : float64 (situations, options, situations); (0, 0, 0): there is none
+    n_memories : int
+    chosen_only : bool
+    """
+
+    cdef ChoiceData data
+    cdef tuple arrays
+
+    def __cinit__(self, const int64_t[::1] situation, const int64_t[::1] following, const int64_t[::1] choice,
+                  const int64_t[::1] scored, const int64_t[::1] episode_end, const int64_t[::1] block_start,
+                  const int64_t[::1] block_memories, const double[:, ::1] payoff, const double[:, ::1] outcome,
+                  const int64_t[:, ::1] memory, const double[:, ::1] known, const double[:, ::1] known_sigma,
+                  const int64_t[::1] options, const double[::1] start, const double[:, :, ::1] transition,
+                  Py_ssize_t n_memories, bint chosen_only):
+        self.arrays = (
+            situation, following, choice, scored, episode_end, block_start, block_memories, payoff, outcome, memory, known,
+            known_sigma, options, start, transition,
+        )
+        cdef Py_ssize_t rows = situation.shape[0], n_options = memory.shape[1], situations = memory.shape[0]
+        if not (
+            rows > 0 and situations > 0 and n_options > 0 and n_memories > 0
+            and following.shape[0] == rows and choice.shape[0] == rows and scored.shape[0] == rows
+            and episode_end.shape[0] == rows and block_start.shape[0] == rows and block_memories.shape[0] == rows
+            and payoff.shape[0] == rows and outcome.shape[0] == rows
+            and payoff.shape[1] == n_options and outcome.shape[1] == n_options
+            and known.shape[0] == situations and known_sigma.shape[0] == situations
+            and known.shape[1] == n_options and known_sigma.shape[1] == n_options
+            and options.shape[0] == situations and start.shape[0] == situations
+            and (transition.shape[0] == 0 or transition.shape[0] == situations
+                 and transition.shape[1] == n_options and transition.shape[2] == situations)
+        ):
+            raise ValueError("the arrays of a subject do not fit together")
+        cdef Py_ssize_t t, a
+        for t in range(rows):
+            if not (
+                0 <= situation[t] < situations and -1 <= following[t] < situations
+                and -1 <= choice[t] < options[situation[t]] and options[situation[t]] > 0
+                and 0 <= block_memories[t] <= n_memories and (following[t] < 0 or options[following[t]] > 0)
+                and (scored[t] == 0 or choice[t] >= 0)
+            ):
+                raise ValueError(f"row {t} of a subject does not fit its situations")
+        for t in range(situations):
+            for a in range(n_options):
+                if not -1 <= memory[t, a] < n_memories or options[t] > n_options:
+                    raise ValueError(f"situation {t} of a subject does not fit its memories")
+        if block_start[0] != NEW:
+            raise ValueError("a subject's first row must begin a block in which everything is new")
+        self.data.n_rows, self.data.n_options, self.data.n_situations = rows, n_options, situations
+        self.data.n_memories, self.data.chosen_only = n_memories, chosen_only
+        self.data.situation, self.data.following, self.data.choice = &situation[0], &following[0], &choice[0]
+        self.data.scored, self.data.episode_end, self.data.block_start = &scored[0], &episode_end[0], &block_start[0]
+        self.data.block_memories = &block_memories[0]
+        self.data.payoff, self.data.outcome = &payoff[0, 0], &outcome[0, 0]
+        self.data.memory, self.data.known, self.data.known_sigma = &memory[0, 0], &known[0, 0], &known_sigma[0, 0]
+        self.data.options, self.data.start = &options[0], &start[0]
+        self.data.transition = &transition[0, 0, 0] if transition.shape[0] else NULL
+
+
+@cython.final
+cdef class Likelihood:
+    """What it takes to evaluate eight parameter sets on one subject's rows, or to let them choose there.
+
+    Parameters
+    ----------
+    rows : ChoiceRows
+    allocation, source, psi : int
+        Indices into fit.model.KINDS, GRADIENT_SOURCES and agents.GRADIENTS.
+    hard, sticky : bool
+    window : int
+    shape : float64 (memories,) or (0,)
+    """
+
+    cdef ChoiceRows rows
+    cdef const double[::1] given_shape
+    cdef FitSetting setting
+    cdef Course course
+    cdef Bundle bundle
+    cdef Scratch scratch
+    cdef Streams streams
+    cdef void* workspace
+
+    def __cinit__(self, ChoiceRows rows not None, int allocation, int source, int psi, bint hard, bint sticky,
+                  Py_ssize_t window, const double[::1] shape):
+        cdef const ChoiceData* data = &rows.data
+        if shape.shape[0] != 0 and shape.shape[0] != data.n_memories:
+            raise ValueError("a given shape does not fit the memories")
+        if window < 1:
+            raise ValueError(f"window must be at least 1, got {window}")
+        self.rows, self.given_shape = rows, shape
+        self.setting.allocation, self.setting.source, self.setting.psi = allocation, source, psi
+        self.setting.hard, self.setting.sticky = hard, sticky
+        self.setting.window = window if window < data.n_rows else data.n_rows
+        self.setting.shape = &shape[0] if shape.shape[0] else NULL
+        self.furnish()
+
+    def __dealloc__(self):
+        free(self.workspace)
+
+    cdef int furnish(self) except -1:
+        cdef const ChoiceData* data = &self.rows.data
+        cdef Py_ssize_t k = data.n_memories * LANES, a = data.n_options * LANES, s = data.n_situations
+        cdef Py_ssize_t vectors = PARAMETERS * LANES + 4 * k + 2 * data.n_rows * LANES + 8 * a + a * data.n_options
+        cdef Py_ssize_t square = s * s * LANES if data.transition != NULL and self.setting.source == 2 else 0
+        cdef Py_ssize_t ring = self.setting.window + 1
+        cdef Py_ssize_t words = vectors + square + s * LANES + 2 * ring + 4 * s + data.n_memories
+        cdef double* word
+        self.workspace = calloc(words, sizeof(double))
+        if self.workspace == NULL:
+            raise MemoryError(f"{8 * words} bytes for the rows of a subject cannot be had")
+        word = <double*> self.workspace
+        self.bundle.p, word = word, word + PARAMETERS * LANES
+        self.bundle.q, word = word, word + k
+        self.bundle.sigma, word = word, word + k
+        self.bundle.gradient, word = word, word + k
+        self.bundle.importance, word = word, word + k
+        self.bundle.made, word = word, word + data.n_rows * LANES
+        self.scratch.returns, word = word, word + data.n_rows * LANES
+        self.scratch.value, word = word, word + a
+        self.scratch.deviation, word = word, word + a
+        self.scratch.probability, word = word, word + a
+        self.scratch.shifted, word = word, word + a
+        self.scratch.precision, word = word, word + a
+        self.scratch.end, word = word, word + a
+        self.scratch.rate, word = word, word + a
+        self.scratch.bend, word = word, word + a
+        self.scratch.pairs, word = word, word + a * data.n_options
+        self.scratch.matrix, word = word, word + square
+        self.scratch.occupancy, word = word, word + s * LANES
+        self.course.ring, word = <int64_t*> word, word + 2 * ring
+        self.course.active, word = <int64_t*> word, word + s
+        self.course.count, word = <int64_t*> word, word + s
+        self.course.seen, word = <int64_t*> word, word + s
+        self.course.times_seen, word = <int64_t*> word, word + s
+        self.course.shown, word = word, word + data.n_memories
+        self.course.ring_size = ring
+        return 0
+
+    def evaluate(self, const double[:, ::1] parameters, const uint64_t[:, ::1] streams, double[::1] total,
+                 double[:, ::1] pointwise, double[:, :, ::1] probability, int64_t[:, ::1] choice, double[:, :, ::1] q,
+                 double[:, :, ::1] sigma):
+        """Log-likelihoods of up to eight parameter sets, without the GIL.
+
+        Parameters
+        ----------
+        parameters : float64 (sets, 13)
+        streams : uint64 (sets, 4) or (0, 4)
+            Choices are drawn from these, and nothing is scored.
+        total : float64 (sets,), OUT
+        pointwise, probability, choice, q, sigma : OUT, shape (sets, rows, ...) or (0, ...): not wanted
+            q and sigma have a row more: after the last.
+        """
+        cdef const ChoiceData* data = &self.rows.data
+        cdef Py_ssize_t n = parameters.shape[0]
+        cdef int lane, i
+        cdef uint64_t nothing[4]
+        if not 1 <= n <= LANES or parameters.shape[1] != PARAMETERS or total.shape[0] != n:
+            raise ValueError(f"parameters must have shape (1 to {LANES}, {PARAMETERS})")
+        if not (
+            streams.shape[0] in (0, n) and streams.shape[1] == 4 and pointwise.shape[0] in (0, n)
+            and probability.shape[0] in (0, n) and choice.shape[0] in (0, n) and q.shape[0] in (0, n)
+            and sigma.shape[0] == q.shape[0]
+            and (pointwise.shape[0] == 0 or pointwise.shape[1] == data.n_rows)
+            and (choice.shape[0] == 0 or choice.shape[1] == data.n_rows)
+            and (probability.shape[0] == 0 or probability.shape[1] == data.n_rows
+                 and probability.shape[2] == data.n_options)
+            and (q.shape[0] == 0 or q.shape[1] == data.n_rows + 1 and q.shape[2] == data.n_memories
+                 and sigma.shape[1] == data.n_rows + 1 and sigma.shape[2] == data.n_memories)
+        ):
+            raise ValueError("the arrays of an evaluation do not fit together")
+        memset(nothing, 0, sizeof(nothing))
+        for lane in range(LANES):
+            # lanes without a set of their own repeat the last
+            for i in range(PARAMETERS):
+                self.bundle.p[i * LANES + lane] = parameters[lane if lane < n else n - 1, i]
+            load(&self.streams, lane, &streams[lane, 0] if lane < streams.shape[0] else nothing)
+        with nogil:
+            self.walk(n, streams.shape[0] > 0, total, pointwise, probability, choice, q, sigma)
+
+    cdef void walk(self, Py_ssize_t n_sets, bint draws, double[::1] total, double[:, ::1] pointwise,
+                   double[:, :, ::1] probability, int64_t[:, ::1] choice, double[:, :, ::1] q,
+                   double[:, :, ::1] sigma) noexcept nogil:
+        cdef const ChoiceData* data = &self.rows.data
+        cdef Bundle* bundle = &self.bundle
+        cdef Course* course = &self.course
+        cdef const FitSetting* setting = &self.setting
+        cdef Scratch* scratch = &self.scratch
+        cdef Py_ssize_t t, s, n, c, a
+        cdef int lane
+        cdef bint learns_sigma = setting.allocation != FIXED and setting.allocation != SOFTMAX
+        cdef double term[LANES]
+        cdef double sums[LANES]
+        for lane in range(LANES):
+            sums[lane] = 0.0
+            bundle.inverse_beta_squared[lane] = 1.0 / (bundle.p[BETA * LANES + lane] * bundle.p[BETA * LANES + lane])
+            bundle.precision_base[lane] = 1.0 / (
+                bundle.p[SIGMA_BASE * LANES + lane] * bundle.p[SIGMA_BASE * LANES + lane]
+            )
+        empty_window(course)
+        for t in range(data.n_rows):
+            s, c = data.situation[t], data.choice[t]
+            n = data.options[s]
+            if data.block_start[t]:
+                begin_block_of_data(data, course, t)
+                begin_block_of_lanes(bundle, data, setting, course, scratch, t)
+            if q.shape[0]:
+                self.record(t, n_sets, q, sigma)
+            for lane in range(LANES):
+                bundle.made[t * LANES + lane] = <double> c
+            if data.scored[t] or probability.shape[0]:
+                recall_row(bundle, data, setting, scratch, s)
+                choice_probabilities(bundle, setting, scratch, n, c if c >= 0 and not draws else 0)
+            if data.scored[t] and draws:
+                draw_choices(bundle, scratch, &self.streams, n, bundle.made + t * LANES)
+            elif data.scored[t]:
+                log_term(bundle.p + LAPSE * LANES, scratch.probability + c * LANES, <double> n, term)
+                for lane in range(LANES):
+                    sums[lane] = sums[lane] + term[lane]
+                if pointwise.shape[0]:
+                    for lane in range(n_sets):
+                        pointwise[lane, t] = term[lane]
+            if probability.shape[0]:
+                for lane in range(n_sets):
+                    for a in range(n):
+                        probability[lane, t, a] = scratch.probability[a * LANES + lane]
+            if choice.shape[0]:
+                for lane in range(n_sets):
+                    choice[lane, t] = <int64_t> bundle.made[t * LANES + lane]
+            if c >= 0:
+                see(data, course, t)
+                learn_row(bundle, data, setting, scratch, t)
+            if data.episode_end[t]:
+                if learns_sigma:
+                    close_episode(data, course, t)
+                    allocate_lanes(bundle, data, setting, course, scratch,
+                                   expected_gradient(bundle, data, setting, course, scratch, t))
+                course.episode += 1
+                course.begin = t + 1
+                if setting.allocation == SOFTMAX:
+                    warm(bundle, course)
+        if q.shape[0]:
+            self.record(data.n_rows, n_sets, q, sigma)
+        for lane in range(n_sets):
+            total[lane] = sums[lane]
+
+    cdef void record(self, Py_ssize_t t, Py_ssize_t n_sets, double[:, :, ::1] q, double[:, :, ::1] sigma) noexcept nogil:
+        """q̄ and σ as they are before a row."""
+        cdef Py_ssize_t i, m
+        for i in range(n_sets):
+            for m in range(self.rows.data.n_memories):
+                q[i, t, m] = self.bundle.q[m * LANES + i]
+                sigma[i, t, m] = self.bundle.sigma[m * LANES + i]
+
+
+def precise(str name, const double[::1] x, double[::1] y):
+    """A function of `precise.pxd` of every x. name: exp, log, below (Φ) or bell; y : OUT."""
+    cdef Py_ssize_t i
+    for i in range(min(x.shape[0], y.shape[0])):
+        if name == "exp":
+            y[i] = precise_exponential(x[i])
+        elif name == "log":
+            y[i] = precise_logarithm(x[i])
+        elif name == "below":
+            y[i] = normal_below(bounded(x[i]), bell(bounded(x[i])))
+        elif name == "bell":
+            y[i] = bell(bounded(x[i]))
+        else:
+            raise ValueError(f"unknown function {name!r}")
