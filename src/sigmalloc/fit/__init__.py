@@ -7,18 +7,30 @@
 """
 
 from .choices import Choices, Subject
+from .designs import from_task
+from .estimate import fit, maximum_likelihood
 from .likelihood import Trajectories, log_likelihood, log_likelihoods, over_subjects, simulate, trajectories
 from .model import PARAMETERS, Model, SoftmaxLearner
+from .parameters import Space
+from .results import Fit, SubjectFit
+from .target import Normal
 
 __all__ = [
     "PARAMETERS",
     "Choices",
+    "Fit",
     "Model",
+    "Normal",
     "SoftmaxLearner",
+    "Space",
     "Subject",
+    "SubjectFit",
     "Trajectories",
+    "fit",
+    "from_task",
     "log_likelihood",
     "log_likelihoods",
+    "maximum_likelihood",
     "over_subjects",
     "simulate",
     "trajectories",

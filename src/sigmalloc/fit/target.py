@@ -13,8 +13,6 @@ from .likelihood import log_likelihoods
 from .model import FloatArray, Model
 from .parameters import Space
 
-Priors: TypeAlias = "Normal | Mapping[str, Any]"
-
 
 @dataclass(frozen=True, eq=False)
 class Normal:
@@ -53,6 +51,9 @@ class Normal:
         """Coordinates drawn from it, shape (n, f)."""
         root: FloatArray = self.__dict__["_root"]
         return np.asarray(self.mean + rng.standard_normal((n, len(self.mean))) @ root.T, dtype=np.float64)
+
+
+Priors: TypeAlias = Normal | Mapping[str, Any]
 
 
 def checked_priors(priors: Priors | None, space: Space) -> Priors | None:

@@ -1,9 +1,16 @@
-"""Jobs on threads or any executor, a bounded number of them at a time, results as they are done."""
+"""Jobs on threads or any executor, a bounded number of them at a time, results as they are done.
+
+SciPy's L-BFGS-B calls LAPACK for matrices of ten numbers, and OpenBLAS wakes all its threads for them: on a busy
+machine that is nine tenths of the time of a fit. So BLAS has one thread while jobs run.
+"""
 
 import queue
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
+from functools import partial
 from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
 
 from .. import _checks
 from .._threads import Threads
@@ -36,14 +43,16 @@ def as_done(
     """
     count = workers_of(workers, executor)
     own = Threads(count, "sigmalloc-fit") if executor is None else None
-    pool: Executor = executor if own is None else own  # type: ignore[assignment]
+    pool: Executor = own if own is not None else executor  # type: ignore[assignment]
+    call = function if executor is None else partial(_elsewhere, function)
+    limits = threadpool_limits(1, user_api="blas")
     upcoming = enumerate(jobs)
     running: dict[Future[_R], int] = {}
     done: queue.SimpleQueue[Future[_R]] = queue.SimpleQueue()
     try:
         while True:
             while len(running) < 2 * count and (entry := next(upcoming, None)) is not None:
-                future = pool.submit(function, entry[1])
+                future = pool.submit(call, entry[1])
                 running[future] = entry[0]
                 future.add_done_callback(done.put)
             if not running:
@@ -55,6 +64,13 @@ def as_done(
             future.cancel()
         if own is not None:
             own.shutdown(wait=False, cancel_futures=True)
+        limits.restore_original_limits()
+
+
+def _elsewhere(function: Callable[[_J], _R], job: _J) -> _R:
+    """A job in another process, or in whatever the executor is."""
+    with threadpool_limits(1, user_api="blas"):
+        return function(job)
 
 
 def workers_of(workers: int | None, executor: Executor | None) -> int:
