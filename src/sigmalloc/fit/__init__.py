@@ -7,31 +7,50 @@
 """
 
 from .choices import Choices, Subject
+from .compare import Comparison, RandomEffects, compare, future, random_effects
 from .designs import from_task
 from .estimate import fit, maximum_likelihood
+from .groups import Group, fit_group
+from .information import Information, information
 from .likelihood import Trajectories, log_likelihood, log_likelihoods, over_subjects, simulate, trajectories
 from .model import PARAMETERS, Model, SoftmaxLearner
 from .parameters import Space
+from .recovery import Confusion, DesignGrid, Recovery, recover_models, recover_over, recover_parameters
 from .results import Fit, SubjectFit
 from .target import Normal
 
 __all__ = [
     "PARAMETERS",
     "Choices",
+    "Comparison",
+    "Confusion",
+    "DesignGrid",
     "Fit",
+    "Group",
+    "Information",
     "Model",
     "Normal",
+    "RandomEffects",
+    "Recovery",
     "SoftmaxLearner",
     "Space",
     "Subject",
     "SubjectFit",
     "Trajectories",
+    "compare",
     "fit",
+    "fit_group",
     "from_task",
+    "future",
+    "information",
     "log_likelihood",
     "log_likelihoods",
     "maximum_likelihood",
     "over_subjects",
+    "random_effects",
+    "recover_models",
+    "recover_over",
+    "recover_parameters",
     "simulate",
     "trajectories",
 ]

@@ -87,7 +87,7 @@ def fit(
 
     Parameters are climbed in coordinates (ln of a scale, log odds of what lies between 0 and 1) within a box. With
     ``method="lbfgsb"`` the gradient comes from forward differences, f + 1 parameter sets in one pass of the engine; the
-    starts are the best of each eight points of a Sobol sequence.
+    starts are the best of each 32 points of a Sobol sequence.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from .model import FloatArray
 from .target import Target
 
 _STEP = 1e-6  # of a coordinate, for the gradient: truncation 1e-6 · f″/2, rounding 1e-12 / 1e-6
-_SCREENED = 8  # parameter sets looked at for each start
+_SCREENED = 32  # parameter sets looked at for each start
 _FLAT = 1e-3  # nats: less is no drop
 AGREE = 0.1  # nats within which two starts have found the same top
 _TRIES = 14  # evaluations of a profile on the way to its end
@@ -50,7 +50,7 @@ class Starts:
 
 
 def first_points(target: Target, starts: int, seed: int) -> FloatArray:
-    """Where to start: of a Sobol sequence in the box, the best of each eight, shape (starts, f)."""
+    """Where to start: of a Sobol sequence in the box, the best of each 32, shape (starts, f)."""
     box = target.space.box
     power = int(np.ceil(np.log2(starts * _SCREENED)))
     points = qmc.Sobol(target.space.size, scramble=True, rng=np.random.default_rng(seed)).random_base2(power)

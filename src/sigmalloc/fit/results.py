@@ -281,14 +281,14 @@ class Fit(Sequence[SubjectFit]):
             rows.append(row)
         return pd.DataFrame(rows, index=pd.Index(list(self.labels), name="subject"))
 
-    def to_arviz(self, draws: int = 500, *, seed: int = 0) -> Any:
+    def to_arviz(self, draws: int = 250, *, seed: int = 0) -> Any:
         """Posterior, pointwise log-likelihoods and choices, for ArviZ: an InferenceData (0.2x) or a DataTree (1.x).
 
         Parameters
         ----------
         draws : int
-            Draws of each chain. Chains of an ensemble sampler are thinned to that many; without samples they are drawn
-            from the Hessian's normal, as one chain.
+            Draws of each chain, at most. The walkers of an ensemble sampler are four chains; without samples there is one,
+            drawn from the Hessian's normal.
         seed : int
 
         Raises
