@@ -20,12 +20,12 @@ from .runs import DivergenceError, Evaluation, Result, Schedule, evaluate, train
 from .tasks import TabularMDP
 
 __all__ = [
-    "Agent", "DivergenceError", "Evaluation", "Result", "Schedule", "TabularMDP", "evaluate", "exact", "metrics",
-    "open_sweep", "plot", "sweep", "tasks", "train",
+    "Agent", "DivergenceError", "Evaluation", "Result", "Schedule", "TabularMDP", "evaluate", "exact", "fit",
+    "metrics", "open_sweep", "plot", "sweep", "tasks", "train",
 ]  # fmt: skip
 
 # What needs matplotlib or SciPy is imported when it is first used.
-_LAZY_MODULES = ("plot", "exact")
+_LAZY_MODULES = ("plot", "exact", "fit")
 _LAZY_FUNCTIONS = {"sweep": "sweeps", "open_sweep": "sweeps"}
 
 

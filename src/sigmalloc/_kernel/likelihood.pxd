@@ -11,19 +11,6 @@ from .precise cimport (
     FARTHEST, INVERSE_ROOT_TWO_PI, bell, bounded, normal_below, precise_exponential, precise_logarithm,
 )
 
-cdef enum:  # as fit.model.KINDS and GRADIENTS
-    DRA = 0
-    EQUAL = 1
-    FREQUENCY = 2
-    STAKES = 3
-    FIXED = 4
-
-cdef enum:
-    ADVANTAGE = 0
-    Q = 1
-    REINFORCE = 2
-    RETURN = 3
-
 cdef extern from *:
     """
     #define SM_SMALLEST_VARIANCE 1e-280
@@ -55,8 +42,6 @@ cdef extern from *:
     const double* MIXTURE_TAU "sm_mixture_tau"
     const double* NODE "sm_node"
     const double* NODE_WEIGHT "sm_node_weight"
-
-cdef enum: SOFTMAX = 5  # follows the allocations: the control without noise
 
 cdef enum Source:
     REPLAY
@@ -108,10 +93,13 @@ cdef struct ChoiceData:  # read-only: the rows of one subject, as fit.Subject de
     const double* transition  # [situation][option][situation], or NULL
 
 cdef struct FitSetting:
-    int allocation
+    int update  # as in `lanes`, and the next three
+    int importance
+    int credit
+    int mean_baseline
+    int softmax  # the control without noise
     int hard
     int source
-    int psi
     int sticky  # whether any lane's choices stick
     Py_ssize_t window
     const double* shape  # [memory] given importance, or NULL
@@ -130,7 +118,8 @@ cdef struct Course:  # what the data alone decide
     int64_t n_seen
     int64_t* seen  # [situation] those seen so far
     int64_t* times_seen  # [situation]
-    double* shown  # [memory]
+    double* shown  # [memory] how often
+    double* sets  # [memory] in how many of the situations seen
 
 cdef struct Bundle:  # eight parameter sets, or eight particles
     double* p  # [parameter][lane]

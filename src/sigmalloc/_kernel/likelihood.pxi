@@ -6,11 +6,10 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from .elementary cimport uniform
-from .lanes cimport LANES, Streams, in_, out
-from .likelihood cimport ADVANTAGE, DRA, EQUAL, FIXED, FREQUENCY, REINFORCE, RETURN, STAKES
+from .lanes cimport EACH, LANES, MEAN_BASELINE, NOW, NO_UPDATE, PATH_RETURN, SPREAD, Streams, USAGE, in_, out
 from .likelihood cimport (
     BETA, BETA_RATE, CARRIED, DISCOUNT, EXPERIENCE, LAM, LAPSE, NEW, NEW_Q, NODE, NODE_WEIGHT, NODES, PARAMETERS, Q_INIT,
-    RATE_Q, RATE_SIGMA, REPLAY, SIGMA_0, SIGMA_BASE, SIGMA_MAX, SIGMA_MIN, SOFTMAX, STICKINESS, Bundle, ChoiceData, Course,
+    RATE_Q, RATE_SIGMA, REPLAY, SIGMA_0, SIGMA_BASE, SIGMA_MAX, SIGMA_MIN, STICKINESS, Bundle, ChoiceData, Course,
     FitSetting, Scratch, add_pair, add_share, allocate_each, below_of_two, below_panel, difference, learn_option, log_term,
     recall_option, recall_situation, slope_of_two,
 )
@@ -163,7 +162,7 @@ cdef inline void choice_probabilities(const Bundle* bundle, const FitSetting* se
     if n == 1:
         for lane in range(LANES):
             scratch.probability[lane] = 1.0
-    elif setting.allocation == SOFTMAX:
+    elif setting.softmax:
         choose_by_softmax(bundle, scratch, n)
     elif n > 2:
         integrate(scratch, n, False)
@@ -253,10 +252,9 @@ cdef void own_trajectory(const Bundle* bundle, const ChoiceData* data, const Fit
     cdef double pull[LANES]
     cdef double own[LANES]
     cdef double total
-    cdef bint waits = setting.psi == REINFORCE or setting.psi == RETURN
     for lane in range(LANES):
         ahead[lane] = 0.0
-    if waits:
+    if setting.credit != NOW:
         for t in range(row, course.begin - 1, -1):
             if data.choice[t] >= 0:
                 for lane in range(LANES):
@@ -273,13 +271,13 @@ cdef void own_trajectory(const Bundle* bundle, const ChoiceData* data, const Fit
         n_options = <double> n
         for lane in range(LANES):
             c = <Py_ssize_t> bundle.made[t * LANES + lane]
-            if setting.psi == RETURN:
+            if setting.credit == PATH_RETURN:
                 psi[lane] = ahead[lane]
-            elif setting.psi == REINFORCE:
+            elif setting.credit != NOW:
                 psi[lane] = scratch.returns[t * LANES + lane]
             else:
                 psi[lane] = scratch.value[c * LANES + lane]
-            if setting.psi == ADVANTAGE:
+            if setting.mean_baseline:
                 total = 0.0
                 for a in range(n):
                     total = total + scratch.value[a * LANES + lane]
@@ -393,21 +391,20 @@ cdef void weigh_memories(const Bundle* bundle, const ChoiceData* data, const Fit
     cdef double* importance = bundle.importance
     cdef double low[LANES]
     cdef double high[LANES]
-    cdef double u, times, fixed_weight
+    cdef double u, fixed_weight
     for m in range(data.n_memories):
         fixed_weight = 0.0
         if setting.shape != NULL:
             fixed_weight = setting.shape[m]
-        elif setting.allocation == FREQUENCY:
+        elif setting.importance == USAGE:
             fixed_weight = course.shown[m]
         for lane in range(LANES):
             importance[m * LANES + lane] = fixed_weight
-    if setting.shape != NULL or setting.allocation != STAKES:
+    if setting.shape != NULL or setting.importance != SPREAD:
         return
     for i in range(course.n_seen):
         s = course.seen[i]
         n = recall_situation(bundle, data, s, scratch)
-        times = <double> course.times_seen[s]
         for lane in range(LANES):
             low[lane] = high[lane] = scratch.value[lane]
         for a in range(1, n):
@@ -419,11 +416,11 @@ cdef void weigh_memories(const Bundle* bundle, const ChoiceData* data, const Fit
             memory = data.memory[s * data.n_options + a]
             if memory >= 0:
                 for lane in range(LANES):
-                    importance[memory * LANES + lane] += times * (high[lane] - low[lane])
+                    importance[memory * LANES + lane] += high[lane] - low[lane]
     for m in range(data.n_memories):
-        if course.shown[m] > 0.0:
+        if course.sets[m] > 0.0:
             for lane in range(LANES):
-                importance[m * LANES + lane] = importance[m * LANES + lane] / course.shown[m]
+                importance[m * LANES + lane] = importance[m * LANES + lane] / course.sets[m]
 
 
 cdef void shape_sigma(Bundle* bundle, const ChoiceData* data, const FitSetting* setting, const Course* course,
@@ -459,7 +456,7 @@ cdef void allocate_lanes(Bundle* bundle, const ChoiceData* data, const FitSettin
     cdef const double* p = bundle.p
     cdef double slope[LANES]
     cdef double climb
-    if setting.allocation == DRA:
+    if setting.update == EACH:
         for m in range(course.n_memories):
             allocate_each(bundle.gradient + m * LANES, p + RATE_SIGMA * LANES, p + LAM * LANES, bundle.precision_base,
                           p + SIGMA_MIN * LANES, p + SIGMA_MAX * LANES, gain, bundle.sigma + m * LANES)
@@ -508,6 +505,7 @@ cdef void begin_block_of_data(const ChoiceData* data, Course* course, Py_ssize_t
         course.n_seen = 0
         memset(course.times_seen, 0, data.n_situations * sizeof(int64_t))
         memset(course.shown, 0, data.n_memories * sizeof(double))
+        memset(course.sets, 0, data.n_memories * sizeof(double))
 
 
 cdef void begin_block_of_lanes(Bundle* bundle, const ChoiceData* data, const FitSetting* setting, const Course* course,
@@ -537,7 +535,8 @@ cdef void see(const ChoiceData* data, Course* course, Py_ssize_t row) noexcept n
     """Count a row's situation and memories."""
     cdef Py_ssize_t a, s = data.situation[row]
     cdef int64_t memory
-    if course.times_seen[s] == 0:
+    cdef bint first = course.times_seen[s] == 0
+    if first:
         course.seen[course.n_seen] = s
         course.n_seen += 1
     course.times_seen[s] += 1
@@ -545,6 +544,7 @@ cdef void see(const ChoiceData* data, Course* course, Py_ssize_t row) noexcept n
         memory = data.memory[s * data.n_options + a]
         if memory >= 0:
             course.shown[memory] += 1.0
+            course.sets[memory] += 1.0 if first else 0.0
 
 
 cdef void close_episode(const ChoiceData* data, Course* course, Py_ssize_t row) noexcept nogil:
@@ -732,8 +732,12 @@ cdef class Likelihood:
     Parameters
     ----------
     rows : ChoiceRows
-    allocation, source, psi : int
-        Indices into fit.model.KINDS, GRADIENT_SOURCES and agents.GRADIENTS.
+    update, importance, credit, baseline : int
+        The rules' words, by RULES.
+    softmax : bool
+        No noise and no σ: the control.
+    source : int
+        Index into fit.model.GRADIENT_SOURCES.
     hard, sticky : bool
     window : int
     shape : float64 (memories,) or (0,)
@@ -748,15 +752,16 @@ cdef class Likelihood:
     cdef Streams streams
     cdef void* workspace
 
-    def __cinit__(self, ChoiceRows rows not None, int allocation, int source, int psi, bint hard, bint sticky,
-                  Py_ssize_t window, const double[::1] shape):
+    def __cinit__(self, ChoiceRows rows not None, int update, int importance, int credit, int baseline, bint softmax,
+                  int source, bint hard, bint sticky, Py_ssize_t window, const double[::1] shape):
         cdef const ChoiceData* data = &rows.data
         if shape.shape[0] != 0 and shape.shape[0] != data.n_memories:
             raise ValueError("a given shape does not fit the memories")
         if window < 1:
             raise ValueError(f"window must be at least 1, got {window}")
         self.rows, self.given_shape = rows, shape
-        self.setting.allocation, self.setting.source, self.setting.psi = allocation, source, psi
+        self.setting.update, self.setting.importance, self.setting.credit = update, importance, credit
+        self.setting.mean_baseline, self.setting.softmax, self.setting.source = baseline == MEAN_BASELINE, softmax, source
         self.setting.hard, self.setting.sticky = hard, sticky
         self.setting.window = window if window < data.n_rows else data.n_rows
         self.setting.shape = &shape[0] if shape.shape[0] else NULL
@@ -771,7 +776,7 @@ cdef class Likelihood:
         cdef Py_ssize_t vectors = PARAMETERS * LANES + 4 * k + 2 * data.n_rows * LANES + 8 * a + a * data.n_options
         cdef Py_ssize_t square = s * s * LANES if data.transition != NULL and self.setting.source == 2 else 0
         cdef Py_ssize_t ring = self.setting.window + 1
-        cdef Py_ssize_t words = vectors + square + s * LANES + 2 * ring + 4 * s + data.n_memories
+        cdef Py_ssize_t words = vectors + square + s * LANES + 2 * ring + 4 * s + 2 * data.n_memories
         cdef double* word
         self.workspace = calloc(words, sizeof(double))
         if self.workspace == NULL:
@@ -801,6 +806,7 @@ cdef class Likelihood:
         self.course.seen, word = <int64_t*> word, word + s
         self.course.times_seen, word = <int64_t*> word, word + s
         self.course.shown, word = word, word + data.n_memories
+        self.course.sets, word = word, word + data.n_memories
         self.course.ring_size = ring
         return 0
 
@@ -839,7 +845,7 @@ cdef class Likelihood:
         memset(nothing, 0, sizeof(nothing))
         for lane in range(LANES):
             # lanes without a set of their own repeat the last
-            for i in range(PARAMETERS):
+            for i in range(<int> PARAMETERS):
                 self.bundle.p[i * LANES + lane] = parameters[lane if lane < n else n - 1, i]
             load(&self.streams, lane, &streams[lane, 0] if lane < streams.shape[0] else nothing)
         with nogil:
@@ -855,7 +861,7 @@ cdef class Likelihood:
         cdef Scratch* scratch = &self.scratch
         cdef Py_ssize_t t, s, n, c, a
         cdef int lane
-        cdef bint learns_sigma = setting.allocation != FIXED and setting.allocation != SOFTMAX
+        cdef bint learns_sigma = setting.update != NO_UPDATE
         cdef double term[LANES]
         cdef double sums[LANES]
         for lane in range(LANES):
@@ -904,7 +910,7 @@ cdef class Likelihood:
                                    expected_gradient(bundle, data, setting, course, scratch, t))
                 course.episode += 1
                 course.begin = t + 1
-                if setting.allocation == SOFTMAX:
+                if setting.softmax:
                     warm(bundle, course)
         if q.shape[0]:
             self.record(data.n_rows, n_sets, q, sigma)

@@ -14,7 +14,7 @@ from .choices import Choices, Subject
 Design: TypeAlias = Task | Subject | Choices | Callable[[int, int], Subject | Choices]
 
 
-def from_task(task: Task, trials: int, *, seed: int, chosen_only: bool = True) -> Subject:
+def design_from_task(task: Task, trials: int, *, seed: int, chosen_only: bool = True) -> Subject:
     """Rows that one subject sees in a task of one choice an episode, with what every option would pay.
 
     Parameters
@@ -107,7 +107,7 @@ def subject_of(design: Design, trials: int | None, seed: int) -> Subject:
     if isinstance(design, Task):
         if trials is None:
             raise ValueError("trials must be given for a task")
-        return from_task(design, trials, seed=seed)
+        return design_from_task(design, trials, seed=seed)
     if isinstance(design, Choices):
         made: object = design.subjects[seed % len(design)]
     elif isinstance(design, Subject):

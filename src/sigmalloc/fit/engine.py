@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _kernel
+from ..agents import ALLOCATIONS, GRADIENTS
+from ..agents.rules import look_up
 from .choices import Subject
-from .model import GRADIENT_SOURCES, GRADIENTS, KINDS, PARAMETERS, FloatArray, Setting
+from .model import GRADIENT_SOURCES, PARAMETERS, FloatArray, Setting
 
 LANES = 8
 _STICKINESS = PARAMETERS.index("stickiness")
@@ -33,11 +35,26 @@ class Outcome:
         return self.pointwise if len(self.pointwise) else self.total
 
 
-def stream_states(seed: int, first: int, n: int) -> npt.NDArray[np.uint64]:
-    """States of n SFC64 streams, (n, 4), with the spawn keys (first,), (first + 1,), …"""
-    keys = ((first + i,) for i in range(n))
+def stream_states(seed: int, key: tuple[int, ...], n: int, first: int = 0) -> npt.NDArray[np.uint64]:
+    """States of n SFC64 streams, (n, 4), with the spawn keys (*key, first), (*key, first + 1), …"""
+    keys = ((*key, first + i) for i in range(n))
     generators = (np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)) for key in keys)
     return np.stack([generator.state["state"]["state"] for generator in generators])
+
+
+def likelihood(subject: Subject, setting: Setting, vectors: FloatArray, kernel: ModuleType | None = None) -> Any:
+    """The kernel's room to evaluate parameter sets in; not for two threads at once."""
+    check(subject, setting)
+    kernel = _kernel.kernel if kernel is None else kernel
+    softmax = setting.allocation == "softmax"
+    rule, psi = ALLOCATIONS["fixed" if softmax else setting.allocation], GRADIENTS[setting.gradient]
+    words = {"update": rule.update, "importance": rule.importance, "credit": psi.credit, "baseline": psi.baseline}
+    numbers = [look_up(kind, kernel.RULES[kind], word, "the kernel") for kind, word in words.items()]
+    return kernel.Likelihood(
+        kernel_rows(subject, kernel), *numbers, softmax, GRADIENT_SOURCES.index(setting.gradient_source),
+        setting.policy == "hard", bool(vectors[:, _STICKINESS].any()), setting.window,
+        np.array(setting.shape or (), dtype=np.float64),
+    )  # fmt: skip
 
 
 def run(
@@ -63,8 +80,6 @@ def run(
     kernel : module, optional
         A build of the kernel. Default: the one that was chosen at import.
     """
-    check(subject, setting)
-    kernel = _kernel.kernel if kernel is None else kernel
     n, rows, memories = len(vectors), subject.n_rows, subject.n_memories
     by_row, in_course = n if pointwise else 0, n if course else 0
     out = Outcome(
@@ -76,14 +91,10 @@ def run(
         sigma=np.zeros((in_course, rows + 1, memories)),
     )
     streams = np.zeros((0, 4), dtype=np.uint64) if streams is None else streams
-    likelihood = kernel.Likelihood(
-        kernel_rows(subject, kernel), KINDS.index(setting.allocation), GRADIENT_SOURCES.index(setting.gradient_source),
-        GRADIENTS.index(setting.gradient), setting.policy == "hard", bool(vectors[:, _STICKINESS].any()),
-        setting.window, np.array(setting.shape or (), dtype=np.float64),
-    )  # fmt: skip
+    room = likelihood(subject, setting, vectors, kernel)
     for first in range(0, n, LANES):
         part = slice(first, first + LANES)
-        likelihood.evaluate(
+        room.evaluate(
             np.ascontiguousarray(vectors[part]), streams[part], out.total[part], out.pointwise[part],
             out.probability[part], out.choice[part], out.q[part], out.sigma[part],
         )  # fmt: skip
@@ -116,7 +127,7 @@ def check(subject: Subject, setting: Setting) -> None:
         raise ValueError("policy='soft' is for two options; with more, use policy='hard' (or a SoftmaxLearner)")
     if setting.gradient_source == "task" and subject.longer_episodes and subject.transition is None:
         raise ValueError("gradient_source='task' needs the task's transitions: make the data with Choices.from_task")
-    if setting.gradient in ("reinforce", "return") and setting.allocation != "fixed":
+    if GRADIENTS[setting.gradient].waits and ALLOCATIONS[setting.allocation].update != "none":
         made = np.flatnonzero(subject.choice >= 0)
         blank = made[np.isnan(subject.payoff[made, subject.choice[made]])]
         if len(blank):

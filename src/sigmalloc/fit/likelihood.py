@@ -208,7 +208,9 @@ def simulate(
         raise ValueError(f"payoff: row {blank[0]} has an option whose payoff is not known; simulating needs them all")
     vectors = _vectors(model, free, values)
     seed, first = _checks.integer("seed", seed, low=0), _checks.integer("first", first, low=0)
-    return engine.run(subject, model.setting, vectors, streams=engine.stream_states(seed, first, len(vectors))).choice
+    return engine.run(
+        subject, model.setting, vectors, streams=engine.stream_states(seed, (), len(vectors), first)
+    ).choice
 
 
 def over_subjects(function: Callable[[_T], _R], subjects: Iterable[_T], workers: int | None = None) -> list[_R]:

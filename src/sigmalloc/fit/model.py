@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
-from ..agents import Agent
+from ..agents import ALLOCATIONS, GRADIENTS, Agent, schedules
 
 Policy: TypeAlias = Literal["soft", "hard"]
 GradientSource: TypeAlias = Literal["replay", "experience", "task"]
@@ -17,8 +17,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 POLICIES: tuple[str, ...] = ("soft", "hard")
 GRADIENT_SOURCES: tuple[str, ...] = ("replay", "experience", "task")
-KINDS: tuple[str, ...] = ("dra", "equal", "frequency", "stakes", "fixed", "softmax")
-GRADIENTS: tuple[str, ...] = ("advantage", "q", "reinforce", "return")
+KINDS: tuple[str, ...] = (*ALLOCATIONS, "softmax")
 
 _HUGE = 1e100
 # name: (lowest, highest, whether the lowest is left out)
@@ -152,15 +151,15 @@ class Model:
             if shape.ndim != 1 or not len(shape) or not np.isfinite(shape).all() or shape.min() < 0:
                 raise ValueError(f"shape must be finite numbers of at least 0, one a memory, got {self.shape!r}")
             put("shape", tuple(shape.tolist()))
-            if self.kind not in ("frequency", "stakes"):
+            if self.kind == "softmax" or ALLOCATIONS[self.kind].importance == "flat":
                 raise ValueError(f"shape is for allocation='frequency' or 'stakes', got {self.kind!r}")
         if isinstance(self.agent, Agent):
             self._check_agent(self.agent)
 
     def _check_agent(self, agent: Agent) -> None:
-        _checks.choice("allocation", agent.allocation, KINDS[:-1])
-        _checks.choice("gradient", agent.gradient, GRADIENTS)
-        if agent.gradient in ("reinforce", "return") and self.gradient_source != "experience":
+        fitted = tuple(name for name, rule in GRADIENTS.items() if rule.credit != "best_return")
+        _checks.choice("gradient", agent.gradient, fitted)
+        if GRADIENTS[agent.gradient].waits and self.gradient_source != "experience":
             raise ValueError(
                 f"gradient={agent.gradient!r} needs gradient_source='experience': rewards of actions drawn anew are "
                 "not in the data"
@@ -168,6 +167,9 @@ class Model:
         for name, off in (("search_budget", None), ("reward_rate", False), ("planner", "rollouts"), ("beta_0", None)):
             if getattr(agent, name) != off:
                 raise ValueError(f"{name}={getattr(agent, name)!r} cannot be fitted to choices; leave it at {off!r}")
+        for name in schedules.SCHEDULED:
+            if isinstance(getattr(agent, name), schedules.Scheduled):
+                raise ValueError(f"{name} must be a number where choices are fitted, got {getattr(agent, name)!r}")
         if isinstance(agent.q_init, tuple):
             raise ValueError(f"q_init must be a number where choices are fitted, got {agent.q_init!r}")
 
@@ -195,7 +197,7 @@ class Model:
             without = {"learning_rate_sigma", "lam", "sigma_base", "sigma_0", "sigma_min", "sigma_max"}
         else:
             without.add("beta_rate")
-            if self.kind == "fixed":
+            if ALLOCATIONS[self.kind].update == "none":
                 without |= {"learning_rate_sigma", "lam", "sigma_base", "sigma_min", "sigma_max"}
             if self.policy == "hard":
                 without.add("beta")

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..agents import ALLOCATIONS, GRADIENTS
+
 LOG2_E = 1.4426950408889634
 LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
 INVERSE_ROOT_TWO_PI = 0.3989422804014327
@@ -194,16 +196,17 @@ class Course:
     def forget(self):
         self.empty_window()
         self.seen = []
-        self.times_seen = [0] * self.n_situations
         self.shown = [0.0] * self.n_memories
+        self.sets = [0.0] * self.n_memories
 
     def see(self, situation, memories):
-        if self.times_seen[situation] == 0:
+        first = situation not in self.seen
+        if first:
             self.seen.append(situation)
-        self.times_seen[situation] += 1
         for m in memories:
             if m >= 0:
                 self.shown[m] += 1.0
+                self.sets[m] += float(first)
 
     def close(self, rows, limit):
         """An episode, given as the situations answered in it, enters the window; the oldest leaves it when full."""
@@ -243,6 +246,9 @@ class Learner:
     def __init__(self, subject, setting, parameters, stream=None):
         self.subject, self.setting, self.stream = subject, setting, stream
         self.p = dict(zip(setting.names, (float(x) for x in parameters), strict=True))
+        self.softmax = setting.allocation == "softmax"
+        self.rule = ALLOCATIONS["fixed" if self.softmax else setting.allocation]
+        self.psi = GRADIENTS[setting.gradient]
         self.memory = subject.memory.tolist()
         self.known, self.spread = subject.known.tolist(), subject.known_sigma.tolist()
         self.n_options = subject.n_options.tolist()
@@ -252,6 +258,7 @@ class Learner:
         self.q = [0.0] * subject.n_memories
         self.sigma = [0.0] * subject.n_memories
         self.scale = 0.0
+        self.answers = []
 
     def begin_block(self, mode, n_memories, row):
         """mode: 1 everything is new, 2 q̄ is new, 3 nothing is."""
@@ -288,7 +295,7 @@ class Learner:
         """P_a; of two options, that of ``first`` is the one computed."""
         if len(value) == 1:
             return [1.0]
-        if self.setting.allocation == "softmax":
+        if self.softmax:
             return softmax(value, self.beta)
         if len(value) > 2:
             return of_many(value, deviation)[0]
@@ -299,43 +306,59 @@ class Learner:
         variance = deviation[0] * deviation[0] + deviation[1] * deviation[1]
         return of_two(value[first] - value[1 - first], variance, self.terms, self.inverse_beta_squared)
 
+    def open(self, t):
+        """Begin the row's block, if one begins there."""
+        self.t = t
+        if self.subject.block_start[t]:
+            self.begin_block(int(self.subject.block_start[t]), int(self.subject.block_memories[t]), t)
+
+    def choose(self):
+        """P of the row's options, what sticks to the memory chosen last included."""
+        t, s = self.t, int(self.subject.situation[self.t])
+        value, deviation, memories = self.options(s)
+        shifted = [
+            u + self.p["stickiness"] if m >= 0 and m == self.last else u for u, m in zip(value, memories, strict=True)
+        ]
+        choice = int(self.subject.choice[t])
+        return self.probabilities(shifted, deviation, choice if choice >= 0 and self.stream is None else 0)
+
+    def responses(self, p):
+        """(1 − ε) P_a + ε/n."""
+        lapse = self.p["lapse"]
+        return [(1.0 - lapse) * share + lapse / len(p) for share in p]
+
+    def close(self, choice):
+        """Learn from the row's choice, and end its episode if it ends there."""
+        subject, t = self.subject, self.t
+        self.answers.append(choice)
+        if choice >= 0:
+            value, deviation, memories = self.options(int(subject.situation[t]))
+            self.course.see(int(subject.situation[t]), memories)
+            self.learn(value, deviation, memories, choice, subject.outcome[t].tolist(), int(subject.following[t]))
+            self.last = memories[choice]
+        if subject.episode_end[t]:
+            self.end_episode(t)
+
     def run(self):
         subject = self.subject
         trace = Trace([], 0.0, [], [], [], [], [], [])
-        rows = zip(
-            subject.situation.tolist(), subject.following.tolist(), subject.choice.tolist(), subject.outcome.tolist(),
-            subject.scored.tolist(), subject.episode_end.tolist(), subject.block_start.tolist(),
-            subject.block_memories.tolist(), strict=True,
-        )  # fmt: skip
-        self.answers = []
-        for t, (s, following, choice, outcome, scored, ends, block, n_memories) in enumerate(rows):
-            if block:
-                self.begin_block(block, n_memories, t)
+        for t in range(subject.n_rows):
+            self.open(t)
             trace.q.append(list(self.q))
             trace.sigma.append(list(self.sigma))
-            value, deviation, memories = self.options(s)
-            shifted = [u + self.p["stickiness"] if m >= 0 and m == self.last else u
-                       for u, m in zip(value, memories, strict=True)]  # fmt: skip
-            p = self.probabilities(shifted, deviation, choice if choice >= 0 and self.stream is None else 0)
-            lapse, n = self.p["lapse"], len(value)
-            if self.stream is not None and scored:
-                choice, u, below = -1, self.stream.uniform(), 0.0
-                for a in range(n - 1):
-                    below = below + ((1.0 - lapse) * p[a] + lapse / n)
+            p, choice, term = self.choose(), int(subject.choice[t]), 0.0
+            if subject.scored[t] and self.stream is not None:
+                choice, u, below = 0, self.stream.uniform(), 0.0
+                for response in self.responses(p)[:-1]:
+                    below = below + response
                     choice += below <= u
-                choice += 1
-            term = logarithm((1.0 - lapse) * p[choice] + lapse / n) if scored and self.stream is None else 0.0
+            elif subject.scored[t]:
+                term = logarithm(self.responses(p)[choice])
             trace.pointwise.append(term)
             trace.total = trace.total + term
             trace.probability.append(p)
             trace.choice.append(choice)
-            self.answers.append(choice)
-            if choice >= 0:
-                self.course.see(s, memories)
-                self.learn(value, deviation, memories, choice, outcome, following)
-                self.last = memories[choice]
-            if ends:
-                self.end_episode(t)
+            self.close(choice)
         trace.final_q, trace.final_sigma = list(self.q), list(self.sigma)
         return trace
 
@@ -360,7 +383,7 @@ class Learner:
 
     def end_episode(self, row):
         course = self.course
-        if self.setting.allocation not in ("fixed", "softmax"):
+        if self.rule.update != "none":
             rows = range(course.begin, row + 1)
             answered = [int(self.subject.situation[t]) for t in rows if self.answers[t] >= 0]
             course.close(answered, self.setting.window)
@@ -399,15 +422,15 @@ class Learner:
                     self.gradient[m] = self.gradient[m] + weight * pull
 
     def experience(self, rows):
-        subject, setting = self.subject, self.setting
+        subject = self.subject
         returns = {}
-        if setting.gradient in ("reinforce", "return"):
+        if self.psi.waits:
             ahead = 0.0
             for t in reversed(rows):
                 if self.answers[t] >= 0:
                     ahead = float(subject.payoff[t, self.answers[t]]) + self.p["gamma"] * ahead
                     returns[t] = ahead
-            if setting.gradient == "return":
+            if self.psi.credit == "path_return":
                 returns = dict.fromkeys(returns, ahead)
         for t in rows:
             c = self.answers[t]
@@ -418,7 +441,7 @@ class Learner:
             if n == 1:
                 continue
             psi = returns.get(t, value[c])
-            if setting.gradient == "advantage":
+            if self.psi.baseline == "mean":
                 total = 0.0
                 for u in value:
                     total = total + u
@@ -492,7 +515,7 @@ class Learner:
         """σ ← clip(σ + α₂ (∇ − λ ∂D_KL/∂σ)) (Eq. 7), or the same of the one scale."""
         p = self.p
         climb = [gain * self.gradient[m] - p["lam"] * self.cost_slope(m) for m in range(self.n_memories)]
-        if self.setting.allocation == "dra":
+        if self.rule.update == "each":
             for m in range(self.n_memories):
                 self.sigma[m] = self.clipped(self.sigma[m] + p["learning_rate_sigma"] * climb[m])
             return
@@ -506,17 +529,17 @@ class Learner:
         setting, course = self.setting, self.course
         if setting.shape is not None:
             return list(setting.shape)
-        if setting.allocation == "frequency":
+        if self.rule.importance == "usage":
             return list(course.shown)
-        spread, sets = [0.0] * self.subject.n_memories, course.shown
-        if setting.allocation == "stakes":
+        spread = [0.0] * self.subject.n_memories
+        if self.rule.importance == "spread":
             for s in course.seen:
                 value, _, memories = self.options(s)
-                extent = float(course.times_seen[s]) * (max(value) - min(value))
+                extent = max(value) - min(value)
                 for m in memories:
                     if m >= 0:
                         spread[m] = spread[m] + extent
-            spread = [x / n if n > 0.0 else 0.0 for x, n in zip(spread, sets, strict=True)]
+            spread = [x / n if n > 0.0 else 0.0 for x, n in zip(spread, course.sets, strict=True)]
         return spread
 
     def reshape(self):
@@ -529,6 +552,99 @@ class Learner:
             if total > 0.0:
                 w = 1.0 / math.sqrt(1.0 + (importance[m] * self.n_memories) / total)
             self.sigma[m] = self.clipped(self.scale * w)
+
+
+class Particle(Learner):
+    """A learner whose σ update is sampled: Algorithm 1 with finitely many trajectories, replayed from the window."""
+
+    def __init__(self, subject, setting, parameters, stream, n_trajectories):
+        super().__init__(subject, setting, parameters)
+        self.draws, self.n_trajectories = stream, n_trajectories
+
+    def replay(self, _):
+        window = self.course.window
+        if not window:
+            return 0.0
+        # every episode is as likely as every other, and each is replayed once where there are as many trajectories
+        offset = int(self.draws.uniform() * len(window))
+        longest = max(map(len, window))
+        for j in range(self.n_trajectories):
+            episode = window[(offset + j) % len(window)]
+            for step in range(longest):
+                self.add_sampled(episode[step] if step < len(episode) else None)
+        return self.p["beta"] / self.n_trajectories
+
+    def add_sampled(self, s):
+        """Ψ ∂log π(a)/∂σ_b / β of a recall and an action drawn from it (Eqs. 4, 5), for every memory b."""
+        pairs = (self.subject.payoff.shape[1] + 1) // 2
+        zeta = [z for _ in range(pairs) for z in self.draws.normal_pair()]
+        u = self.draws.uniform()
+        if s is None:
+            return
+        value, deviation, memories = self.options(s)
+        n = len(value)
+        recalled = [mean + z * sd for mean, z, sd in zip(value, zeta, deviation, strict=False)]
+        largest = max(recalled)
+        weights = [exponential(max(self.p["beta"] * (x - largest), -690.0)) for x in recalled]
+        total, mean = 0.0, 0.0
+        for weight, x in zip(weights, value, strict=True):
+            total, mean = total + weight, mean + x
+        target, below, action = u * total, 0.0, 0
+        for weight in weights[:-1]:
+            below = below + weight
+            action += below <= target
+        psi = value[action]
+        if self.psi.baseline == "mean":
+            psi = psi - mean / n
+        for a, m in enumerate(memories):
+            if m >= 0:
+                score = zeta[a] * (float(a == action) - weights[a] / total)
+                self.gradient[m] = self.gradient[m] + psi * score
+
+
+def evaluate_filter(subject, setting, parameters, n_trajectories, streams, resampling):
+    """Log-likelihood of a sampled agent by a particle filter: exact weights, systematic resampling, sampled update.
+
+    Parameters
+    ----------
+    subject, setting, parameters
+        As for `evaluate`.
+    n_trajectories : int
+    streams : list of sigmalloc.reference.Stream
+        One a particle.
+    resampling : sigmalloc.reference.Stream
+
+    Returns
+    -------
+    list of float
+        Its terms by row.
+    """
+    vector = np.asarray(parameters, dtype=float)
+    particles = [Particle(subject, setting, vector, stream, n_trajectories) for stream in streams]
+    terms = []
+    for t in range(subject.n_rows):
+        for particle in particles:
+            particle.open(t)
+        choice, term = int(subject.choice[t]), 0.0
+        if subject.scored[t]:
+            weights = [particle.responses(particle.choose())[choice] for particle in particles]
+            total = 0.0
+            for weight in weights:
+                total = total + weight
+            term = logarithm(total / len(weights))
+            u, step = resampling.uniform(), total / len(weights)
+            states = [(list(p.q), list(p.sigma), p.scale) for p in particles]
+            j, below = 0, weights[0]
+            for i, particle in enumerate(particles):
+                target = (u + i) * step
+                while below < target and j < len(weights) - 1:
+                    j += 1
+                    below = below + weights[j]
+                particle.q, particle.sigma, particle.scale = list(states[j][0]), list(states[j][1]), states[j][2]
+        terms.append(term)
+        for particle in particles:
+            particle.close(choice)
+    return terms
 
 
 def evaluate(subject, setting, parameters, stream=None):
