@@ -16,15 +16,17 @@ A terminal state is worth 0, and step limits are not modelled.
 from ._chain import ImproperPolicyError
 from ._choice import choice_gradients, choice_probabilities
 from ._cma import BlackBox, cma_es
+from ._equilibrium import equilibrium
 from ._estimator import Estimator, expected_estimator
-from ._evaluate import Evaluation, evaluate, gradient
-from ._optimum import Optimum, equilibrium, optimum
+from ._evaluate import Evaluation, JointGradient, evaluate, gradient
+from ._optimum import Optimum, optimum
 
 __all__ = [
     "BlackBox",
     "Estimator",
     "Evaluation",
     "ImproperPolicyError",
+    "JointGradient",
     "Optimum",
     "choice_gradients",
     "choice_probabilities",

@@ -57,6 +57,7 @@ def maze(
     Axes
         Mazes of more than 20 rows or columns have no lines between cells, and plain dark walls instead of hatched ones.
     """
+    cmap, label = _inputs.color_map(cmap), _inputs.name("label", label)
     layout = _inputs.layout(_inputs.task(task))
     if layout is None:
         raise ValueError(f"task must have a layout to be drawn as a maze; {task.name!r} has none")
@@ -144,6 +145,7 @@ def plane(
     -------
     Axes
     """
+    cmap, label = _inputs.color_map(cmap), _inputs.name("label", label)
     geometry = _inputs.task(task).geometry
     if not isinstance(geometry, Plane):
         raise ValueError(f"task must have states that lie in a plane, as those of mountain car; {task.name!r} has not")
@@ -211,6 +213,7 @@ def table(
     -------
     Axes
     """
+    cmap, label = _inputs.color_map(cmap), _inputs.name("label", label)
     values = _inputs.per_state_or_action("values", values, _inputs.task(task))
     states = np.flatnonzero(task.exists.any(axis=1))
     shown = values[states, None] if values.ndim == 1 else np.where(task.exists, values, np.nan)[states]
@@ -335,6 +338,7 @@ def heatmap(
     -------
     Axes
     """
+    cmap, label = _inputs.color_map(cmap), _inputs.name("label", label)
     values = _inputs.array("values", values)
     if values.ndim != 2 or not values.size:
         raise ValueError(f"values must have shape (rows, columns), got {values.shape}")

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import functools
-import json
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
 from .._io import archive, files
-from ..agents import Agent
+from .._io.extras import needed
+from .._io.html import table
+from ..agents import FIELDS, LATER, Agent
 from ..tasks.base import Task, unpack
+from .policy import Policy
+from .schedule import Policy as PolicyName
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
 
 FORMAT = 2
+CURVES = ("reward", "value", "cost", "objective", "cutoffs")
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
@@ -177,11 +185,68 @@ class Result:
             self, episodes=episodes, agent=agent, snapshots=snapshots, workers=workers, progress=progress
         )
 
+    def policy(self, restart: int = 0, *, policy: PolicyName = "soft", seed: int | None = None) -> Policy:
+        """One of the trained agents as a policy, to act in a loop of one's own.
+
+        Parameters
+        ----------
+        restart : int
+        policy : {"soft", "hard"}
+        seed : int, optional
+            Of what it draws when it learns on.
+        """
+        return Policy.of_result(self, restart, policy, seed)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Evaluations as a pandas DataFrame, one row a restart and checkpoint."""
+        n, checkpoints = self.reward.shape
+        columns = {
+            "restart": np.repeat(np.arange(n), checkpoints), "episode": np.tile(self.episodes, n),
+            **{name: getattr(self, name).ravel() for name in CURVES},
+        }  # fmt: skip
+        return needed("pandas", "pandas").DataFrame(columns)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Evaluations, final q̄ and σ, and snapshots as an xarray Dataset, with units."""
+        curve, cells = ("restart", "episode"), ("restart", "state", "action")
+        unit = {"units": "reward"}
+        variables: dict[str, Any] = {
+            name: (curve, getattr(self, name), {} if name == "cutoffs" else unit) for name in CURVES
+        }
+        variables |= {name: (cells, getattr(self, name), unit) for name in ("q", "sigma")}
+        variables |= {
+            f"snapshot_{name}": (("restart", "snapshot", "state", "action"), getattr(self, f"snapshot_{name}"), unit)
+            for name in ("q", "sigma")
+        }
+        variables |= {name: ("restart", getattr(self, name)) for name in ("steps", "training_cutoffs")}
+        coordinates: dict[str, Any] = {
+            "restart": np.arange(self.restarts), "episode": self.episodes, "snapshot": self.snapshot_episodes,
+        }  # fmt: skip
+        for name, names in (("state", self.task.state_names), ("action", self.task.action_names)):
+            if names is not None:
+                coordinates[name] = list(names)
+        facts = {
+            "task": self.task.name, "seed": str(self.seed), "training_episodes": self.training_episodes,
+            "evaluation_episodes": self.evaluation_episodes, "evaluation_policy": self.evaluation_policy,
+            "agent": repr(self.agent), "sigmalloc": self.versions["sigmalloc"],
+        }  # fmt: skip
+        return needed("xarray", "xarray").Dataset(variables, coordinates, facts)
+
+    def _repr_html_(self) -> str:
+        title = f"{self.task.name}: {self.restarts} runs × {self.training_episodes} episodes, seed {self.seed}"
+        if not self.episodes.size:
+            return table(f"{title}; not evaluated (evaluate_every was not given)", [], [])
+        rows = [
+            (name, float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else "")
+            for name in CURVES if (values := getattr(self, name)[:, -1]) is not None
+        ]  # fmt: skip
+        return table(f"{title}; after {self.episodes[-1]} episodes:", ("", "mean", "SEM"), rows)
+
     def joined(self, later: Result) -> Result:
         """This result and what came of going on from it."""
         end_to_end = ("episodes", "reward", "value", "cost", "cutoffs", "snapshot_episodes", "snapshot_memory_q",
                       "snapshot_memory_sigma")  # fmt: skip
-        whole = {name: getattr(later, name) for name in self.__dataclass_fields__}
+        whole = {field.name: getattr(later, field.name) for field in fields(later)}
         for name in end_to_end:
             mine, theirs = getattr(self, name), getattr(later, name)
             whole[name] = np.concatenate([mine, theirs], axis=mine.ndim - 1 if mine.ndim < 3 else 1)
@@ -224,14 +289,13 @@ class Result:
         -------
         Path
         """
-        path = Path(path)
+        path = Path(files.checked_path("path", path))
         if path.suffix != ".npz":
             path = path.with_name(path.name + ".npz")
         task_facts, arrays = self.task.pack()
-        arrays = arrays | {name: getattr(self, name) for name in _ARRAYS}
         facts = {"format": FORMAT, "task": task_facts, "agent": self.agent.to_dict()}
         facts |= {name: getattr(self, name) for name in _FACTS}
-        files.write(str(path), lambda file: np.savez_compressed(file, facts=np.array(json.dumps(facts)), **arrays))
+        archive.save(path, facts, arrays | {name: getattr(self, name) for name in _ARRAYS})
         return path
 
     @classmethod
@@ -243,25 +307,23 @@ class Result:
         ValueError
             If the file is not a result of this format or an earlier one, or is damaged.
         """
-        path = Path(path)
-        try:
-            arrays = archive.load(path)
-            facts = json.loads(str(arrays.pop("facts")))
-            if facts["format"] not in (1, FORMAT):
-                raise ValueError(f"its format is {facts['format']!r}, not {FORMAT}")
+        with archive.reading(files.checked_path("path", path), "result") as file:
+            facts = file.facts
+            if facts.get("format") not in (1, FORMAT):
+                raise ValueError(f"its format is {facts.get('format')!r}, not {FORMAT}")
+            arrays = {name: file.array(name) for name in file.names if name != archive.FACTS}
             task = unpack(facts["task"], arrays)
-            agent = facts["agent"]
+            agent = dict(facts["agent"])
             if isinstance(agent.get("q_init"), list):
                 agent["q_init"] = tuple(agent["q_init"])
+            for name in FIELDS:
+                if name not in agent and name not in LATER:
+                    raise ValueError(f"its agent has no {name}")
             if facts["format"] == 1:
                 arrays |= _from_format_1(task, facts, arrays)
-            fields = {name: arrays[name] for name in _ARRAYS}
-            _check_arrays(task, facts, fields)
-            return cls(task=task, agent=Agent(**agent), **fields, **{name: facts[name] for name in _FACTS})
-        except (FileNotFoundError, PermissionError, IsADirectoryError, MemoryError):
-            raise
-        except Exception as error:  # a damaged archive makes its readers raise nearly anything
-            raise ValueError(f"{path} is not a readable result: {error}") from error
+            held = {name: arrays[name] for name in _ARRAYS}
+            _check_arrays(task, facts, held)
+            return cls(task=task, agent=Agent(**agent), **held, **{name: facts[name] for name in _FACTS})
 
 
 def _from_format_1(task: Task, facts: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
