@@ -30,7 +30,7 @@ _DRAWS = 1_000_000  # of the Dirichlet, for exceedance probabilities
 
 @dataclass(frozen=True, eq=False)
 class RandomEffects:
-    """Random-effects model selection: each subject has one of the models, and how frequent each is is unknown [1]_ [2]_.
+    """Random-effects model selection [1]_ [2]_: each subject has one of the models, each with an unknown frequency.
 
     Attributes
     ----------
@@ -49,8 +49,8 @@ class RandomEffects:
     ----------
     .. [1] Stephan, K. E., Penny, W. D., Daunizeau, J., Moran, R. J. and Friston, K. J. (2009). Bayesian model selection
        for group studies. NeuroImage 46, 1004-1017.
-    .. [2] Rigoux, L., Stephan, K. E., Friston, K. J. and Daunizeau, J. (2014). Bayesian model selection for group studies
-       revisited. NeuroImage 84, 971-985.
+    .. [2] Rigoux, L., Stephan, K. E., Friston, K. J. and Daunizeau, J. (2014). Bayesian model selection for group
+       studies revisited. NeuroImage 84, 971-985.
     """
 
     concentration: FloatArray
@@ -166,7 +166,7 @@ class Comparison:
     def differences(self) -> FloatArray:
         """How much worse than the best model each one is, subject by subject, shape (models, subjects)."""
         table = self.scores[self.criterion]
-        gap = table - table[self.names.index(self.best)]
+        gap: FloatArray = table - table[self.names.index(self.best)]
         return gap if self.lower_is_better else -gap
 
     def to_frame(self) -> "pd.DataFrame":
@@ -331,8 +331,8 @@ def future(
     """Compare models by how well they predict trials that come later.
 
     Parameters are fitted to a subject's first trials; the trials after them are scored with these parameters, by a
-    learner that has lived through all that came before. (Cross validation over folds in the middle would restart a naive
-    learner in each, or let it learn from the future.)
+    learner that has lived through all that came before. (Cross validation over folds in the middle would restart a
+    naive learner in each, or let it learn from the future.)
 
     Parameters
     ----------

@@ -44,11 +44,13 @@ def design_from_task(task: Task, trials: int, *, seed: int, chosen_only: bool = 
     acting = ~task.terminal
     if not task.terminal[task.next_state[acting][task.exists[acting]]].all():
         raise ValueError(
-            f"task: in {task.name!r} an episode can have several choices; simulate it with sm.simulate and make the data "
-            "with Choices.from_task"
+            f"task: in {task.name!r} an episode can have several choices; simulate it with sm.simulate and make "
+            "the data with Choices.from_task"
         )
     if task.episode_limit is not None and trials > task.episode_limit:
-        raise ValueError(f"trials must be at most {task.episode_limit}, which {task.name!r} has laid down, got {trials}")
+        raise ValueError(
+            f"trials must be at most {task.episode_limit}, which {task.name!r} has laid down, got {trials}"
+        )
     if task.starts is not None:
         state = np.asarray(task.starts[:trials], dtype=np.int64)
     else:

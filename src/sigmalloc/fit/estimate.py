@@ -101,8 +101,8 @@ def fit(
         In the parameters' own units. The rest have default bounds, multiples of the standard deviation of all payoffs
         that anybody was shown.
     priors : dict of {str: distribution}, or Normal, optional
-        Distributions with a ``logpdf`` of the parameter in its own units, such as those of `scipy.stats`; what is climbed
-        is the density of the coordinates. A `Normal` is one over all coordinates, as `fit_group` gives.
+        Distributions with a ``logpdf`` of the parameter in its own units, such as those of `scipy.stats`; what is
+        climbed is the density of the coordinates. A `Normal` is one over all coordinates, as `fit_group` gives.
     starts : int
         At least 1.
     method : {"lbfgsb", "bads", "emcee", "vbmc"}
@@ -124,8 +124,8 @@ def fit(
     repetitions : int
         Filters that an estimate is the mean of.
     options : dict, optional
-        Of the method: of "emcee" ``walkers`` (default 8 f, at least 16), ``steps`` (2000), ``burn`` (1000), ``thin`` (10);
-        of "vbmc" ``draws`` (4000) and what PyVBMC has; of "bads" what PyBADS has.
+        Of the method: of "emcee" ``walkers`` (default 8 f, at least 16), ``steps`` (2000), ``burn`` (1000), ``thin``
+        (10); of "vbmc" ``draws`` (4000) and what PyVBMC has; of "bads" what PyBADS has.
     workers : int, optional
         Subjects at once. Default: the number of processors.
     executor : Executor, optional

@@ -129,8 +129,8 @@ def fit_group(
     iterations : int
         At most.
     tolerance : float
-        It has converged when no mean moves by more than that part of its standard deviation, and no standard deviation by
-        more than that part of itself.
+        It has converged when no mean moves by more than that part of its standard deviation, and no standard deviation
+        by more than that part of itself.
     starts : int
         Of the first iteration; later ones go on from where each subject was, and have one start besides.
     draws : int
@@ -170,7 +170,7 @@ def fit_group(
         for iteration in range(iterations):
             jobs = [dataclasses.replace(job, priors=normal) for job in jobs]
             if iteration:
-                jobs = [dataclasses.replace(job, begin=top[None], starts=1) for job, top in zip(jobs, tops, strict=True)]
+                jobs = _going_on(jobs, tops, normal)
             kept = run_jobs(jobs, workers=workers, executor=executor, store=store)
             tops = np.array([fit.coordinates for fit in kept])
             spreads = _gathered(_posterior_covariance, list(zip(jobs, tops, strict=True)), workers, executor)
@@ -188,7 +188,7 @@ def fit_group(
             if moved <= tolerance:
                 converged = True
                 break
-    jobs = [dataclasses.replace(job, priors=normal, begin=top[None], starts=1) for job, top in zip(jobs, tops, strict=True)]
+    jobs = _going_on(jobs, tops, normal)
     kept = run_jobs(jobs, workers=workers, executor=executor, store=store)
     tops = np.array([fit.coordinates for fit in kept])
     spreads = _gathered(_posterior_covariance, list(zip(jobs, tops, strict=True)), workers, executor)
@@ -199,7 +199,16 @@ def fit_group(
     fit = assembled(jobs, kept)
     fit.settings["group"] = {"mean": normal.mean.tolist(), "covariance": normal.covariance.tolist()}
     count = 2 * f if covariance == "diagonal" else f + f * (f + 1) // 2
-    return Group(fit, normal, spreads, evidence[:, 0], evidence[:, 1], evidence[:, 2], np.array(history), converged, count)
+    return Group(
+        fit, normal, spreads, evidence[:, 0], evidence[:, 1], evidence[:, 2], np.array(history), converged, count
+    )  # fmt: skip
+
+
+def _going_on(jobs: list[Job], tops: FloatArray, normal: Normal) -> list[Job]:
+    """The same jobs from where each subject was, with one more start."""
+    return [
+        dataclasses.replace(job, priors=normal, begin=top[None], starts=1) for job, top in zip(jobs, tops, strict=True)
+    ]
 
 
 def _gathered(function: Any, items: list[Any], workers: int | None, executor: Executor | None) -> FloatArray:
@@ -257,5 +266,3 @@ def _with_intervals(fit: SubjectFit, spread: FloatArray, level: float) -> Subjec
         fit, lower=fit.space.to_values(top - z * deviation), upper=fit.space.to_values(top + z * deviation),
         interval=("laplace",) * len(names), covariance=spread,
     )  # fmt: skip
-
-

@@ -202,5 +202,3 @@ def by_row(subject: Subject, model: Model, space: Space, values: npt.ArrayLike) 
     slope = (mixed[1::2] - mixed[2::2]) / width[:, None, None]
     weight = np.where(there & (mixed[0] > 0), subject.scored[:, None] / np.maximum(mixed[0], 1e-300), 0.0)
     return np.asarray(np.einsum("ita,jta,ta->tij", slope, slope, weight))
-
-

@@ -1,4 +1,4 @@
-"""The top of a likelihood by L-BFGS-B from several starts, the curvature there, and how far parameters can go from it."""
+"""The top of a likelihood by L-BFGS-B from several starts, the curvature there, and how far parameters can go."""
 
 from dataclasses import dataclass
 

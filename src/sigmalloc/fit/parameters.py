@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,8 @@ _DEFAULT_FREE = {
 class Space:
     """Free parameters and the box in which they are looked for.
 
-    Coordinates are ln θ of what is a scale (β, λ, α₂, every σ), ln(θ/(1 − θ)) of what lies between 0 and 1 (α₁, γ, lapse),
-    and θ itself of the rest. The box is one of coordinates as it is one of parameters.
+    Coordinates are ln θ of what is a scale (β, λ, α₂, every σ), ln(θ/(1 − θ)) of what lies between 0 and 1 (α₁, γ,
+    lapse), and θ itself of the rest. The box is one of coordinates as it is one of parameters.
 
     Attributes
     ----------
@@ -58,11 +59,16 @@ class Space:
         return len(self.names)
 
     @property
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """Bounds by name."""
+        return {name: (low, high) for name, low, high in zip(self.names, self.low, self.high, strict=True)}
+
+    @property
     def coordinates(self) -> tuple[str, ...]:
         """One of "log", "log odds" or "plain", for each parameter."""
         return tuple(COORDINATES[name] for name in self.names)
 
-    @property
+    @cached_property
     def box(self) -> FloatArray:
         """Bounds of the coordinates, shape (f, 2)."""
         return np.stack([self.to_coordinates(self.low), self.to_coordinates(self.high)], axis=1)
@@ -87,6 +93,7 @@ class Space:
                 out[..., i] = np.exp(x[..., i])
             elif kind == _ODDS:
                 out[..., i] = 1.0 / (1.0 + np.exp(-x[..., i]))
+        out = np.where(x <= self.box[:, 0], self.low, np.where(x >= self.box[:, 1], self.high, out))
         return np.clip(out, self.low, self.high)
 
     def log_jacobian(self, coordinates: npt.ArrayLike) -> FloatArray:
@@ -189,7 +196,8 @@ def make_space(
         else:
             assert scale is not None
             pairs.append(_default_pair(name, scale, subjects))
-    low, high = dict(zip(names, (p[0] for p in pairs), strict=True)), dict(zip(names, (p[1] for p in pairs), strict=True))
+    low = {name: pair[0] for name, pair in zip(names, pairs, strict=True)}
+    high = {name: pair[1] for name, pair in zip(names, pairs, strict=True)}
     if model.kind != "softmax":
         _keep_in_order(low, high, fixed, given)
     return Space(names, tuple(low[name] for name in names), tuple(high[name] for name in names))
@@ -212,8 +220,8 @@ def _checked_pair(name: str, pair: Any) -> tuple[float, float]:
 
 def _default_pair(name: str, scale: float, subjects: Sequence[Subject]) -> tuple[float, float]:
     if name == "q_init":
-        shown = [s.outcome[np.isfinite(s.outcome)] for s in subjects]
-        return min(float(x.min()) for x in shown if len(x)) - scale, max(float(x.max()) for x in shown if len(x)) + scale
+        shown = np.concatenate([s.outcome[np.isfinite(s.outcome)] for s in subjects])
+        return float(shown.min()) - scale, float(shown.max()) + scale
     if name == "beta_rate":
         longest = max(
             int(np.bincount(s.block, weights=s.episode_end).max()) if s.n_rows else 1 for s in subjects

@@ -154,7 +154,8 @@ class Recovery:
             )
         for i, j in itertools.combinations(range(len(self.names)), 2):
             if abs(self.confounds[i, j]) > 0.5:
-                lines.append(f"  errors of {self.names[i]} and {self.names[j]} go together: r {self.confounds[i, j]:+.2f}")
+                pair = f"{self.names[i]} and {self.names[j]}"
+                lines.append(f"  errors of {pair} go together: r {self.confounds[i, j]:+.2f}")
         return "\n".join(lines) + ">"
 
 
@@ -190,8 +191,8 @@ def recover_parameters(
         Gives what is not free.
     subjects : int
     simulated : dict of {str: (low, high), array or distribution}, optional
-        Where each free parameter comes from: bounds within which its coordinate is uniform, a value for each subject, or
-        anything with ``rvs`` (as `scipy.stats` has). Default: uniform over the middle 60 % of the box of coordinates.
+        Where each free parameter comes from: bounds within which its coordinate is uniform, a value for each subject,
+        or anything with ``rvs`` (as `scipy.stats` has). Default: uniform over the middle 60 % of the coordinates' box.
     starts, intervals, level, workers, executor, store, progress
         As for `fit`.
     seed : int
@@ -205,8 +206,7 @@ def recover_parameters(
     truth = draw_parameters(space, subjects, simulated, seed)
     data = simulated_choices(rows, model, space, truth, seed)
     jobs = make_jobs(
-        data, model, free=space.names, bounds=dict(zip(space.names, zip(space.low, space.high, strict=True), strict=True)),
-        starts=starts, seed=seed, intervals=intervals, level=level,
+        data, model, free=space.names, bounds=space.bounds, starts=starts, seed=seed, intervals=intervals, level=level,
     )  # fmt: skip
     found = run_jobs(jobs, workers=workers, executor=executor, store=store, progress=progress)
     return Recovery(truth, assembled(jobs, found))
@@ -222,7 +222,7 @@ def draw_parameters(space: Space, subjects: int, given: Mapping[str, Any] | None
     box, out = space.box, np.empty((subjects, space.size))
     for i, name in enumerate(space.names):
         uniform = rng.random(subjects)
-        source = given.get(name)
+        source: Any = given.get(name)
         if hasattr(source, "rvs"):
             out[:, i] = source.rvs(size=subjects, random_state=rng)
         elif source is not None and len(source) != 2:
@@ -246,9 +246,7 @@ def draw_parameters(space: Space, subjects: int, given: Mapping[str, Any] | None
     return out
 
 
-def simulated_choices(
-    rows: Sequence[Subject], model: Model, space: Space, truth: FloatArray, seed: int
-) -> Choices:
+def simulated_choices(rows: Sequence[Subject], model: Model, space: Space, truth: FloatArray, seed: int) -> Choices:
     """Subjects 0, 1, ... that chose on given rows with given parameters."""
     made = []
     for number, (subject, theta) in enumerate(zip(rows, truth, strict=True)):
@@ -313,7 +311,8 @@ class Confusion:
     def __repr__(self) -> str:
         width = max(map(len, self.names))
         share = self.counts / self.counts.sum(axis=1, keepdims=True)
-        lines = [f"<Confusion of {len(self.names)} models by {self.criterion.upper()}, {self.scores.shape[1]} subjects of each"]
+        of_each = self.scores.shape[1]
+        lines = [f"<Confusion of {len(self.names)} models by {self.criterion.upper()}, {of_each} subjects of each"]
         lines.append("  " + " " * width + "".join(f"{name:>12.12}" for name in self.names) + "   fitted")
         for i, name in enumerate(self.names):
             lines.append(f"  {name:<{width}}" + "".join(f"{x:12.2f}" for x in share[i]))
@@ -370,7 +369,8 @@ def recover_models(
     models = {str(name): as_model(agent, **settings) for name, agent in agents.items()}
     rows = [subject_of(design, trials, seed + number) for number in range(subjects)]
     spaces = {
-        name: make_space(rows, model, (free or {}).get(name), (bounds or {}).get(name)) for name, model in models.items()
+        name: make_space(rows, model, (free or {}).get(name), (bounds or {}).get(name))
+        for name, model in models.items()
     }
     scores = np.empty((len(names), subjects, len(names)))
     likelihood = np.empty_like(scores)
@@ -383,7 +383,7 @@ def recover_models(
             space = spaces[other]
             jobs = make_jobs(
                 data, models[other], free=space.names, starts=starts, seed=seed, intervals=None,
-                bounds=dict(zip(space.names, zip(space.low, space.high, strict=True), strict=True)),
+                bounds=space.bounds,
             )  # fmt: skip
             found = run_jobs(jobs, workers=workers, executor=executor, store=store, progress=progress)
             fit = assembled(jobs, found)
@@ -503,7 +503,9 @@ def recover_over(
     axes_of.check_distinct(axes, "product")
     for name in axes:
         if name not in ("trials", "subjects") and not name.startswith("task."):
-            raise ValueError(f"grid: {name!r} must be 'trials', 'subjects', or an argument of the task with 'task.' in front")
+            raise ValueError(
+                f"grid: {name!r} must be 'trials', 'subjects', or an argument of the task with 'task.' in front"
+            )
     if not axes:
         raise ValueError("grid must have an axis")
     cells = np.empty(axes_of.cell_shape(axes, "product"), dtype=object)
@@ -514,19 +516,19 @@ def recover_over(
         plans.append((_made_design(design, arguments), cell.get("trials", trials), cell.get("subjects", subjects)))
     for place, (made, length, count) in zip(np.ndindex(cells.shape), plans, strict=True):
         common: dict[str, Any] = {"trials": length, "subjects": count, "seed": seed, "progress": progress, **options}
-        cells[place] = (
-            recover_models(made, agent, **common) if isinstance(agent, Mapping) else recover_parameters(made, agent, **common)
-        )
+        if isinstance(agent, Mapping):
+            cells[place] = recover_models(made, agent, **common)
+        else:
+            cells[place] = recover_parameters(made, agent, **common)
     return DesignGrid(axes, cells)
 
 
 def _made_design(design: str | Callable[..., Any], arguments: dict[str, Any]) -> Design:
     if isinstance(design, str):
         _checks.choice("design", design, tuple(TASKS))
-        made: Any = TASKS[design].make(**arguments)
-        return made
+        task: Design = TASKS[design].make(**arguments)
+        return task
     if not callable(design):
         raise ValueError(f"design must be the name of a task or a function that makes a design, got {design!r}")
-    made = design(**arguments)
+    made: Design = design(**arguments)
     return made
-

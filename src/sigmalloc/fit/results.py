@@ -155,12 +155,17 @@ class SubjectFit:
         """q̄, σ and probabilities on each row, of the estimate: arrays with a first axis of length 1."""
         return trajectories(self.subject, self.model)
 
-    def predictive(self, draws: int = 100, *, seed: int = 0, uncertain: bool = True) -> npt.NDArray[np.int64]:
+    def predictive(
+        self, draws: int = 100, *, rows: Subject | None = None, seed: int = 0, uncertain: bool = True
+    ) -> npt.NDArray[np.int64]:
         """Choices that the fitted model makes on the subject's rows, shape (draws, rows).
 
         Parameters
         ----------
         draws : int
+        rows : Subject, optional
+            Rows with the payoffs of all options, as `design_from_task` makes them. Default: the subject's own, which have
+            these where both outcomes were shown.
         seed : int
         uncertain : bool
             Whether each draw has its own parameters (see `draw`), or all have the estimate.
@@ -172,7 +177,7 @@ class SubjectFit:
         """
         draws = _checks.integer("draws", draws, low=1)
         values = self.draw(draws, seed) if uncertain else np.tile(self.estimate, (draws, 1))
-        return simulate(self.subject, self.model, self.space.names, values, seed=seed)
+        return simulate(self.subject if rows is None else rows, self.model, self.space.names, values, seed=seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +268,7 @@ class Fit(Sequence[SubjectFit]):
         return Choices([fit.subject for fit in self])
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row a subject: estimates, ends of intervals, what is wrong with them, and measures of fit. Needs pandas."""
+        """One row a subject: estimates, intervals, what is wrong with them, and measures of fit. Needs pandas."""
         import pandas as pd
 
         rows = []
@@ -287,8 +292,8 @@ class Fit(Sequence[SubjectFit]):
         Parameters
         ----------
         draws : int
-            Draws of each chain, at most. The walkers of an ensemble sampler are four chains; without samples there is one,
-            drawn from the Hessian's normal.
+            Draws of each chain, at most. The walkers of an ensemble sampler are four chains; without samples there is
+            one, drawn from the Hessian's normal.
         seed : int
 
         Raises
@@ -337,7 +342,7 @@ class Fit(Sequence[SubjectFit]):
         with archive.reading(path, "fit") as file:
             facts = file.facts
             if facts.get("kind") != "fit" or facts["format"] != FORMAT:
-                raise ValueError(f"it is {facts.get('kind')!r} of format {facts.get('format')!r}, not a fit of {FORMAT}")
+                raise ValueError(f"it is {facts.get('kind')!r} of format {facts.get('format')!r}, no fit of {FORMAT}")
             found = [_unpacked(own, file, str(number)) for number, own in enumerate(facts["subjects"])]
             if not found:
                 raise ValueError("it has no subjects")
@@ -374,7 +379,7 @@ class Fit(Sequence[SubjectFit]):
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{name}</th>" for name in ("parameter", "median", "quartiles", "remarks"))
         rows = "".join(
-            f"<tr><td>{html.escape(name)}</td><td>{middle}</td><td>{low} to {high}</td><td>{words.lstrip('; ')}</td></tr>"
+            f"<tr><td>{name}</td><td>{middle}</td><td>{low} to {high}</td><td>{words.lstrip('; ')}</td></tr>"
             for name, middle, low, high, words in self._summary()
         )
         return (
@@ -451,7 +456,9 @@ def _unpacked(facts: Mapping[str, Any], file: Any, prefix: str) -> SubjectFit:
 
     rows = file.shape(f"{prefix}/subject/situation")[0]
     situations, options = file.shape(f"{prefix}/subject/memory")
-    by_row = ("situation", "following", "choice", "scored", "episode_end", "block_start", "block_memories", "block", "rows")
+    by_row = (
+        "situation", "following", "choice", "scored", "episode_end", "block_start", "block_memories", "block", "rows",
+    )  # fmt: skip
     shapes: dict[str, tuple[str, tuple[int, ...]]] = dict.fromkeys(by_row, ("i", (rows,)))
     shapes |= dict.fromkeys(("payoff", "outcome"), ("f", (rows, options)))
     shapes |= dict.fromkeys(("known", "known_sigma"), ("f", (situations, options)))

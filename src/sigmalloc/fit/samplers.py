@@ -118,7 +118,9 @@ def variational(target: Target, begin: FloatArray, *, draws: int, seed: int, opt
     return Samples(np.clip(drawn, box[:, 0], box[:, 1])[None], np.full((1, draws), np.nan), facts)
 
 
-def direct_search(target: Target, begin: FloatArray, *, seed: int, options: dict[str, Any]) -> tuple[FloatArray, float, bool, float]:
+def direct_search(
+    target: Target, begin: FloatArray, *, seed: int, options: dict[str, Any]
+) -> tuple[FloatArray, float, bool, float]:
     """PyBADS (Acerbi and Ma, 2017) from one start: where it ends, the log density, whether it converged, and its sd."""
     pybads = needed("pybads", "bads", "bads")
     box = target.space.box

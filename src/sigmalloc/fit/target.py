@@ -1,4 +1,4 @@
-"""What estimators climb: the log-likelihood of one subject in coordinates of the free parameters, with or without a prior."""
+"""What estimators climb: the log-likelihood of one subject in coordinates, with or without a prior."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -76,7 +76,7 @@ def checked_priors(priors: Priors | None, space: Space) -> Priors | None:
         if name not in space.names:
             raise ValueError(f"priors: {name!r} is not free; free are {', '.join(space.names)}")
         if not callable(getattr(prior, "logpdf", None)):
-            raise ValueError(f"priors[{name!r}] must have a method logpdf, as scipy.stats.norm(0, 1) has, got {prior!r}")
+            raise ValueError(f"priors[{name!r}] must have a method logpdf, as scipy.stats.norm(0, 1), got {prior!r}")
     return dict(priors)
 
 

@@ -75,15 +75,15 @@ def _elsewhere(function: Callable[[_J], _R], job: _J) -> _R:
 
 def workers_of(workers: int | None, executor: Executor | None) -> int:
     """How many jobs are worked on at once."""
+    if executor is not None and not isinstance(executor, Executor):
+        raise ValueError(f"executor must be a concurrent.futures.Executor, got {executor!r}")
     if workers is not None:
         return _checks.integer("workers", workers, low=1)
     if executor is None:
         return engine.usable_processors()
-    if not isinstance(executor, Executor):
-        raise ValueError(f"executor must be a concurrent.futures.Executor, got {executor!r}")
     client = getattr(executor, "_client", None)
     if client is not None:  # Dask
-        return max(1, sum(client.nthreads().values()))
+        return max(1, int(sum(client.nthreads().values())))
     found = getattr(executor, "_max_workers", None) or getattr(executor, "num_workers", None)
     if found is None:
         raise ValueError(f"workers must be given: {type(executor).__name__} does not tell how many it has")
