@@ -95,6 +95,8 @@ def training(
         task = make(task)
     learn = _checks.flag("learn", learn)
     check_task_and_agent(task, agent, training=False)
+    if learn:
+        pairing.warn_of_scale(task, agent, stacklevel=3)
     if not learn and (q is None or sigma is None):
         raise ValueError("learn=False needs q and sigma: what the agent acts by")
     if learn and not agent.learn_q:
