@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import warnings
+import weakref
+from typing import Any
 
 import numpy as np
 
 from .agents import Agent
 from .tasks.base import Task
-from .tasks.tabular import TabularMDP
 
 LARGEST_PATHS = 2**31  # of a trial
 LARGEST_SEARCH = 2**20  # paths of a depth-first trial, all of which lie between two recalls
@@ -66,6 +67,35 @@ def trial_time(task: Task, agent: Agent) -> float:
     return agent.decision_time * paths(task, agent) * task.horizon + agent.non_decision_time
 
 
+_scales: weakref.WeakKeyDictionary[Task, dict[float, tuple[float, float, float] | None]] = weakref.WeakKeyDictionary()
+
+
+def _scale(task: Task, gamma: float) -> tuple[float, float, float] | None:
+    """Least and largest q* of a task, and how far the actions of a state are apart; found once for a task."""
+    known = _scales.setdefault(task, {})
+    if gamma not in known:
+        known[gamma] = _found_scale(task, gamma)
+    return known[gamma]
+
+
+def _found_scale(task: Task, gamma: float) -> tuple[float, float, float] | None:
+    if not task.finite or task.n_memories > LARGEST_SCALED:
+        return None
+    finite: Any = task.unchanging()
+    try:
+        q = finite.optimal_q(gamma)
+    except ValueError:  # reward can be collected for ever
+        return None
+    table = np.where(task.exists & np.isfinite(q), q, np.nan)
+    acting = ~np.isnan(table).all(axis=1)
+    if not acting.any():
+        return None
+    low, high = float(np.nanmin(table)), float(np.nanmax(table))
+    spread = np.nanmax(table[acting], axis=1) - np.nanmin(table[acting], axis=1)
+    hangs = float(np.median(spread[spread > 0])) if (spread > 0).any() else 0.0
+    return (low, high, hangs) if high > low else None
+
+
 def scale_warning(task: Task, agent: Agent) -> str | None:
     """What to say if σ_base and λ are out of scale for a task's rewards, or None.
 
@@ -83,22 +113,11 @@ def scale_warning(task: Task, agent: Agent) -> str | None:
     -------
     str or None
     """
-    if not isinstance(task, TabularMDP) or task.n_memories > LARGEST_SCALED:
+    scale = _scale(task, agent.gamma)
+    if scale is None:
         return None
-    try:
-        q = task.unchanging().optimal_q(agent.gamma)
-    except ValueError:  # reward can be collected for ever
-        return None
-    table = np.where(task.exists & np.isfinite(q), q, np.nan)
-    acting = ~np.isnan(table).all(axis=1)
-    if not acting.any():
-        return None
-    low, high = float(np.nanmin(table)), float(np.nanmax(table))
-    spread = np.nanmax(table[acting], axis=1) - np.nanmin(table[acting], axis=1)
-    hangs = float(np.median(spread[spread > 0])) if (spread > 0).any() else 0.0
+    low, high, hangs = scale
     extent, lam = high - low, agent.at("lam", 0)
-    if extent <= 0:
-        return None
     faults = []
     if agent.sigma_base > TOO_WIDE * extent:
         faults.append(f"sigma_base={agent.sigma_base:.4g} is {agent.sigma_base / extent:.2g} times that")
