@@ -52,12 +52,17 @@ def draw(report, path):
             [rows[p]["median"] - rows[p]["low"] for p in programs],
             [rows[p]["high"] - rows[p]["median"] for p in programs],
         ]
-        ax.barh(programs, medians, xerr=ends, color=[COLOURS[program] for program in programs], height=0.7, capsize=2)
-        for number, program in enumerate(programs):
-            ax.text(rows[program]["high"] * 1.25, number, label(rows[program]), va="center", fontsize=9)
+        for number, program in enumerate(programs):  # dots, since bars would have to begin at 0
+            ax.axhline(number, color="0.92", linewidth=0.8, zorder=0)
+            ax.errorbar(
+                medians[number], number, xerr=[[end[number]] for end in ends], fmt="o", color=COLOURS[program],
+                markersize=7, capsize=2,
+            )  # fmt: skip
+            ax.text(rows[program]["high"] * 1.6, number, label(rows[program]), va="center", fontsize=9)
         ax.set_xscale("log")
-        ax.set_xlim(5, 3e6)
-        ax.invert_yaxis()
+        ax.set_xlim(5, 1e7)
+        ax.set_yticks(range(len(programs)), programs)
+        ax.set_ylim(len(programs) - 0.4, -0.6)
         ax.set_title(TITLES[name])
         ax.set_xlabel("Time per environment step (ns)")
         ax.spines[["top", "right"]].set_visible(False)

@@ -29,29 +29,44 @@ def wave(*shape, rate=1.0):
     return (2 * (large - np.floor(large)) - 1).reshape(shape)
 
 
-def result(task, agent, *, snapshots=(300, 1200), episodes=2000, lift=0.0):
+def trained(task, agent, tables, *, at, value, cost, snapshots, episodes):
+    """A `Result` without training; ``tables(completed)`` gives q̄ and σ (restarts, states, actions)."""
+
+    def memories(completed):
+        held = task.places.maps[sum(begin < completed for begin, _ in task.changes)]
+        return [held.pick(table) for table in tables(completed)]
+
+    kept = [memories(completed) for completed in snapshots]
+    q, sigma = memories(episodes)
+    restarts = len(q)
+    return Result(
+        task=task, agent=agent, seed=0, memory_q=q, memory_sigma=sigma, training_episodes=episodes, episodes=at,
+        reward=value, value=value, cost=cost, cutoffs=np.zeros_like(value), steps=np.zeros(restarts, int),
+        training_cutoffs=np.zeros(restarts, int), evaluation_episodes=10, evaluation_policy="soft",
+        snapshot_episodes=np.array(snapshots), snapshot_memory_q=np.stack([q for q, _ in kept], axis=1),
+        snapshot_memory_sigma=np.stack([sigma for _, sigma in kept], axis=1), stream=np.zeros((restarts, 4), np.uint64),
+        evaluation_stream=np.zeros((restarts, 4), np.uint64), scale=np.ones(restarts), usage=np.zeros((restarts, 0)),
+    )  # fmt: skip
+
+
+def result(task, agent, *, episodes=2000, lift=0.0):
     """What training would return, by formula."""
-    variant = task.at(episodes - 1)
-    shape = variant.exists.shape
-    if variant.finite:
-        q = variant.optimal_q(agent.gamma)
-    else:
-        q = -20 - 60 * np.hypot(*np.indices((task.n_positions, task.n_velocities)) / 10).ravel()[:, None] / 2
-        q = np.broadcast_to(q, shape)
-    q = q + 0.4 * wave(RESTARTS, *shape)
-    sigma = agent.sigma_base / (1 + np.ptp(q, axis=-1, keepdims=True)) * np.exp(0.4 * wave(RESTARTS, *shape, rate=2))
-    q, sigma = np.where(variant.exists, q, 0), np.where(variant.exists, sigma, agent.sigma_base)
+
+    def tables(completed):
+        variant = task.at(completed - 1)
+        if variant.finite:
+            q = variant.optimal_q(agent.gamma)
+        else:
+            place = np.indices((len(task.geometry.x), len(task.geometry.y)))
+            q = np.broadcast_to(-20 - 3 * np.hypot(*place).ravel()[:, None], variant.exists.shape)
+        q = q + 0.4 * wave(RESTARTS, *q.shape)
+        sigma = agent.sigma_base / (1 + np.ptp(q, axis=-1, keepdims=True)) * np.exp(0.4 * wave(*q.shape, rate=2))
+        return q, sigma
+
     at = np.arange(100, episodes + 1, 100)
     value = lift + 3 - 800 * np.exp(-at / 60) + wave(RESTARTS, len(at))
     cost = 6 - 2 * np.exp(-at / 400) + 0.2 * wave(RESTARTS, len(at), rate=3)
-    early = [np.full(snapshots and len(snapshots), 1.0) + 2 * np.arange(len(snapshots))[::-1]][0]
-    return Result(
-        task=task, agent=agent, seed=0, q=q, sigma=sigma, training_episodes=episodes, episodes=at, reward=value,
-        value=value, cost=cost, cutoffs=np.zeros_like(value), steps=np.zeros(RESTARTS, int),
-        training_cutoffs=np.zeros(RESTARTS, int), evaluation_episodes=10, evaluation_policy="soft",
-        stream=np.zeros((RESTARTS, 4), np.uint64), snapshot_episodes=np.array(snapshots),
-        snapshot_q=np.repeat(q[:, None], len(snapshots), axis=1), snapshot_sigma=sigma[:, None] * early[:, None, None],
-    )  # fmt: skip
+    return trained(task, agent, tables, at=at, value=value, cost=cost, snapshots=(300, 1200), episodes=episodes)
 
 
 def grid():

@@ -8,6 +8,7 @@ ARRAYS = (
     "q", "sigma", "episodes", "reward", "value", "cost", "cutoffs", "steps", "training_cutoffs", "snapshot_episodes",
     "snapshot_q", "snapshot_sigma", "stream",
 )  # fmt: skip
+WHOLE = (*ARRAYS, "memory_q", "memory_sigma", "evaluation_stream", "scale", "usage")
 
 
 def differing(one, other, names=ARRAYS):

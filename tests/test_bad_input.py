@@ -77,6 +77,12 @@ AGENT = {
     "reward_rate": (0, 1, "True", None, NAN, []),
     "decision_time": (*NOT_NUMBERS, *NOT_FINITE, *NEGATIVE),
     "non_decision_time": (*NOT_NUMBERS, *NOT_FINITE, *POSITIVE),
+    "samples": (*NOT_NUMBERS, *NOT_FINITE, *POSITIVE, 0.99, 100.1),
+    "learn_samples": ("", "No", "both", None, 0, NAN, True, ["no"]),
+    "samples_max": (*NOT_NUMBERS, *NOT_FINITE, *POSITIVE, 0.99, 1.1e9),
+    "sample_correlation": (*NOT_NUMBERS, *NOT_FINITE, *NEGATIVE, 1.01),
+    "sample_time": (*NOT_NUMBERS, *NOT_FINITE, *NEGATIVE),
+    "opportunity_cost": (*NOT_NUMBERS, *NOT_FINITE, *NEGATIVE),
 }
 
 
@@ -129,7 +135,7 @@ MDP = {
     "reward": (
         None, 1.0, "1", [], RAGGED, filled(NAN), filled(INF), filled(-INF), np.zeros((3, 2, 1)), np.zeros((2, 2, 2)),
         np.zeros((3, 2, 2), dtype=complex), np.zeros((3, 2, 2), dtype=bool), np.full((3, 2), "1"), [[None, None]] * 3,
-        {},
+        {}, np.ma.masked_equal(np.full((3, 2), -999.0), -999.0), [[0.0, True]] * 3,
     ),
     "probability": (
         None, 1.0, "1", [], RAGGED, filled(NAN), filled(INF), filled(-0.5), filled(0.4), filled(0.6),
@@ -144,19 +150,24 @@ MDP = {
     ),
     "terminal": (
         [3], [-1], [1.0], [NAN], ["2"], None, "2", [True, False], [0, 1, 2], [[True, False, True]], RAGGED, [INF], {},
-        [HUGE],
+        [HUGE], [0, 0, 1], np.array([1, 0, 0], dtype=np.int8), [[2]], np.ma.masked_array([2], [True]), 2, {2},
     ),
     "action_counts": (
         2, "2", [], [2, 2], [2, 2, 2, 2], [3, 2, 0], [-1, 2, 0], [0, 2, 0], [2.0, 2.0, 0.0], [NAN, 2, 0],
         [True, True, False],
-        ["2", "2", "0"], RAGGED, [[2, 2, 0]], {},
+        ["2", "2", "0"], RAGGED, [[2, 2, 0]], {}, np.array([2, 2, 2**63], dtype=np.uint64),
+        np.ma.masked_array([2, 2, 0]), [True, 2, 0],
     ),
-    "step_limit": (None, "10", 0, -1, 1.5, 10.0, NAN, INF, True, 10**10, [10]),
+    "actions": (
+        2, "2", [], [[1, 1]] * 3, np.ones((3, 2), dtype=np.int8), np.ones((3, 2)), np.ones(3, dtype=bool),
+        np.ones((2, 3), dtype=bool), np.zeros((3, 2), dtype=bool), np.ma.masked_array(np.ones((3, 2), dtype=bool)),
+    ),
+    "step_limit": (None, "10", 0, -1, 1.5, 10.0, NAN, INF, True, 10**10, [10], HUGE, np.ma.masked),
     "changes": (
         None, 5, "no", [5], [(1,)], [(1, 2, 3)], [(0, mdp())], [(-1, mdp())], [(1.5, mdp())], [(NAN, mdp())],
         [(True, mdp())],
         [(1, None)], [(1, sm.tasks.grid_world())], [(2, mdp()), (1, mdp())], [(1, mdp()), (1, mdp())],
-        [(1, mdp(changes=[(2, mdp())]))], [(1, mdp(action_counts=[1, 2, 0]))],
+        [(1, mdp(changes=[(2, mdp())]))], [(1, mdp(action_counts=[1, 2, 0]))], [(1, mdp(action_names=["a", "b"]))],
     ),
     "known_q": (
         "1", 1.0, [], RAGGED, np.zeros((2, 2)), np.full((3, 2), "x"), np.full((3, 2), INF), np.zeros((3, 2)), {},
@@ -164,10 +175,10 @@ MDP = {
     ),
     "known_sigma": ("1", 1.0, [], RAGGED, np.zeros((2, 2)), np.full((3, 2), "x"), np.zeros((3, 2)), {}),
     "horizon": (0, -1, 1.5, NAN, INF, "2", True, [2], 1, 3),
-    "name": (None, "", 1, b"mdp", ["mdp"]),
+    "name": (None, "", 1, b"mdp", ["mdp"], "a\0b", "\ud800"),
     "layout": (5, NAN, [], "", [".."], ["...", ".."], [1, 2, 3], [["."], ["."], ["."]], [None]),
-    "action_names": (5, NAN, [], ["a"], ["a", "b", "c"], [1, 2], "abc", [None, None]),
-    "state_names": (5, NAN, [], ["a"], [1, 2, 3], [None] * 3),
+    "action_names": (5, NAN, [], ["a"], ["a", "b", "c"], [1, 2], "abc", [None, None], ["a", "a"]),
+    "state_names": (5, NAN, [], ["a"], [1, 2, 3], [None] * 3, ["a", "b", "a"], ["a", "b", "\0"]),
 }  # fmt: skip
 
 
@@ -294,7 +305,7 @@ BAD_TABLES = (
 SIGMAS = (*BAD_TABLES, np.zeros((3, 2)), np.full((3, 2), -1.0))
 COUNT = ("1", [1], 1j, True, NAN, INF, 0, -1, 1.5)
 TRAIN = {
-    "task": (None, "grid-world", 1, TABLE, sm.TabularMDP, sm.Agent()),
+    "task": (None, "gridworld", 1, TABLE, sm.TabularMDP, sm.Agent()),
     "agent": (None, "dra", 1, {}, sm.Agent, mdp()),
     "episodes": (*COUNT, None, 2**60),
     "restarts": (*COUNT, None),
@@ -306,7 +317,7 @@ TRAIN = {
     "q": (*BAD_TABLES, np.full((3, 2), 1e200)),
     "sigma": SIGMAS,
     "workers": COUNT,
-    "progress": (5, "yes", True, [print]),
+    "progress": (5, "yes", 1, [print]),
 }
 
 

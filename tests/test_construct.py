@@ -5,8 +5,10 @@ import types
 
 import numpy as np
 import pytest
+from same_bits import differing
 
 import sigmalloc as sm
+from sigmalloc import reference
 from sigmalloc.tasks import matching
 
 from_functions = sm.TabularMDP.from_functions
@@ -77,6 +79,22 @@ def test_functions_that_give_something_else(transition, actions, keywords, messa
         from_functions(transition, actions, **{"start": 0, "max_states": 20, **keywords})
 
 
+def test_keywords_that_are_unknown_or_settled():
+    walk = {"transition": corridor, "actions": lambda state: ["left"], "start": 0}
+    for make, given in (
+        (sm.TabularMDP.from_dense, {"transitions": [[[1.0]]], "rewards": [[1.0]], "start": 0}),
+        (from_functions, walk),
+        (sm.TabularMDP.from_outcomes, {"outcomes": [[[(1, 1, 0.0)]], []], "start": 0}),
+        (sm.tasks.maze, {"layout": ("S.G",)}),
+    ):
+        with pytest.raises(ValueError, match="unknown keyword 'max_steps'; did you mean 'step_limit'?"):
+            make(**given, max_steps=5)
+        with pytest.raises(ValueError, match="probability is settled by (transition|outcomes|layout)"):
+            make(**given, probability=[[1.0]])
+    with pytest.raises(ValueError, match="actions is settled by layout"):
+        sm.tasks.maze(("S.G",), actions=np.ones((3, 4), dtype=bool))
+
+
 def test_errors_of_the_functions_themselves_come_through():
     with pytest.raises(ZeroDivisionError):
         from_functions(lambda state, action: 1 / 0, lambda state: [0], start=0)
@@ -115,6 +133,52 @@ def test_actions_get_their_names():
     np.testing.assert_array_equal(told.reward[0, :, 0], [2.0, 1.0])
 
 
+def gaps(**keywords):
+    """A corridor of five places whose ends have one way out each; the goal is on the right."""
+    ways = {0: ("right",), 4: ()}
+    return from_functions(
+        lambda s, a: (s + (1 if a == "right" else -1), 5.0 if (s, a) == (3, "right") else -1.0),
+        lambda s: ways.get(s, ("left", "right")), start=0, **keywords,
+    )  # fmt: skip
+
+
+def test_an_action_keeps_its_column_where_others_are_missing():
+    for task in (gaps(action_names=("left", "right")), gaps(action_names=("left", "stay", "right"))):
+        right = task.action_names.index("right")
+        np.testing.assert_array_equal(np.flatnonzero(task.exists[0]), [right])
+        assert task.next_state[0, right, 0] == 1
+        assert task.exists[1, task.action_names.index("left")]
+        assert task.memories.sum() == 7
+        assert task.optimal_q()[0, right] == 2.0
+    assert gaps().action_names == ("right", "left")  # as they are met
+    for names in ({"action_names": ("stay", "go")}, {}):
+        numbered = from_functions(
+            lambda s, a: (s + a, -1.0), lambda s: [1] if s == 0 else [0, 1] if s < 3 else [], start=0, **names
+        )
+        np.testing.assert_array_equal(numbered.exists[0], [False, True])
+    assert numbered.action_names == ("0", "1")
+
+
+def test_what_is_learned_does_not_depend_on_the_columns():
+    """The kernel, its twin and the exact solver know the missing action in whatever column it is."""
+    first, last = gaps(action_names=("right", "left")), gaps(action_names=("left", "right"))
+    agent = sm.Agent(gamma=0.9, n_trajectories=3)
+    asked = {"episodes": 5, "restarts": 2, "seed": 1, "evaluate_every": 2, "evaluation_episodes": 3}
+    assert differing(sm.train(last, agent, **asked), reference.train(last, agent, **asked)) == []
+    rng = np.random.default_rng(0)
+    q, sigma = rng.normal(size=(5, 2)), rng.uniform(0.5, 2, size=(5, 2))
+    for policy in ("soft", "hard"):
+        values = [
+            sm.exact.evaluate(task, agent, q[:, order], sigma[:, order], policy=policy)
+            for task, order in ((first, [0, 1]), (last, [1, 0]))
+        ]
+        assert values[0].objective == pytest.approx(values[1].objective, rel=1e-10)
+    simulated = sm.evaluate(last, agent, q[:, ::-1], sigma[:, ::-1], episodes=5000, seed=0)
+    exact = sm.exact.evaluate(last, agent, q[:, ::-1], sigma[:, ::-1])
+    assert abs(simulated.reward - exact.reward) < 4 * simulated.reward_sem
+    assert simulated.visits[0, 0] == 0
+
+
 def test_names_that_could_be_of_any_action_are_refused():
     for names, actions in ((("links", "rechts"), ARMS), (("one",), ARMS), ({"a": "A"}, ARMS)):
         with pytest.raises(ValueError, match="action_names"):
@@ -150,7 +214,7 @@ def test_dense_axes():
     with pytest.raises(ValueError, match=r"rewards must have shape \(states, actions\) = \(4, 3\)"):
         sm.TabularMDP.from_dense(dense, gains[:, 0], start=0)
     square = np.array([[[0.9, 0.5]], [[0.1, 0.5]]])
-    with pytest.raises(ValueError, match=r"probability of state 0, action 0 must sum to 1, .*over the states before"):
+    with pytest.raises(ValueError, match=r"probability of state 0, action 0 must sum to 1.*over the states before"):
         sm.TabularMDP.from_dense(square, [[0.0], [0.0]], start=0)
 
 
@@ -166,6 +230,8 @@ def test_rewards_of_minus_infinity_are_actions_that_do_not_exist():
     np.testing.assert_array_equal(sm.TabularMDP.from_dense(dense, gains, start=start).exists, task.exists)
     full = np.where(dense > 0, gains[:, :, None], -np.inf)  # where one never goes
     np.testing.assert_array_equal(sm.TabularMDP.from_dense(dense, full, start=start).exists, task.exists)
+    gap = sm.TabularMDP.from_dense(dense, np.where(gains == 1.0, -np.inf, gains), start=start)
+    np.testing.assert_array_equal(gap.exists, [[False, True], [True, False], [False, False]])
     with pytest.raises(ValueError, match="rewards of state 0, action 0 are -inf for some of the next states only"):
         sm.TabularMDP.from_dense([[[0.5, 0.5]], [[0.0, 1.0]]], [[[-np.inf, 0.0]], [[0.0, 0.0]]], start=0, terminal=[1])
     with pytest.raises(ValueError, match="rewards must be finite"):
@@ -183,6 +249,9 @@ def test_outcomes_by_number_of_action():
     for bad in ([{-1: [(1, 1, 0.0)]}, {}], [{"a": [(1, 1, 0.0)]}, {}], [{0.0: [(1, 1, 0.0)]}, {}], [[None], []]):
         with pytest.raises(ValueError, match="outcomes"):
             sm.TabularMDP.from_outcomes(bad, start=0)
+    gap = sm.TabularMDP.from_outcomes([[None, [(1, 1, 2.0)]], {}], start=0)
+    np.testing.assert_array_equal(gap.exists, [[False, True], [False, False]])
+    assert gap.reward[0, 1, 0] == 2.0
     with pytest.raises(ValueError, match="n_actions must be at least 2"):
         sm.TabularMDP.from_outcomes([[[(1, 1, 0.0)]] * 2, []], start=0, n_actions=1)
 
@@ -210,8 +279,8 @@ def test_maze_characters():
 
 
 COMPARED = (
-    "n_states", "n_actions", "horizon", "layout", "action_names", "state_names", "terminal", "exists", "known", "known_q",
-    "known_sigma",
+    "n_states", "n_actions", "horizon", "layout", "action_names", "state_names", "terminal", "exists", "known",
+    "known_q", "known_sigma",
 )  # fmt: skip
 
 

@@ -7,9 +7,19 @@ import time
 import numpy as np
 import pytest
 
+import sigmalloc as sm
 from sigmalloc import tasks
 from sigmalloc.agents import Agent
-from sigmalloc.exact import ImproperPolicyError, choice_probabilities, cma_es, equilibrium, evaluate, gradient, optimum
+from sigmalloc.exact import (
+    ImproperPolicyError,
+    choice_probabilities,
+    cma_es,
+    equilibrium,
+    evaluate,
+    expected_estimator,
+    gradient,
+    optimum,
+)
 from sigmalloc.tasks.tabular import TabularMDP
 
 
@@ -71,10 +81,12 @@ def test_evaluate_against_iteration(gamma, policy):
     assert np.allclose(exact.probability.sum(axis=1), ~task.terminal)
 
 
-def test_sparse_equals_dense(monkeypatch):
-    task, agent = random_task(n_states=40), Agent(beta=3.0)
+@pytest.mark.parametrize("gamma", [1.0, 0.9])
+@pytest.mark.parametrize("task", [random_task(n_states=40), tasks.grid_world()], ids=["random", "maze"])
+def test_sparse_equals_dense(task, gamma, monkeypatch):
+    agent = Agent(beta=3.0, gamma=gamma)
     q, sigma = some_memories(task)
-    from sigmalloc.exact import _chain
+    from sigmalloc._mdp import chain as _chain
 
     results = []
     for limit in (300, 0):
@@ -84,8 +96,8 @@ def test_sparse_equals_dense(monkeypatch):
     _chain.model.cache_clear()
     (dense, slope), (sparse, other) = results
     assert sparse.value == pytest.approx(dense.value, rel=1e-12)
-    assert np.abs(sparse.occupancy - dense.occupancy).max() < 1e-12
-    assert np.abs(other - slope).max() < 1e-12
+    assert np.abs(sparse.occupancy - dense.occupancy).max() < 1e-12 * dense.occupancy.max()
+    assert np.abs(other - slope).max() < 1e-12 * np.abs(slope).max()
 
 
 def test_a_large_maze():
@@ -148,12 +160,11 @@ def test_changing_task():
 
 @pytest.mark.parametrize("policy", ["hard", "soft"])
 def test_simulation_agrees(policy):
-    training = pytest.importorskip("sigmalloc.runs.train")
     for task, agent in ((tasks.grid_world(), Agent()), (random_task(), Agent(beta=3.0, gamma=0.9))):
         q, sigma = some_memories(task)
         q = task.optimal_q() + 0.3 * q
         exact = evaluate(task, agent, q, sigma, policy)
-        simulated = training.evaluate(task, agent, q, sigma, episodes=50_000, seed=2, policy=policy)
+        simulated = sm.evaluate(task, agent, q, sigma, episodes=50_000, seed=2, policy=policy)
         assert simulated.cutoffs == 0
         assert abs(simulated.reward - exact.reward) < 4 * simulated.reward_sem
         assert abs(simulated.value - exact.value) < 4 * simulated.value_sem
@@ -163,7 +174,6 @@ def test_simulation_agrees(policy):
 
 
 def test_simulation_agrees_on_frozen_lake():
-    training = pytest.importorskip("sigmalloc.runs.train")
     gymnasium = pytest.importorskip("gymnasium")
     table = gymnasium.make("FrozenLake-v1").unwrapped.P
     rows = [[[outcome[:3] for outcome in table[s][a]] for a in range(4)] for s in range(16)]
@@ -173,7 +183,7 @@ def test_simulation_agrees_on_frozen_lake():
     for policy, level in (("soft", 0.1), ("hard", 0.02)):
         sigma = np.full(q.shape, level)
         exact = evaluate(task, agent, q, sigma, policy)
-        simulated = training.evaluate(task, agent, q, sigma, episodes=100_000, seed=3, policy=policy)
+        simulated = sm.evaluate(task, agent, q, sigma, episodes=100_000, seed=3, policy=policy)
         assert 0 < exact.reward < 1
         assert abs(simulated.reward - exact.reward) < 4 * simulated.reward_sem
         assert abs(simulated.value - exact.value) < 4 * simulated.value_sem
@@ -318,7 +328,6 @@ def test_cma_es_leaves_the_global_random_state_alone():
 
 def test_cma_es_by_simulation():
     pytest.importorskip("cma")
-    pytest.importorskip("sigmalloc.runs.train")
     task, agent = tasks.planning(3, known_last_move=True), Agent.table_b1("planning")
     found = cma_es(task, agent, objective="simulated", seed=1, evaluations=600, episodes=2000)
     start = evaluate(task, agent, found.q, np.full((19, 2), agent.sigma_0), "hard").objective
@@ -338,6 +347,42 @@ def test_missing_extras_are_named():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "pip install 'sigmalloc[cma]'" in done.stdout
+
+
+@pytest.fixture
+def raising():
+    before = np.seterr(all="raise")
+    yield
+    np.seterr(**before)
+
+
+@pytest.mark.usefixtures("raising")
+@pytest.mark.parametrize("policy", ["hard", "soft"])
+def test_seterr_of_the_caller_does_not_matter(policy):
+    for task, agent in (
+        (tasks.grid_world(), Agent(gamma=0.9)),
+        (tasks.planning(3), Agent.table_b1("planning", search_budget=50.0)),
+    ):
+        best = optimum(task, agent, policy=policy, starts=2)
+        precise = np.where(task.memories, agent.sigma_min, agent.sigma_base)
+        assert np.isfinite(evaluate(task, agent, 100 * best.q, precise, policy).objective)
+        assert np.isfinite(gradient(task, agent, 100 * best.q, precise, policy)).all()
+        equilibrium(task, agent, best.sigma, policy)
+        expected_estimator(task, agent, 100 * best.q, precise)
+    choice_probabilities([0.0, 1e90, 5.0], [1e-90, 1e-3, 1e99], policy, 1e99)
+
+
+def test_what_is_not_finite_is_an_error():
+    task = tasks.grid_world()
+    tables = np.zeros((54, 4)), np.ones((54, 4))
+    for function in (evaluate, gradient):
+        with pytest.raises(ValueError, match="cost is beyond the range of floating point numbers"):
+            function(task, Agent(sigma_base=1e-300), *tables)
+    large = TabularMDP([[1, 1], [1, 1]], [[1e160, 1], [0, 0]], start=0, terminal=[1])
+    tables = np.zeros((2, 2)), np.ones((2, 2))
+    assert evaluate(large, Agent(), *tables).value == pytest.approx(5e159)
+    with pytest.raises(ValueError, match="std is beyond the range of floating point numbers"):
+        expected_estimator(large, Agent(gradient="reinforce"), *tables)
 
 
 def fastest(function, limit, patience=60):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from sigmalloc import tasks
+from sigmalloc._choices.solver import score_moments
 from sigmalloc.agents import Agent
 from sigmalloc.exact import choice_gradients, equilibrium, expected_estimator, gradient
-from sigmalloc.exact._choice import score_moments
 from sigmalloc.tasks.tabular import TabularMDP
 
 N = 100_000

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+import sigmalloc as sm
 from sigmalloc import tasks
 from sigmalloc.agents import Agent
 from sigmalloc.exact import choice_probabilities, evaluate, gradient, optimum
@@ -178,13 +179,12 @@ def test_reward_rate():
 @pytest.mark.parametrize("kind", ["rollouts", "depth-first"])
 @pytest.mark.parametrize("gamma", [1.0, 0.7])
 def test_simulation_agrees(kind, gamma):
-    training = pytest.importorskip("sigmalloc.runs.train")
     for moves, budget, policy in ((3, None, "soft"), (3, 62.5, "hard"), (4, 25, "soft")):
         task = tasks.planning(moves)
         q, sigma = some_memories(task)
         agent = planner(search_budget=budget, planner=kind, gamma=gamma, reward_rate=True)
         exact = evaluate(task, agent, q, sigma, policy)
-        simulated = training.evaluate(task, agent, q, sigma, episodes=200_000, seed=1, policy=policy)
+        simulated = sm.evaluate(task, agent, q, sigma, episodes=200_000, seed=1, policy=policy)
         assert abs(simulated.reward - exact.reward) < 4 * simulated.reward_sem
         assert abs(simulated.value - exact.value) < 4 * simulated.value_sem
         assert simulated.cost == pytest.approx(exact.cost, rel=1e-9)

@@ -81,7 +81,8 @@ def test_train_with_any_number_of_workers_and_restarts(case):
         assert differing(again, whole) == []
     first = sm.train(task, agent, restarts=3, snapshots=(2, 5), **keywords)
     names = [name for name in vars(first) if isinstance(getattr(first, name), np.ndarray) and "episodes" not in name]
-    assert len(names) == 11
+    names = [name for name in names if getattr(first, name).size]
+    assert {"memory_q", "memory_sigma", "reward", "stream", "evaluation_stream", "scale"} < set(names)
     for name in names:
         assert getattr(first, name).tobytes() == getattr(whole, name)[:3].tobytes(), name
 

@@ -1,6 +1,5 @@
 """The one writer: whole or not there, whatever fails, whoever else is writing, wherever it is."""
 
-import builtins
 import errno
 import os
 import re
@@ -11,91 +10,11 @@ import threading
 import time
 
 import pytest
+from failing import EIO, Failing, under
 
 from sigmalloc._io import archive, files
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX file systems")
-EIO = (errno.EIO, os.strerror(errno.EIO))
-
-
-class Failing:
-    """Stands in for ``os`` and ``open`` in the writer, and fails at the n-th operation that changes the disk."""
-
-    CHANGES = ("fsync", "replace", "rename", "link", "mkdir")
-
-    def __init__(self, fail_at, error=None, refuse_links=False):
-        self.fail_at, self.error, self.refuse_links, self.done = fail_at, error or OSError(*EIO), refuse_links, []
-
-    def count(self, what):
-        self.done.append(what)
-        if len(self.done) - 1 == self.fail_at:
-            raise self.error
-
-    def __getattr__(self, name):
-        real = getattr(os, name)
-        if name == "link" and self.refuse_links:
-
-            def refused(*arguments):
-                raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-
-            return refused
-        if name == "open":  # a claim is made by it
-            return lambda path, flags: self.opened(path, flags)
-        if name not in self.CHANGES:
-            return real
-
-        def operation(*arguments):
-            self.count(name)
-            return real(*arguments)
-
-        return operation
-
-    def opened(self, path, flags):
-        if flags & os.O_CREAT:
-            self.count("claim")
-        return os.open(path, flags)
-
-    def opening(self, path, mode="r", **keywords):
-        if "x" in mode:
-            self.count("open")
-        file = builtins.open(path, mode, **keywords)  # noqa: SIM115
-        if "x" in mode:
-            write = file.write
-
-            def counted(content):
-                half = bytes(content)[: len(content) // 2]
-                try:
-                    self.count("write")
-                except BaseException:
-                    write(half)
-                    file.close()
-                    raise
-                return write(content)
-
-            return Written(file, counted)
-        return file
-
-
-class Written:
-    def __init__(self, file, write):
-        self._file, self.write = file, write
-
-    def __getattr__(self, name):
-        return getattr(self._file, name)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self._file.close()
-
-
-def under(monkeypatch, failing):
-    monkeypatch.setattr(files, "os", failing)
-    monkeypatch.setattr(files, "open", failing.opening, raising=False)
-    return failing
-
-
 PIECES = (b"new " * 1000, b"content", b"!" * 5000)
 
 

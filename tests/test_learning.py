@@ -24,7 +24,7 @@ def test_gradient_of_the_log_policy():
     for trial in range(60):
         n, beta = int(rng.integers(1, 6)), rng.uniform(0.1, 10)
         q, sigma = rng.normal(size=n).tolist(), rng.uniform(0.05, 2, size=n).tolist()
-        recalled = reference.recall(reference.Stream(1, (trial,)), q, sigma, beta, n)
+        recalled = reference.recall(reference.Stream(1, (trial,)), q, sigma, beta, range(n), n)
         for action in range(n):
 
             def log_policy(sds, action=action, beta=beta, q=q, zeta=recalled.zeta):
@@ -126,18 +126,17 @@ def test_gradient_of_the_learned_scale(allocation):
     rng = np.random.default_rng(2)
     task, agent = random_mdp(5), sm.Agent(allocation=allocation, learning_rate_sigma=0.01)
     run = reference.Run(task, agent, 0, 0)
-    for s, a in run.memories():
-        run.q[s][a] = rng.normal()
+    for memory in run.memories():
+        run.q[memory] = rng.normal()
     run.usage = rng.integers(1, 100, size=task.n_states).astype(float).tolist()
-    zero = [[0.0] * count for count in run.counts]
-    run.allocate(zero)
-    gradient = [rng.normal(scale=10, size=count).tolist() for count in run.counts]
+    run.allocate([0.0] * task.n_memories)
+    gradient = rng.normal(scale=10, size=task.n_memories).tolist()
     scale, memories = run.scale, run.memories()
-    shape = {(s, a): run.sigma[s][a] / scale for s, a in memories}
+    shape = {memory: run.sigma[memory] / scale for memory in memories}
     assert (len(set(shape.values())) == 1) == (allocation == "equal")
 
     def objective(c):
-        reward = agent.beta * sum(gradient[s][a] / agent.n_trajectories * c * w for (s, a), w in shape.items())
+        reward = agent.beta * sum(gradient[memory] / agent.n_trajectories * c * w for memory, w in shape.items())
         nats = sum(reference.divergence(c * w, agent.sigma_base) for w in shape.values())
         return reward - agent.lam * nats
 
@@ -153,12 +152,12 @@ def test_shapes_of_frequency_and_stakes():
     q = np.where(task.exists, rng.normal(size=task.exists.shape), np.nan)
     spread = np.nan_to_num(np.nanmax(q[~task.terminal], axis=1) - np.nanmin(q[~task.terminal], axis=1))
     for allocation, importance in (("frequency", usage[~task.terminal]), ("stakes", spread)):
-        run = reference.Run(task, sm.Agent(allocation=allocation), 0, 0, q=q)
+        run = reference.Run(task, sm.Agent(allocation=allocation), 0, 0, q=task.memory_map.pick(q))
         run.usage = usage.tolist()
-        run.allocate([[0.0] * count for count in run.counts])
+        run.allocate([0.0] * task.n_memories)
         counts = task.action_counts[~task.terminal]
         w = 1 / np.sqrt(1 + importance / np.average(importance, weights=counts))
-        sigma = [run.sigma[s][0] for s in np.flatnonzero(~task.terminal)]
+        sigma = [run.sigma[task.memory_map.index[s, 0]] for s in np.flatnonzero(~task.terminal)]
         np.testing.assert_allclose(sigma, run.scale * w, rtol=1e-12)
 
 
@@ -234,8 +233,8 @@ def our_runs(script_runs):
     trained = sm.train(task, agent, episodes=completed[-1], restarts=RUNS, seed=1, snapshots=completed.tolist())
     n = RUNS * len(completed)
     tables = {
-        "q": trained.snapshot_q.reshape(n, task.n_states, task.n_actions),
-        "sigma": trained.snapshot_sigma.reshape(n, task.n_states, task.n_actions),
+        "q": trained.snapshot_memory_q.reshape(n, task.n_memories),
+        "sigma": trained.snapshot_memory_sigma.reshape(n, task.n_memories),
     }
     streams = np.stack([engine.stream_states(2, run) for run in range(n)])
     report = engine.run(task, [agent] * n, Schedule(0, None, 100), streams, **tables).report[:, 0]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from sigmalloc import metrics, tasks
+from sigmalloc import exact, metrics, tasks
 
 
 def memories(seed, shape, decades=1.0):
@@ -63,6 +63,18 @@ class TestChoiceProbabilities:
             metrics.choice_probabilities(q[:, ::-1], sigma[:, ::-1])[:, ::-1], expected, atol=1e-11
         )
 
+    def test_is_what_the_exact_solver_says(self):
+        q, sigma = memories(7, (40, 5), decades=3)
+        exists = np.random.default_rng(8).random((40, 5)) < 0.6
+        probability = metrics.choice_probabilities(q, sigma, exists)
+        np.testing.assert_array_equal(probability, exact.choice_probabilities(q, sigma, mask=exists))
+
+    @pytest.mark.parametrize("unit", [1e-310, 1e-150, 1e150, 1e307])
+    def test_any_unit_of_reward(self, unit):
+        q, sigma = np.array([[0.4, 0.1, -0.3], [0.2, 0.2, 0.1]]), np.array([[0.2, 0.5, 1.0], [0.0, 0.0, 0.5]])
+        expected = metrics.choice_probabilities(q, sigma)
+        np.testing.assert_allclose(metrics.choice_probabilities(q * unit, sigma * unit), expected, rtol=1e-9)
+
     def test_derivative_by_sigma_is_sigma_times_second_derivative_by_q(self):
         q, sigma = memories(5, (20, 3))
         h, shift = 1e-3, np.array([0.0, 1.0, 0.0])
@@ -117,13 +129,6 @@ class TestChoiceProbabilities:
     def test_bad_input_is_named(self, q, sigma, exists, message):
         with pytest.raises(ValueError, match=re.escape(message)):
             metrics.choice_probabilities(q, sigma, exists)
-
-
-def test_normal_cdf_equals_scipys():
-    x = np.concatenate([np.linspace(-11, 11, 20_001), [-1e300, -0.0, 0.0, 1e300]])
-    np.testing.assert_allclose(metrics._normal_cdf(x), special.ndtr(x), atol=2e-14)
-    lower = x[(x < 0) & (x > -11)]
-    np.testing.assert_allclose(metrics._normal_cdf(lower), special.ndtr(lower), rtol=1e-10)
 
 
 class TestChoiceEntropy:
@@ -249,6 +254,61 @@ def test_mean_and_sem():
         metrics.mean_and_sem(values[:0])
 
 
+@pytest.mark.parametrize("level", [1e7, -1e9, 1e13])
+def test_sem_far_from_zero(level):
+    noise = np.array([-1.0, 1.0] * 5000)
+    mean, sem = metrics.mean_and_sem(level + noise)
+    assert mean == level
+    assert sem == pytest.approx(stats.sem(noise), rel=1e-9)
+    assert metrics.mean_and_sem([0.1, 0.1, 0.1])[1] == 0
+
+
+def test_large_and_small_values():
+    mean, sem = metrics.mean_and_sem([1e200, 3e200])
+    assert (mean, sem) == pytest.approx((2e200, 1e200))
+    assert metrics.mean_and_sem([1e-200, 3e-200])[1] == pytest.approx(1e-200, rel=1e-12, abs=0)
+    with pytest.raises(ValueError, match="mean is beyond the range of floating point numbers"):
+        metrics.mean_and_sem([1e308, -1e308])
+
+
+@pytest.fixture
+def raising():
+    before = np.seterr(all="raise")
+    yield
+    np.seterr(**before)
+
+
+@pytest.mark.usefixtures("raising")
+def test_seterr_of_the_caller_does_not_matter():
+    q, sigma = memories(0, (50, 4), decades=12)
+    assert metrics.choice_probabilities(100 * q, sigma).sum() == pytest.approx(50)
+    metrics.choice_entropy(100 * q, sigma)
+    metrics.discriminability(q, sigma)
+    metrics.pairwise_discriminability(q, sigma)
+    metrics.divergence(sigma, 1e150)
+    metrics.mean_and_sem(1e-300 * q)
+    assert metrics.regression([0, 1, 2], [1e-300, 3e-300, 2e-300]).slope == pytest.approx(5e-301, abs=0)
+    metrics.convergence_episode(np.arange(1, 51), 1e-300 * q[:, 0], tolerance=1e-310)
+
+
+@pytest.mark.parametrize(
+    ("function", "what"),
+    [
+        (lambda: metrics.divergence(np.ones((2, 2)), 1e-300), "divergence"),
+        (lambda: metrics.discriminability([[1e308, -1e308]], [[1.0, 1.0]]), "discriminability"),
+        (lambda: metrics.pairwise_discriminability([[1.0, 0.0]], [[1e-320, 0.0]]), "discriminability"),
+        (lambda: metrics.reward_difference([[1e308, -1e308]]), "reward_difference"),
+        (lambda: metrics.mean_sigma([[1.7e308, 1.7e308]]), "mean_sigma"),
+        (lambda: metrics.regression([0, 1, 2], [-1e308, 1e308, 0]), "y"),
+        (lambda: metrics.regression([0, 1e-200, 2e-200], [0, 1e200, 0.5e200]), "regression"),
+        (lambda: metrics.convergence_episode([1, 2, 3], [1e308, 1e308, 1e308], tolerance=1), "convergence_episode"),
+    ],
+)
+def test_what_is_not_finite_is_an_error(function, what):
+    with pytest.raises(ValueError, match=f"^{what} is beyond the range of floating point numbers"):
+        function()
+
+
 class TestConvergenceEpisode:
     episodes = np.arange(100, 5001, 100)
 
@@ -282,6 +342,15 @@ class TestConvergenceEpisode:
         rising = np.linspace(0, 100, 50)
         found = metrics.convergence_episode(self.episodes, [rising, np.zeros(50)], tolerance=1)
         np.testing.assert_array_equal(found, [np.nan, 100])
+
+    def test_a_first_value_far_away_costs_no_digits(self):
+        curve = np.where(self.episodes < 500, -1e17, -14.0)
+        assert metrics.convergence_episode(self.episodes, curve, tolerance=1e-9, window=5) == 700
+
+    def test_a_window_wider_than_the_curve(self):
+        curve = np.array([0.0, 1.0, 2.0])
+        found = metrics.convergence_episode([1, 2, 3], curve, tolerance=1e-9, window=101, final=1.0)
+        assert found == 1
 
     def test_a_level_known_from_elsewhere(self):
         rising = np.linspace(0, 100, 50)
@@ -341,6 +410,17 @@ class TestRegression:
             covered += low <= 2.6 <= high
         assert abs(covered / n - 0.9) / math.sqrt(0.9 * 0.1 / n) < 4
 
+    @pytest.mark.parametrize("noise", [1e-3, 1e-7])
+    def test_a_line_that_fits_well_keeps_its_errors(self, noise):
+        x, rest = np.arange(20.0), np.random.default_rng(3).normal(0, 1, 20)
+        rest -= np.polyval(np.polyfit(x, rest, 1), x)
+        fit = metrics.regression(x, 5 * x + noise * rest)
+        assert fit.residual_sd == pytest.approx(noise * np.sqrt(rest @ rest / 18), rel=1e-6)
+        far = metrics.regression(x, 1e9 + noise * 1e9 * rest)
+        assert far.residual_sd == pytest.approx(noise * 1e9 * np.sqrt(rest @ rest / 18), rel=1e-6)
+        level = metrics.regression(x, np.full(20, 0.1))
+        assert level.slope == 0 and math.isnan(level.r)
+
     def test_nan_points_are_left_out(self):
         x, y = self.points()
         fit = metrics.regression(np.append(x, [np.nan, 1.0]), np.append(y, [1.0, np.nan]))
@@ -379,6 +459,12 @@ class TestStudentT:
         for p in (1e-6, 0.001, 0.3, 0.5, 0.6, 0.95, 0.975, 0.995):
             expected = stats.t.ppf(p, degrees)
             assert metrics.student_t_quantile(p, degrees) == pytest.approx(expected, rel=1e-8, abs=1e-12)
+
+    def test_closed_forms(self):
+        for p in (1e-6, 0.3, 0.5, 0.975):
+            assert metrics.student_t_quantile(p, 1) == pytest.approx(math.tan(math.pi * (p - 0.5)), rel=1e-9, abs=1e-15)
+            two = (2 * p - 1) / math.sqrt(2 * p * (1 - p))
+            assert metrics.student_t_quantile(p, 2) == pytest.approx(two, rel=1e-9, abs=1e-15)
 
     @pytest.mark.parametrize(
         ("p", "degrees", "name"), [(0, 3, "p"), (1, 3, "p"), (0.5, 0, "degrees"), (0.5, 2.5, "degrees")]

@@ -16,9 +16,10 @@ from matplotlib.quiver import Quiver
 from matplotlib.text import Text
 from PIL import Image
 
-from sigmalloc import metrics, plot, tasks
+from sigmalloc import metrics, plot, reference, tasks
 from sigmalloc.agents import Agent
-from sigmalloc.runs.result import Result
+from sigmalloc.runs.train import train
+from sigmalloc.tasks.base import Plane
 from sigmalloc.tasks.tabular import TabularMDP
 
 RESTARTS = 3
@@ -28,25 +29,18 @@ def stand_in(task, agent, episodes=2000, snapshots=(300, 1000, 1200), seed=0):
     """What training would return: q̄ is q* and noise, σ is smaller where more hangs on a state."""
     rng = np.random.default_rng(seed)
 
-    def memories(completed):
+    def tables(completed):
         variant = task.at(completed - 1)
         q = variant.optimal_q(agent.gamma) if variant.finite else rng.uniform(-100, 0, variant.exists.shape)
         q = q + rng.normal(0, 0.3, (RESTARTS, *q.shape))
         sigma = agent.sigma_base / (1 + np.ptp(q, axis=-1, keepdims=True)) * np.exp(rng.normal(0, 0.3, q.shape))
-        return np.where(variant.exists, q, 0), np.where(variant.exists, sigma, agent.sigma_base)
+        return q, sigma
 
     at = np.arange(100, episodes + 1, 100)
     value = 3 - 800 * np.exp(-at / 60) + rng.normal(0, 1, (RESTARTS, len(at)))
     cost = 6 + rng.normal(0, 0.2, (RESTARTS, len(at)))
-    kept = [memories(completed) for completed in snapshots]
-    q, sigma = memories(episodes)
-    return Result(
-        task=task, agent=agent, seed=seed, q=q, sigma=sigma, training_episodes=episodes, episodes=at, reward=value,
-        value=value, cost=cost, cutoffs=np.zeros_like(value), steps=np.zeros(RESTARTS, int),
-        training_cutoffs=np.zeros(RESTARTS, int), evaluation_episodes=10, evaluation_policy="soft",
-        stream=np.zeros((RESTARTS, 4), np.uint64),
-        snapshot_episodes=np.array(snapshots), snapshot_q=np.stack([q for q, _ in kept], axis=1),
-        snapshot_sigma=np.stack([sigma for _, sigma in kept], axis=1),
+    return pictures.trained(
+        task, agent, tables, at=at, value=value, cost=cost, snapshots=snapshots, episodes=episodes
     )  # fmt: skip
 
 
@@ -479,6 +473,22 @@ class TestPlane:
         assert np.isnan(shown[~inside]).all()
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("Position", "Velocity (per step)")
 
+    def test_any_task_in_a_plane(self):
+        class Pendulum(TabularMDP):
+            geometry = Plane(np.arange(4) * 2.5 - 3, np.arange(3) / 7, "angle (rad)", "speed (rad/s)")
+
+        task = Pendulum(np.zeros((12, 2), int), -np.ones((12, 2)), start=0, terminal=[11])
+        ax = plot.state_map(task, np.arange(12.0), trajectory=([0, 1], [0.1, 0.2]))
+        mesh = ax.collections[0]
+        np.testing.assert_array_equal(mesh.get_array()[:, 1], [3, 4, 5])
+        np.testing.assert_allclose(mesh.get_coordinates()[0, :, 0], np.arange(5) * 2.5 - 4.25)
+        texts = drawn(ax)
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("Angle (rad)", "Speed (rad/s)") and "goal" not in texts
+        result = train(task, Agent(), episodes=2, restarts=1, seed=0)
+        assert plot.sigma_map(result).get_xlabel() == "Angle (rad)"
+        for ticks, (low, high) in ((ax.get_xticks(), ax.get_xlim()), (ax.get_yticks(), ax.get_ylim())):
+            assert 2 <= sum(low <= tick <= high for tick in ticks) <= 8
+
     def test_trajectory_is_drawn(self, car):
         x, v = np.linspace(-0.5, 0.5, 30), np.linspace(0, 0.05, 30)
         ax = plot.value_function(car, trajectory=(x, v))
@@ -703,6 +713,52 @@ class TestMapsOfResults:
                 call()
 
 
+class TestStatesNeverVisited:
+    """They are grey without being named, as far as q̄ tells."""
+
+    @staticmethod
+    def grey(ax):
+        shown = ax.images[0].get_array() if ax.images else ax.collections[0].get_array().T
+        return np.ma.getmaskarray(shown).ravel()
+
+    def test_one_step_an_episode_visits_the_start_alone(self):
+        task = tasks.maze(["S..", "..G"], step_limit=1)
+        result = train(task, Agent(), episodes=20, restarts=2, seed=0)
+        for draw in (plot.value_function, plot.choice_entropy):
+            assert np.flatnonzero(~self.grey(draw(result))).tolist() == [0]
+        assert np.isfinite(cells(plot.value_function(result, visited=np.ones(6)))).sum() == 5
+        assert plot.sigma_map(result).collections[0].get_array().size == 4
+
+    def test_a_random_start_of_q_is_that_of_the_run(self, car):
+        agent, task = car.agent, car.task
+        result = train(task, agent, episodes=3, restarts=2, seed=4, snapshots=[1])
+        start = [reference.training.Run(task, agent, 4, restart).q for restart in range(2)]
+        held = task.places.maps[0]
+        for restart in (0, 1, None):
+            rows = slice(None) if restart is None else [restart]
+            for episode, q in ((1, result.snapshot_memory_q[:, 0]), (None, result.memory_q)):
+                changed = held.gather((q[rows] != np.array(start)[rows]).any(axis=0).astype(float)).any(axis=1)
+                np.testing.assert_array_equal(self.grey(plot.value_function(result, episode, restart)), ~changed)
+                assert 3 < changed.sum() < 40
+
+    def test_where_there_may_be_no_reward_q_tells_nothing(self):
+        kinds = [{"step_reward": 0.0}, {"reward_noise": "bernoulli", "step_reward": 0.5, "goal_reward": 1.0}]
+        for keywords in kinds:
+            task = tasks.maze(["S..", "..G"], step_limit=1, **keywords)
+            result = train(task, Agent(), episodes=5, restarts=2, seed=0)
+            assert self.grey(plot.value_function(result)).tolist() == [False] * 5 + [True]
+
+    def test_a_given_q_is_not_where_it_would_have_begun(self, car):
+        result = train(car.task, car.agent, episodes=1, restarts=1, seed=0, q=np.full(810, -7.0))
+        assert self.grey(plot.value_function(result)).sum() == 15  # beyond the goal
+
+    def test_a_learning_rate_that_changes_tells_nothing(self):
+        task = tasks.maze(["S..", "..G"], step_limit=1)
+        agent = Agent(learning_rate_q={"points": [(0, 0.1), (5, 0.05)]})
+        result = train(task, agent, episodes=5, restarts=1, seed=0)
+        assert self.grey(plot.value_function(result)).sum() == 1
+
+
 class TestAgainstDifference:
     def test_discriminability(self, planning):
         task = planning.task
@@ -803,8 +859,7 @@ class TestFiles:
 
 
 def test_a_trained_agent_from_start_to_picture(tmp_path):
-    training = pytest.importorskip("sigmalloc.runs.train")
-    result = training.train(
+    result = train(
         tasks.grid_world(change_at=200), Agent(), episodes=400, restarts=2, seed=1, evaluate_every=50,
         evaluation_episodes=10, snapshots=[100, 300],
     )  # fmt: skip

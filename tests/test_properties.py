@@ -74,13 +74,13 @@ def agents(draw, planning=False):
         "gamma": draw(st.sampled_from([0.0, 0.5, 1.0])), "lam": draw(st.sampled_from([0.0, 0.2, 1e6])),
         "sigma_base": draw(POSITIVE), "sigma_min": low, "sigma_max": high,
         "sigma_0": draw(st.sampled_from([low, high])), "q_init": draw(st.sampled_from([0.0, -7.5, (-1.0, 2.0)])),
-        "n_trajectories": draw(st.integers(1, 4)), "gradient": draw(st.sampled_from(GRADIENTS)),
-        "allocation": draw(st.sampled_from(ALLOCATIONS)),
+        "n_trajectories": draw(st.integers(1, 4)), "gradient": draw(st.sampled_from(tuple(GRADIENTS))),
+        "allocation": draw(st.sampled_from(tuple(ALLOCATIONS))),
     }  # fmt: skip
     if planning:
         fields |= {
             "search_budget": draw(st.sampled_from([None, 13.0, 50.0, 100.0])),
-            "planner": draw(st.sampled_from(PLANNERS)), "reward_rate": draw(st.booleans()),
+            "planner": draw(st.sampled_from(tuple(PLANNERS))), "reward_rate": draw(st.booleans()),
         }  # fmt: skip
     return sm.Agent(**fields)
 

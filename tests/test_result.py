@@ -1,9 +1,9 @@
 """Results: what they print, how they are kept, and what damage does to them."""
 
-import dataclasses
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,9 +14,7 @@ import pytest
 import sigmalloc as sm
 from sigmalloc.runs import result as result_module
 
-ARRAYS = [
-    field.name for field in dataclasses.fields(sm.Result) if field.type == "np.ndarray" or field.type is np.ndarray
-]
+ARRAYS = result_module._ARRAYS
 
 
 def trained(name):
@@ -51,7 +49,6 @@ def test_round_trip(kind, tmp_path):
     assert path == tmp_path / "some.results.npz"
     assert os.listdir(tmp_path) == [path.name]
     loaded = sm.Result.load(path)
-    assert len(ARRAYS) == 13
     for name in ARRAYS:
         before, after = getattr(result, name), getattr(loaded, name)
         assert before.dtype == after.dtype, name
@@ -86,7 +83,7 @@ def same_task(one, other):
     assert [episode for episode, _ in one.changes] == [episode for episode, _ in other.changes]
     for mine, theirs in zip(one.variants, other.variants, strict=True):
         for name, value in vars(mine).items():
-            if name == "changes":
+            if name in ("changes", "places"):
                 continue
             if isinstance(value, np.ndarray):
                 np.testing.assert_array_equal(value, getattr(theirs, name), err_msg=name)
@@ -225,7 +222,7 @@ def test_pickles_are_not_executed(saved, tmp_path, monkeypatch):
     plain, inside = tmp_path / "plain.npz", tmp_path / "inside.npz"
     plain.write_bytes(pickle.dumps(Bomb()))
     unreadable(plain)
-    for name in ("q", "facts", "stowaway"):
+    for name in ("memory_q", "facts", "stowaway"):
         bomb = np.empty((), dtype=object)
         bomb[()] = Bomb()
         unreadable(rewritten(saved, inside, **{name: bomb}))
@@ -264,8 +261,8 @@ def test_failed_writing_leaves_nothing_behind(error, tmp_path, monkeypatch):
 
 def test_saving_where_it_is_impossible(tmp_path):
     result = trained("outcomes")
-    with pytest.raises(FileNotFoundError):
-        result.save(tmp_path / "no-such-folder" / "result.npz")
+    assert result.save(tmp_path / "new" / "folder" / "result.npz").exists()
+    shutil.rmtree(tmp_path / "new")
     (tmp_path / "folder.npz").mkdir()
     with pytest.raises(OSError):
         result.save(tmp_path / "folder.npz")

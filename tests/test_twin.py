@@ -204,7 +204,7 @@ def test_evaluate(policy):
     reward = value = cut = 0.0
     visits = np.zeros(shape)
     for block, share in enumerate(blocks):
-        run = reference.Run(task, agent, seed, 0, q, sigma)
+        run = reference.Run(task, agent, seed, 0, task.memory_map.pick(q), task.memory_map.pick(sigma))
         run.evaluation_stream = reference.Stream(seed, (0, block))
         kept, trial = [], run.trial
         run.trial = lambda stream, kept=kept, trial=trial: kept.append(trial(stream)) or kept[-1]

@@ -14,14 +14,14 @@ import importlib
 
 __version__ = "0.1.0"
 
-from . import metrics, tasks
+from . import agents, metrics, tasks
 from .agents import Agent
-from .runs import DivergenceError, Evaluation, Result, Schedule, evaluate, train
+from .runs import DivergenceError, Evaluation, Policy, Result, Schedule, Trials, evaluate, replay, simulate, train
 from .tasks import TabularMDP
 
 __all__ = [
-    "Agent", "DivergenceError", "Evaluation", "Result", "Schedule", "TabularMDP", "evaluate", "exact", "fit",
-    "metrics", "open_sweep", "plot", "sweep", "tasks", "train",
+    "Agent", "DivergenceError", "Evaluation", "Policy", "Result", "Schedule", "TabularMDP", "Trials", "agents",
+    "evaluate", "exact", "fit", "metrics", "open_sweep", "plot", "replay", "simulate", "sweep", "tasks", "train",
 ]  # fmt: skip
 
 # What needs matplotlib or SciPy is imported when it is first used.

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 LARGEST_INTEGER = 2**63 - 1
+LARGEST = 1e100  # of rewards and what is multiplied with them, so that nothing made of them overflows
 PROBABILITY_TOLERANCE = 1e-3
 """How far a sum of probabilities may be from 1: rounding to three digits or more, as in .3333 × 3, is normalised."""
 _ROUNDING = 1e-9  # a sum as close as this is 1 but for the arithmetic: such probabilities keep their bits
@@ -30,31 +31,33 @@ _Text = TypeVar("_Text", bound=str)
 
 def real(name: str, value: Any, *, low: float = -math.inf, high: float = math.inf, low_open: bool = False) -> float:
     """A finite float in [low, high], or in (low, high] with ``low_open``."""
-    value = _scalar(name, value)
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise ValueError(f"{name} must be a real number, got {_shown(value)}")
+    if type(value) is not float:  # what most are, where there are many
+        value = _scalar(name, value)
+        if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+            raise ValueError(f"{name} must be a real number, got {shown(value)}")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise ValueError(f"{name} must be finite, got {_shown(value)}")
+        raise ValueError(f"{name} must be finite, got {shown(value)}")
     if number < low or number > high or (low_open and number == low):
-        raise ValueError(f"{name} must be {_interval(low, high, low_open)}, got {_shown(value)}")
+        raise ValueError(f"{name} must be {_interval(low, high, low_open)}, got {shown(value)}")
     return number
 
 
-def integer(name: str, value: Any, *, low: int | None = None, high: int | None = None) -> int:
+def integer(name: str, value: Any, *, low: int | None = None, high: int | None = LARGEST_INTEGER) -> int:
     """An int in [low, high]; None: unbounded."""
-    value = _scalar(name, value)
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
-        raise ValueError(f"{name} must be an integer, got {_shown(value)}")
+    if type(value) is not int:
+        value = _scalar(name, value)
+        if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+            raise ValueError(f"{name} must be an integer, got {shown(value)}")
     number = int(value)
     if (low is not None and number < low) or (high is not None and number > high):
         if high == LARGEST_INTEGER:  # not a bound of the field: not worth telling to who is below the other
             low, high = (None, high) if number > high else (low, None)
         bounds = _interval(-math.inf if low is None else low, math.inf if high is None else high, False)
-        raise ValueError(f"{name} must be {bounds}, got {_shown(number)}")
+        raise ValueError(f"{name} must be {bounds}, got {shown(number)}")
     return number
 
 
@@ -67,7 +70,7 @@ def flag(name: str, value: Any) -> bool:
     """A bool."""
     value = _scalar(name, value)
     if not isinstance(value, (bool, np.bool_)):
-        raise ValueError(f"{name} must be True or False, got {_shown(value)}")
+        raise ValueError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
 
 
@@ -79,14 +82,14 @@ def choice(name: str, value: Any, allowed: Collection[_Text]) -> _Text:
             if value == entry:
                 return entry
     suggestion = _suggestion(nearest(value, allowed)) if isinstance(value, str) else ""
-    raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {_shown(value)}{suggestion}")
+    raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {shown(value)}{suggestion}")
 
 
 def text(name: str, value: Any) -> str:
     """A string that is not empty and that files can hold."""
     value = _scalar(name, value)
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{name} must be a non-empty string, got {_shown(value)}")
+        raise ValueError(f"{name} must be a non-empty string, got {shown(value)}")
     return _writable(name, str(value))
 
 
@@ -94,7 +97,7 @@ def names(name: str, value: Any, count: int) -> tuple[str, ...]:
     """As many strings as asked for, no two of them the same."""
     given = sequence(name, value)
     if len(given) != count or not all(isinstance(entry, str) for entry in given):
-        raise ValueError(f"{name} must be {count} strings, got {_shown(value)}")
+        raise ValueError(f"{name} must be {count} strings, got {shown(value)}")
     repeated = _repeated(given)
     if repeated is not None:
         raise ValueError(f"{name} must be different from each other, got {repeated!r} twice")
@@ -103,26 +106,39 @@ def names(name: str, value: Any, count: int) -> tuple[str, ...]:
 
 def sequence(name: str, value: Any) -> tuple[Any, ...]:
     """A tuple of whatever is in a list, a tuple, a range, or an array that has axes."""
-    _refuse_masked(name, value)
+    if type(value) in (list, tuple):
+        return tuple(value)
+    refuse_masked(name, value)
     if isinstance(value, np.ndarray) and value.ndim:
         return tuple(value)
     if isinstance(value, (str, bytes, bytearray, Mapping, set, frozenset, np.ndarray, type)):
-        raise ValueError(f"{name} must be a sequence, got {_shown(value)}")
+        raise ValueError(f"{name} must be a sequence, got {shown(value)}")
     if not hasattr(value, "__len__") or not hasattr(value, "__iter__"):
-        raise ValueError(f"{name} must be a sequence, got {_shown(value)}")
+        raise ValueError(f"{name} must be a sequence, got {shown(value)}")
     return tuple(value)
+
+
+def refuse_masked(name: str, value: Any, axes: int = 0) -> None:
+    """Refuse a masked array, and lists that have one in them: NumPy takes what is masked for numbers like any other."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(
+            f"{name} must not be a masked array: what is masked would count; fill it, or leave it out, first"
+        )
+    if isinstance(value, (list, tuple)) and axes < _MOST_AXES:
+        for entry in _of_types(value, (list, tuple, np.ma.MaskedArray)):
+            refuse_masked(name, entry, axes + 1)
 
 
 def numeric(name: str, value: Any, kinds: str = "iuf") -> npt.NDArray[Any]:
     """An array of numbers, of any shape and with any values, as float64 or int64 (or bool, if ``kinds`` has "b")."""
-    _refuse_masked(name, value)
+    refuse_masked(name, value)
     _refuse_mixed(name, value)
     try:
         given = np.asarray(value)
     except Exception:  # whatever an object that claims to be an array does
         given = np.empty(0, dtype=object)
     if given.dtype.kind not in kinds:
-        raise ValueError(f"{name} must be an array of numbers, got {_shown(value)}")
+        raise ValueError(f"{name} must be an array of numbers, got {shown(value)}")
     if given.dtype.kind == "u" and given.size and int(given.max()) > LARGEST_INTEGER:
         raise ValueError(f"{name} must be at most 2^63 − 1, got {given.max()}")
     if given.dtype.kind == "b":
@@ -303,7 +319,7 @@ def unknown(name: Any, allowed: Collection[str], what: str = "name") -> ValueErr
     """
     suggestion = _suggestion(nearest(name, allowed)) if isinstance(name, str) else ""
     listed = ", ".join(allowed) or "none"
-    return ValueError(f"unknown {what} {_shown(name)}{suggestion}; the {what}s are {listed}")
+    return ValueError(f"unknown {what} {shown(name)}{suggestion or '.'} The {what}s are: {listed}")
 
 
 def only(given: Iterable[Any], allowed: Collection[str], what: str = "name") -> None:
@@ -319,18 +335,8 @@ def _suggestion(found: tuple[str, ...]) -> str:
 
 def _scalar(name: str, value: Any) -> Any:
     if isinstance(value, np.ma.MaskedArray):
-        _refuse_masked(name, value)
+        refuse_masked(name, value)
     return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
-
-
-def _refuse_masked(name: str, value: Any, axes: int = 0) -> None:
-    if isinstance(value, np.ma.MaskedArray):
-        raise ValueError(
-            f"{name} must not be a masked array: what is masked would count; fill it, or leave it out, first"
-        )
-    if isinstance(value, (list, tuple)) and axes < _MOST_AXES:
-        for entry in _of_types(value, (list, tuple, np.ma.MaskedArray)):
-            _refuse_masked(name, entry, axes + 1)
 
 
 def _refuse_mixed(name: str, value: Any, axes: int = 0) -> None:
@@ -340,7 +346,7 @@ def _refuse_mixed(name: str, value: Any, axes: int = 0) -> None:
     types = set(map(type, value))
     booleans = types & {bool, np.bool_}
     if booleans and any(issubclass(kind, numbers.Number) for kind in types - booleans):
-        raise ValueError(f"{name} must be numbers or booleans, not both, got {_shown(value)}")
+        raise ValueError(f"{name} must be numbers or booleans, not both, got {shown(value)}")
     for entry in _of_types(value, (list, tuple)):
         _refuse_mixed(name, entry, axes + 1)
 
@@ -374,7 +380,7 @@ def _place(place: npt.NDArray[np.intp]) -> str:
     return " of " + ", ".join(f"{word} {number}" for word, number in zip(words[len(place)], place, strict=True))
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """The value in a message, cut where it would fill the screen."""
     try:
         shown = repr(value)

@@ -1,8 +1,12 @@
 """Threads that do not keep a process alive."""
 
+from __future__ import annotations
+
 import queue
 import threading
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from typing import Any
 
 
 class Threads(Executor):
@@ -11,30 +15,40 @@ class Threads(Executor):
     Parameters
     ----------
     workers : int
-        All of them are started at once.
+        They are started as work comes in.
     name : str
         Of the threads, before their numbers.
     """
 
-    def __init__(self, workers, name="sigmalloc"):
+    def __init__(self, workers: int, name: str = "sigmalloc") -> None:
         self.num_workers = workers
-        self._waiting, self._closed, self._lock = queue.SimpleQueue(), False, threading.Lock()
-        self._threads = [
-            threading.Thread(target=self._work, name=f"{name}_{number}", daemon=True) for number in range(workers)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._closed, self._lock, self._name = False, threading.Lock(), name
+        self._threads: list[threading.Thread] = []
 
-    def submit(self, function, /, *arguments, **keywords):
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Future[Any]:
         """A `Future` of ``function(*arguments, **keywords)``."""
-        future = Future()
+        future: Future[Any] = Future()
         with self._lock:
             if self._closed:
                 raise RuntimeError("the threads have been shut down")
+            if len(self._threads) < self.num_workers:
+                self._start()
             self._waiting.put((future, function, arguments, keywords))
         return future
 
-    def shutdown(self, wait=True, *, cancel_futures=False):
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"{self._name}_{len(self._threads)}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the system gives no more of them
+            if not self._threads:
+                raise
+            self.num_workers = len(self._threads)
+        else:
+            self._threads.append(thread)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take nothing more; ``cancel_futures`` gives up what no thread has begun."""
         with self._lock:
             if not self._closed:
@@ -47,7 +61,7 @@ class Threads(Executor):
             for thread in self._threads:
                 thread.join()
 
-    def _cancel(self):
+    def _cancel(self) -> None:
         while True:
             try:
                 entry = self._waiting.get_nowait()
@@ -58,7 +72,7 @@ class Threads(Executor):
         for _ in self._threads:  # what was taken out told the threads to end, too
             self._waiting.put(None)
 
-    def _work(self):
+    def _work(self) -> None:
         while (entry := self._waiting.get()) is not None:
             future, function, arguments, keywords = entry
             if not future.set_running_or_notify_cancel():

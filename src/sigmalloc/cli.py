@@ -17,7 +17,7 @@ import numpy as np
 from . import __version__, _checks, _kernel, tasks
 from ._io import files, terminal
 from ._io.progress import Progress
-from .agents import ALLOCATIONS, GRADIENTS, PLANNERS, Agent
+from .agents import Agent
 from .agents.schedules import SCHEDULED
 from .runs import engine
 from .runs.divergence import DivergenceError
@@ -27,7 +27,6 @@ from .runs.train import ESTIMATORS, prepare, train
 from .tasks.base import Maze, Plane
 
 EPISODES = {"grid-world": 5000, "mountain-car": 5000, "planning": 60_000}
-CHOICES = {"gradient": tuple(GRADIENTS), "allocation": tuple(ALLOCATIONS), "planner": tuple(PLANNERS)}
 GYMNASIUM = {"frozen-lake": "FrozenLake", "cliff-walking": "CliffWalking", "taxi": "Taxi"}
 
 DESCRIPTION = """\
@@ -92,6 +91,24 @@ def _told(message, status):
     return status
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what may have been meant by an option that there is not."""
+
+    def error(self, message):
+        words = [word.partition("=")[0] for word in message.split() if word.startswith("--")]
+        if message.startswith("unrecognized arguments") and words:
+            for word in words:
+                found = _checks.nearest(word, self.options())
+                message += f"; did you mean {' or '.join(found)}?" if found else ""
+        super().error(message)
+
+    def options(self):
+        """Options of this command and of those below it."""
+        below = [action.choices.values() for action in self._actions if isinstance(action, argparse._SubParsersAction)]
+        own = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
+        return own + [name for parsers in below for parser in parsers for name in parser.options()]
+
+
 def build_parser():
     """The parser of the whole command line."""
     # matplotlib comes with these, and is told where to draw before
@@ -99,7 +116,7 @@ def build_parser():
     from .sweeps import commands as sweep_commands
 
     plain = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="sigmalloc", description=DESCRIPTION, epilog=EPILOG, formatter_class=plain, allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"sigmalloc {__version__} (kernel: {_kernel.NAME})")
@@ -156,8 +173,8 @@ def add_run(commands, formatter):
 
 def _option(name, kind):
     """How a field of the agent is given on the command line."""
-    if name in CHOICES:
-        return {"choices": CHOICES[name]}
+    if typing.get_origin(kind) is typing.Literal:
+        return {"choices": typing.get_args(kind)}
     if name == "q_init":
         return {"type": float, "nargs": "+", "metavar": "Q", "help": "a constant, or the bounds of a uniform draw"}
     if name in SCHEDULED:
@@ -166,6 +183,8 @@ def _option(name, kind):
             "help": "a number, or by episode: exponential:START,RATE,END, linear:START,END,EPISODES or "
                     "points:EPISODE,VALUE,EPISODE,VALUE,...",
         }  # fmt: skip
+    if typing.get_origin(kind) is typing.Literal:
+        return {"choices": typing.get_args(kind)}
     kinds = [one for one in typing.get_args(kind) or (kind,) if one is not types.NoneType]
     if kinds == [bool]:
         return {"action": argparse.BooleanOptionalAction, "default": None}

@@ -162,16 +162,7 @@ def checked_index(
     memory_map: npt.ArrayLike, exists: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
     """A user's index, checked: a memory for every action that is not known, and none elsewhere."""
-    index = _checks.numeric("memory_map", memory_map)
-    if index.dtype.kind not in "iu":
-        raise ValueError(f"memory_map must be an array of integers, got dtype {index.dtype}")
-    if index.shape != exists.shape:
-        raise ValueError(f"memory_map must have shape {exists.shape}, got {index.shape}")
-    index = index.astype(np.int64)
-    if index.max() >= exists.size or index.min() < NONE:
-        raise ValueError(
-            f"memory_map must be in [-1, {exists.size - 1}], got {index.min()} to {index.max()}; -1 is no memory"
-        )
+    index = _checks.integers("memory_map", memory_map, exists.shape, low=NONE, high=exists.size - 1)
     mask = index >= 0
     for wrong, what in (
         (mask & ~exists, "has a memory for state {}, action {}, which does not exist: it must be -1 there"),
@@ -240,15 +231,17 @@ class Places:
         whole = all(bool(mask[rows].all()) for mask, rows in zip(exists, acting, strict=True))
         entries = np.arange(known.size).reshape(shape)
         own = whole and not any(memory_map.shared for memory_map in self.maps)
-        if own:  # the numbers may still be the user's
-            place = {int(m): int(e) for g in self.maps for m, e in zip(g.index[g.mask], entries[g.mask], strict=True)}
-            own = all(place[int(m)] == int(e) for g in self.maps for m, e in zip(g.index[g.mask], entries[g.mask],
-                                                                                strict=True))  # fmt: skip
+        place: dict[int, int] = {}
+        if own:  # the numbers may still be the user's, and q̄ is drawn in their order
+            pairs = [pair for g in self.maps for pair in zip(g.index[g.mask], entries[g.mask], strict=True)]
+            place = {int(memory): int(entry) for memory, entry in pairs}
+            ordered = [place[memory] for memory in sorted(place)]
+            own = ordered == sorted(ordered) and all(place[int(memory)] == int(entry) for memory, entry in pairs)
         self.mapped = not own
         if own:
             self.n_places = known.size
             place_of_known = entries
-            self.of_memory = np.array([place[m] for m in range(self.maps[0].n_memories)], dtype=np.int64)
+            self.of_memory = np.array([place[memory] for memory in sorted(place)], dtype=np.int64)
         else:
             n_memories = self.maps[0].n_memories
             self.n_places = n_memories + int(known.sum())

@@ -5,28 +5,28 @@ such as restarts or snapshots, are carried through. Where actions are missing, `
 which are there; q̄ and σ of the others are ignored and may hold anything.
 """
 
-import functools
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from . import _checks
+from ._floats import finite, quietly
 
-_REACH = 9.0  # the standard normal density is below 1e-18 beyond
-_PANELS = np.linspace(-_REACH, _REACH, 13)
-_STEP_PANELS = (-8.0, -5.0, -2.5, 0.0, 2.5, 5.0, 8.0)  # around a step of Φ, in its widths
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(10)
-_CHUNK = 1 << 19  # quadrature nodes held at a time
-_NARROWEST = 1e-9  # smallest σ told apart from 0, relative to the largest scale of its state
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 
-def choice_probabilities(q, sigma, exists=None):
+@quietly
+def choice_probabilities(q: npt.ArrayLike, sigma: npt.ArrayLike, exists: npt.ArrayLike | None = None) -> Floats:
     """Choice probabilities of the hard policy (Eq. 2).
 
-    P_a = ∫ φ(z) Π_{b≠a} Φ((q̄_a + σ_a z − q̄_b) / σ_b) dz, by Gauss-Legendre quadrature on panels that are refined
-    around the step of every Φ; for two actions Φ((q̄_a − q̄_b) / √(σ_a² + σ_b²)). The error is below 1e-11 whatever
-    the ratios of the σ.
+    P_a = ∫ φ(z) Π_{b≠a} Φ((q̄_a + σ_a z − q̄_b) / σ_b) dz, by quadrature; Φ((q̄_a − q̄_b) / √(σ_a² + σ_b²)) where a
+    state has two actions. The error is below 1e-11 whatever the ratios of the σ. `exact.choice_gradients` has the soft
+    policy and derivatives, too.
 
     Parameters
     ----------
@@ -46,65 +46,15 @@ def choice_probabilities(q, sigma, exists=None):
     ValueError
         Naming the array and what is wrong with it.
     """
+    from ._choices.solver import solve_choices  # SciPy is slow to load
+
     q, sigma, exists = _memories(q, sigma, exists)
-    shape, n_actions = q.shape, q.shape[-1]
-    q, sigma, exists = (array.reshape(-1, n_actions) for array in (q, sigma, exists))
-    best = np.where(exists, q, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
-    q = np.where(exists, q - np.where(np.isfinite(best), best, 0.0), 0.0)
-    scale = np.maximum(sigma.max(axis=1, initial=0.0), -q.min(axis=1, initial=0.0))[:, None]
-    sigma = np.maximum(sigma, np.where(scale > 0, _NARROWEST * scale, 1.0))
-    out = exists.astype(float)
-    several = np.flatnonzero(exists.sum(axis=1) > 1)
-    if n_actions == 2:
-        first = _normal_cdf((q[several, 0] - q[several, 1]) / np.hypot(sigma[several, 0], sigma[several, 1]))
-        out[several] = np.stack([first, 1 - first], axis=1)
-    elif several.size:
-        nodes = (len(_PANELS) + len(_STEP_PANELS) * (n_actions - 1)) * len(_NODES)
-        for rows in np.array_split(several, math.ceil(len(several) * nodes / _CHUNK)):
-            out[rows] = _hard_policy(q[rows], sigma[rows], exists[rows])
-    return out.reshape(shape)
+    flat = (-1, q.shape[-1])
+    return solve_choices(q.reshape(flat), sigma.reshape(flat), exists.reshape(flat)).probability.reshape(q.shape)
 
 
-def _hard_policy(q, sigma, exists):
-    """Choice probabilities of (n, actions) memories by quadrature; σ > 0."""
-    out = np.zeros(q.shape)
-    for a in range(q.shape[1]):
-        rivals = [b for b in range(q.shape[1]) if b != a]
-        width = sigma[:, rivals] / sigma[:, [a]]
-        step = (q[:, rivals] - q[:, [a]]) / sigma[:, [a]]
-        edges = [np.broadcast_to(_PANELS, (len(q), len(_PANELS)))]
-        edges += [np.where(exists[:, rivals], step + offset * width, _REACH) for offset in _STEP_PANELS]
-        edges = np.sort(np.concatenate(edges, axis=1).clip(-_REACH, _REACH), axis=1)
-        half = np.diff(edges, axis=1)[:, :, None] / 2
-        z = (edges[:, :-1, None] + half) + half * _NODES
-        density = np.exp(-0.5 * z * z)
-        for k, b in enumerate(rivals):
-            beats = _normal_cdf((z - step[:, k, None, None]) / width[:, k, None, None])
-            density *= np.where(exists[:, b, None, None], beats, 1.0)
-        out[:, a] = (density * _WEIGHTS * half).sum(axis=(1, 2)) / math.sqrt(2 * math.pi)
-    return np.where(exists, out, 0.0)
-
-
-@functools.cache
-def _tail_series():
-    """Chebyshev series of exp(z²) erfc(z) for 0 ≤ z ≤ 8 in a variable that is −1 at 0 and 1 at 8."""
-
-    def tail(t):
-        z = (3.2 * (t + 1)) / (2.6 - 1.8 * t)
-        return np.array([math.exp(value * value) * math.erfc(value) for value in z])
-
-    return np.polynomial.chebyshev.chebinterpolate(tail, 26)
-
-
-def _normal_cdf(x):
-    """Φ(x), to an absolute error below 1e-14."""
-    z = np.minimum(np.abs(x) / math.sqrt(2), 8.0)
-    t = (2.6 * z - 3.2) / (3.2 + 1.8 * z)
-    tail = 0.5 * np.exp(-z * z) * np.polynomial.chebyshev.chebval(t, _tail_series())
-    return np.where(x < 0, tail, 1 - tail)
-
-
-def choice_entropy(q, sigma, exists=None):
+@quietly
+def choice_entropy(q: npt.ArrayLike, sigma: npt.ArrayLike, exists: npt.ArrayLike | None = None) -> Floats:
     """Entropy of the hard policy's choice, as a fraction of its largest value.
 
     H(s) = −Σ_a P_a ln P_a / ln(number of actions of s), with P of `choice_probabilities`.
@@ -127,7 +77,8 @@ def choice_entropy(q, sigma, exists=None):
     return np.where(counts > 0, entropy.clip(0.0, 1.0), np.nan)
 
 
-def divergence(sigma, sigma_base, memories=None):
+@quietly
+def divergence(sigma: npt.ArrayLike, sigma_base: float, memories: npt.ArrayLike | None = None) -> Floats:
     """Cost of precision: divergence of the memories from the base distribution (A.2).
 
     D_KL = Σ [ ½ (σ² / σ_base² − 1) − ln(σ / σ_base) ]. The cost of Eq. 1 is λ times this.
@@ -151,10 +102,14 @@ def divergence(sigma, sigma_base, memories=None):
     if (sigma[memories] <= 0).any():
         raise ValueError(f"sigma must be greater than 0 where there is a memory, got {sigma[memories].min():g}")
     ratio = np.where(memories, sigma, sigma_base) / sigma_base
-    return (0.5 * (ratio - 1) * (ratio + 1) - np.log(ratio)).sum(axis=(-2, -1))
+    nats = (0.5 * (ratio - 1) * (ratio + 1) - np.log(ratio)).sum(axis=(-2, -1))
+    return np.asarray(finite("divergence", nats, f"sigma / sigma_base, with sigma_base = {sigma_base:g}"))[()]
 
 
-def discriminability(q, sigma, exists=None, by=None):
+@quietly
+def discriminability(
+    q: npt.ArrayLike, sigma: npt.ArrayLike, exists: npt.ArrayLike | None = None, by: npt.ArrayLike | None = None
+) -> Floats:
     """How well the two best memories of a state can be told apart.
 
     d' = |q̄₁ − q̄₂| / √(σ₁² + σ₂²). With more than two actions, 1 and 2 are the best and the second best; see
@@ -181,11 +136,12 @@ def discriminability(q, sigma, exists=None, by=None):
     if pair is None:
         return np.full(q.shape[:-1], np.nan)
     mean, noise = np.take_along_axis(q, pair, axis=-1), np.take_along_axis(sigma, pair, axis=-1)
-    d = _d_prime(np.abs(mean[..., 0] - mean[..., 1]), np.hypot(noise[..., 0], noise[..., 1]))
+    d = _d_prime(mean[..., 0] - mean[..., 1], np.hypot(noise[..., 0], noise[..., 1]))
     return np.where(exists.sum(axis=-1) > 1, d, np.nan)
 
 
-def pairwise_discriminability(q, sigma, exists=None):
+@quietly
+def pairwise_discriminability(q: npt.ArrayLike, sigma: npt.ArrayLike, exists: npt.ArrayLike | None = None) -> Floats:
     """d' of every pair of memories of a state: |q̄_a − q̄_b| / √(σ_a² + σ_b²).
 
     Parameters
@@ -199,12 +155,12 @@ def pairwise_discriminability(q, sigma, exists=None):
         Symmetric, 0 on the diagonal; NaN where one of the two actions does not exist.
     """
     q, sigma, exists = _memories(q, sigma, exists)
-    difference = np.abs(q[..., :, None] - q[..., None, :])
-    d = _d_prime(difference, np.hypot(sigma[..., :, None], sigma[..., None, :]))
+    d = _d_prime(q[..., :, None] - q[..., None, :], np.hypot(sigma[..., :, None], sigma[..., None, :]))
     return np.where(exists[..., :, None] & exists[..., None, :], d, np.nan)
 
 
-def mean_sigma(sigma, exists=None):
+@quietly
+def mean_sigma(sigma: npt.ArrayLike, exists: npt.ArrayLike | None = None) -> Floats:
     """Mean σ of the memories of each state.
 
     Parameters
@@ -221,11 +177,12 @@ def mean_sigma(sigma, exists=None):
     """
     sigma, exists = _masked("sigma", sigma, exists, "exists")
     counts = exists.sum(axis=-1)
-    total = np.where(exists, sigma, 0.0).sum(axis=-1)
+    total = finite("mean_sigma", np.where(exists, sigma, 0.0).sum(axis=-1), "sigma is too large")
     return np.where(counts > 0, total / np.maximum(counts, 1), np.nan)
 
 
-def reward_difference(q_star, exists=None):
+@quietly
+def reward_difference(q_star: npt.ArrayLike, exists: npt.ArrayLike | None = None) -> Floats:
     """What hangs on a state: cumulative reward of its best action less that of the second best.
 
     Parameters
@@ -245,23 +202,26 @@ def reward_difference(q_star, exists=None):
     if pair is None:
         return np.full(q_star.shape[:-1], np.nan)
     two = np.take_along_axis(q_star, pair, axis=-1)
-    return np.where(exists.sum(axis=-1) > 1, two[..., 0] - two[..., 1], np.nan)
+    difference = np.where(exists.sum(axis=-1) > 1, two[..., 0] - two[..., 1], 0.0)
+    finite("reward_difference", difference, "q_star is too large")
+    return np.where(exists.sum(axis=-1) > 1, difference, np.nan)
 
 
-def state_values(q, exists=None):
+def state_values(q: npt.ArrayLike, exists: npt.ArrayLike | None = None) -> Floats:
     """Largest q̄ of each state, shape (..., states), in units of reward; NaN for states without actions."""
     q, exists = _masked("q", q, exists, "exists")
     best = np.where(exists, q, -np.inf).max(axis=-1, initial=-np.inf)
     return np.where(exists.any(axis=-1), best, np.nan)
 
 
-def greedy_actions(q, exists=None):
+def greedy_actions(q: npt.ArrayLike, exists: npt.ArrayLike | None = None) -> npt.NDArray[np.int64]:
     """Action with the largest q̄ of each state (the first of equals), shape (..., states); −1 without actions."""
     q, exists = _masked("q", q, exists, "exists")
     return np.where(exists.any(axis=-1), np.where(exists, q, -np.inf).argmax(axis=-1), -1)
 
 
-def mean_and_sem(values, axis=0):
+@quietly
+def mean_and_sem(values: npt.ArrayLike, axis: int = 0) -> tuple[Floats, Floats]:
     """Mean and its standard error over restarts.
 
     Parameters
@@ -282,12 +242,27 @@ def mean_and_sem(values, axis=0):
     n = values.shape[axis]
     if n == 0:
         raise ValueError("values must have at least one restart")
-    mean = values.mean(axis=axis)
-    sem = values.std(axis=axis, ddof=1) / math.sqrt(n) if n > 1 else np.full_like(mean, np.nan)
-    return mean, sem
+    first = values.take([0], axis=axis)
+    shifted = values - first  # so that neither sum cancels, whatever the level
+    unit = np.abs(shifted).max(axis=axis, keepdims=True)
+    shifted = np.divide(shifted, unit, out=np.zeros_like(shifted), where=unit > 0)
+    unit = unit.squeeze(axis)
+    mean = finite("mean", first.squeeze(axis) + unit * shifted.mean(axis=axis), "values are too far apart")
+    if n == 1:
+        return mean, np.full_like(mean, np.nan)
+    return mean, finite("sem", unit * shifted.std(axis=axis, ddof=1) / math.sqrt(n), "values are too far apart")
 
 
-def convergence_episode(episodes, curve, *, tolerance, window=5, tail=0.2, final=None):
+@quietly
+def convergence_episode(
+    episodes: npt.ArrayLike,
+    curve: npt.ArrayLike,
+    *,
+    tolerance: float,
+    window: int = 5,
+    tail: float = 0.2,
+    final: float | None = None,
+) -> Floats:
     """Episode by which a learning curve has settled.
 
     The curve is smoothed by a centred running mean over ``window`` checkpoints (fewer at both ends). Its final level
@@ -330,10 +305,13 @@ def convergence_episode(episodes, curve, *, tolerance, window=5, tail=0.2, final
         raise ValueError(f"window must be odd, got {window}")
     tail = _fraction("tail", tail)
     last = max(1, round(tail * n))
-    total = np.concatenate([np.zeros((*curve.shape[:-1], 1)), curve.cumsum(axis=-1)], axis=-1)
-    low = np.maximum(np.arange(n) - window // 2, 0)
-    high = np.minimum(np.arange(n) + window // 2 + 1, n)
-    smooth = (total[..., high] - total[..., low]) / (high - low)
+    reach = min(window // 2, n - 1)
+    low = np.maximum(np.arange(n) - reach, 0)
+    high = np.minimum(np.arange(n) + reach + 1, n)
+    padded = np.pad(curve, [(0, 0)] * (curve.ndim - 1) + [(reach, reach)])
+    # every window is added up afresh: differences of running sums would cancel
+    total = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=-1).sum(axis=-1)
+    smooth = finite("convergence_episode", total / (high - low), "curve is too large")
     level = curve[..., -last:].mean(axis=-1, keepdims=True) if final is None else _checks.real("final", final)
     outside = np.abs(smooth - level) > tolerance
     settled = n - np.where(outside.any(axis=-1), outside[..., ::-1].argmax(axis=-1), n)
@@ -370,11 +348,11 @@ class Regression:
     x_mean: float
     x_squares: float
 
-    def line(self, x):
+    def line(self, x: npt.ArrayLike) -> Floats:
         """Height of the line at x, same shape as ``x``."""
         return self.intercept + self.slope * _finite("x", x)
 
-    def band(self, x, level=0.95):
+    def band(self, x: npt.ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
         """Pointwise confidence band of the line.
 
         ŷ(x) ± t · s √(1/n + (x − x̄)² / Σ(xᵢ − x̄)²), with Student's t of n − 2 degrees of freedom.
@@ -393,16 +371,17 @@ class Regression:
         half = self._quantile(level) * self.residual_sd * np.sqrt(1 / self.n + (x - self.x_mean) ** 2 / self.x_squares)
         return self.line(x) - half, self.line(x) + half
 
-    def slope_interval(self, level=0.95):
+    def slope_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Confidence interval (low, high) of the slope."""
         half = self._quantile(level) * self.slope_se
         return self.slope - half, self.slope + half
 
-    def _quantile(self, level):
+    def _quantile(self, level: float) -> float:
         return student_t_quantile(0.5 + _fraction("level", level) / 2, self.n - 2)
 
 
-def regression(x, y):
+@quietly
+def regression(x: npt.ArrayLike, y: npt.ArrayLike) -> Regression:
     """Ordinary least squares line through points that are taken to be independent.
 
     Parameters
@@ -427,32 +406,41 @@ def regression(x, y):
     n = len(x)
     if n < 3:
         raise ValueError(f"x must have at least 3 points that are not NaN, got {n}")
-    x_mean, y_mean = x.mean(), y.mean()
-    dx, dy = x - x_mean, y - y_mean
-    xx, xy, yy = dx @ dx, dx @ dy, dy @ dy
     if np.ptp(x) == 0:
         raise ValueError(f"x must not be all equal, got {x[0]:g}")
+    x_mean, dx, x_unit = _centred("x", x)
+    y_mean, dy, y_unit = _centred("y", y)
+    # not SciPy's linregress: its residuals are a difference, (1 − r²) Σ dy², that cancels where a line fits well
+    xx, xy, yy = float(dx @ dx), float(dx @ dy), float(dy @ dy)
     slope = xy / xx
     residual = dy - slope * dx
     residual_sd = math.sqrt(residual @ residual / (n - 2))
-    return Regression(
-        slope=float(slope),
-        intercept=float(y_mean - slope * x_mean),
-        slope_se=residual_sd / math.sqrt(xx),
-        intercept_se=residual_sd * math.sqrt(1 / n + x_mean**2 / xx),
+    fit = Regression(
+        slope=slope * (y_unit / x_unit),
+        intercept=y_mean - slope * (x_mean / x_unit) * y_unit,
+        slope_se=residual_sd / math.sqrt(xx) * (y_unit / x_unit),
+        intercept_se=residual_sd * math.hypot(1 / math.sqrt(n), x_mean / x_unit / math.sqrt(xx)) * y_unit,
         r=float(np.clip(xy / math.sqrt(xx * yy), -1, 1)) if yy > 0 else math.nan,
         n=n,
-        residual_sd=residual_sd,
-        x_mean=float(x_mean),
-        x_squares=float(xx),
+        residual_sd=residual_sd * y_unit,
+        x_mean=x_mean,
+        x_squares=xx * x_unit * x_unit,
     )
+    names = ("slope", "intercept", "slope_se", "intercept_se", "residual_sd", "x_squares")
+    finite("regression", [getattr(fit, name) for name in names], "x or y is too large or too small")
+    return fit
 
 
-def student_t_quantile(p, degrees):
+def _centred(name: str, values: Floats) -> tuple[float, Floats, float]:
+    """The mean, and what is left in units of its largest value."""
+    mean = float(finite(name, values[0] + (values - values[0]).mean(), "its values are too far apart"))
+    rest = values - mean if np.ptp(values) else np.zeros_like(values)
+    unit = float(np.abs(rest).max()) or 1.0
+    return mean, rest / unit, unit
+
+
+def student_t_quantile(p: float, degrees: int) -> float:
     """Quantile of Student's t distribution.
-
-    With t = √ν tan θ, P(|T| < t) is a finite sum of powers of cos θ (Abramowitz and Stegun 26.7.3-4), which is
-    inverted by bisection in θ.
 
     Parameters
     ----------
@@ -465,42 +453,29 @@ def student_t_quantile(p, degrees):
     -------
     float
     """
+    from scipy.special import stdtrit
+
     p = _fraction("p", p)
     degrees = _checks.integer("degrees", degrees, low=1, high=10**7)
-    central = abs(2 * p - 1)
-    low, high = 0.0, math.pi / 2
-    for _ in range(64):
-        middle = (low + high) / 2
-        if _student_t_central(middle, degrees) < central:
-            low = middle
-        else:
-            high = middle
-    return math.copysign(math.sqrt(degrees) * math.tan((low + high) / 2), p - 0.5) if central else 0.0
+    return float(stdtrit(degrees, p))
 
 
-def _student_t_central(theta, degrees):
-    """P(|T| < √ν tan θ)."""
-    k = np.arange(1 + degrees % 2, degrees - 1, 2)  # factors k / (k + 1) of successive terms
-    cosine = math.cos(theta)
-    terms = 1 + np.cumprod(k / (k + 1) * cosine**2).sum()
-    if degrees % 2 == 0:
-        return math.sin(theta) * terms
-    return 2 / math.pi * (theta + (math.sin(theta) * cosine * terms if degrees > 1 else 0.0))
-
-
-def _two_best(values, exists):
+def _two_best(values: Floats, exists: Mask) -> npt.NDArray[np.intp] | None:
     """Indices of the best and second best action, shape (..., states, 2); None if there is only one action."""
     if values.shape[-1] < 2:
         return None
     return np.argsort(np.where(exists, -values, np.inf), axis=-1, kind="stable")[..., :2]
 
 
-def _d_prime(difference, noise):
+def _d_prime(difference: Floats, noise: Floats) -> Floats:
+    difference = np.abs(finite("discriminability", difference, "differences of q"))
     d = np.where(difference > 0, np.inf, 0.0)
-    return np.divide(difference, noise, out=d, where=noise > 0)
+    np.divide(difference, noise, out=d, where=noise > 0)
+    finite("discriminability", d[noise > 0], "differences of q by sigma")
+    return d
 
 
-def _memories(q, sigma, exists):
+def _memories(q: npt.ArrayLike, sigma: npt.ArrayLike, exists: npt.ArrayLike | None) -> tuple[Floats, Floats, Mask]:
     """q̄, σ and the mask broadcast against each other, with 0 and 0 where there is no action."""
     q, sigma = _numbers("q", q), _numbers("sigma", sigma)
     try:
@@ -514,7 +489,13 @@ def _memories(q, sigma, exists):
     return q, sigma, mask
 
 
-def _masked(name, value, mask, mask_name, shape=None):
+def _masked(
+    name: str,
+    value: npt.ArrayLike,
+    mask: npt.ArrayLike | None,
+    mask_name: str,
+    shape: tuple[int, ...] | None = None,
+) -> tuple[Floats, Mask]:
     """``value`` with 0 where the mask is False, and the mask, both broadcast to one shape."""
     value = _numbers(name, value)
     if value.ndim < 2:
@@ -532,24 +513,20 @@ def _masked(name, value, mask, mask_name, shape=None):
     return _finite(name, np.where(mask, value, 0.0)), mask
 
 
-def _fraction(name, value):
+def _fraction(name: str, value: float) -> float:
     """A float in (0, 1)."""
-    number = _checks.real(name, value, low=0, high=1, low_open=True)
+    number: float = _checks.real(name, value, low=0, high=1, low_open=True)
     if number == 1:
         raise ValueError(f"{name} must be below 1, got {value!r}")
     return number
 
 
-def _numbers(name, value):
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError):
-        array = None
-    if array is None or array.dtype.kind not in "iuf":
-        raise ValueError(f"{name} must be an array of numbers, got {value!r}")
-    return array.astype(float)
+def _numbers(name: str, value: npt.ArrayLike) -> Floats:
+    numbers: Floats = _checks.numeric(name, value).astype(np.float64)
+    return numbers
 
 
-def _finite(name, value):
+def _finite(name: str, value: npt.ArrayLike) -> Floats:
     array = _numbers(name, value)
-    return _checks.array(name, array, array.shape).reshape(array.shape)
+    checked: Floats = _checks.array(name, array, array.shape)
+    return checked.reshape(array.shape)

@@ -6,14 +6,20 @@ and checked before memory is taken for it; what it holds is checked by the archi
 Whatever is wrong with a file is one `ValueError` that names it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import hashlib
 import json
 import math
+import os
 import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from . import files
 
@@ -27,7 +33,13 @@ _KINDS = "biufcSU"
 _PIECE = 2**24  # bytes
 
 
-def save(path, facts, arrays, *, compress=True):
+def save(
+    path: str | os.PathLike[str],
+    facts: Mapping[str, Any] | None,
+    arrays: Mapping[str, npt.ArrayLike],
+    *,
+    compress: bool = True,
+) -> None:
     """Write an archive, complete or not at all.
 
     Parameters
@@ -52,9 +64,9 @@ def save(path, facts, arrays, *, compress=True):
             raise ValueError(f"an array cannot be named {FACTS!r}")
         members = {FACTS: np.array(json.dumps(facts))} | members
     sums = {name: _sum(array) for name, array in members.items()}
-    put = np.savez_compressed if compress else np.savez
+    put: Any = np.savez_compressed if compress else np.savez
 
-    def put_all(file):
+    def put_all(file: BinaryIO) -> None:
         put(file, **members)
         with zipfile.ZipFile(file, "a") as archive:
             for info in archive.infolist():
@@ -64,7 +76,7 @@ def save(path, facts, arrays, *, compress=True):
     files.write(path, put_all)
 
 
-def load(path, names=None):
+def load(path: str | os.PathLike[str], names: Sequence[str] | None = None) -> dict[str, npt.NDArray[Any]]:
     """Arrays of an archive; its facts are among them, as text.
 
     Parameters
@@ -90,7 +102,7 @@ def load(path, names=None):
 
 
 @contextlib.contextmanager
-def reading(path, what="archive", *, prefix=True):
+def reading(path: str | os.PathLike[str], what: str = "archive", *, prefix: bool = True) -> Iterator[Archive]:
     """An open `Archive`; every error in the block (but not one of the disk) is a ValueError that names the file.
 
     ::
@@ -138,7 +150,7 @@ class Archive:
         Of its arrays, in order; the facts are among them.
     """
 
-    def __init__(self, opened):
+    def __init__(self, opened: zipfile.ZipFile) -> None:
         self._opened = opened
         members = opened.infolist()
         self._members = {info.filename.removesuffix(".npy"): info for info in members}
@@ -148,14 +160,16 @@ class Archive:
         if size > LARGEST:
             raise ValueError(f"it would unpack to {size} bytes")
         self._summed = opened.comment == _MARK or any(info.comment for info in members)
+        if self._summed and opened.comment != _MARK:
+            raise ValueError("it ends too early, or its end was changed")
         self.names = list(self._members)
 
     @functools.cached_property
-    def facts(self):
+    def facts(self) -> dict[str, Any]:
         """The facts, a dict."""
         return _parsed(self.array(FACTS, "U", ()))
 
-    def shape(self, name):
+    def shape(self, name: str) -> tuple[int, ...]:
         """The shape of an array, as its header has it: nothing is unpacked.
 
         Raises
@@ -166,7 +180,7 @@ class Archive:
         with self._open(name) as stream:
             return _header(name, stream, self._members[name].file_size)[0]
 
-    def array(self, name, kinds=_KINDS, shape=None):
+    def array(self, name: str, kinds: str = _KINDS, shape: tuple[int | None, ...] | None = None) -> npt.NDArray[Any]:
         """An array, checked.
 
         Parameters
@@ -187,7 +201,7 @@ class Archive:
             raise ValueError(f"{name} is not what was saved: its checksum differs")
         return array
 
-    def _open(self, name):
+    def _open(self, name: str) -> IO[bytes]:
         info = self._members.get(name)
         if info is None:
             raise ValueError(f"it has no {name}")
@@ -195,7 +209,7 @@ class Archive:
             raise ValueError(f"{name} is packed in a way that this package does not write")
         return self._opened.open(info)
 
-    def _read(self, name, kinds, shape):
+    def _read(self, name: str, kinds: str, shape: tuple[int | None, ...] | None) -> npt.NDArray[Any]:
         with self._open(name) as stream:
             found, fortran_order, dtype = _header(name, stream, self._members[name].file_size)
             if dtype.kind not in kinds:
@@ -206,7 +220,7 @@ class Archive:
                 wanted = ", ".join("any" if length is None else str(length) for length in shape)
                 raise ValueError(f"{name} has shape {found}, not ({wanted})")
             flat = np.empty(math.prod(found), dtype)
-            room = memoryview(flat.view(np.uint8)) if flat.nbytes else memoryview(b"")
+            room = memoryview(flat.view(np.uint8).data) if flat.nbytes else memoryview(b"")
             filled = 0
             while filled < len(room):
                 piece = stream.read(min(_PIECE, len(room) - filled))
@@ -221,7 +235,7 @@ class Archive:
         return flat.reshape(found, order="F" if fortran_order else "C")
 
 
-def _header(name, stream, size):
+def _header(name: str, stream: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, order and type of an array of ``size`` bytes, header included."""
     version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:
@@ -236,11 +250,11 @@ def _header(name, stream, size):
     return shape, fortran_order, dtype
 
 
-def _fits(shape, wanted):
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     return len(shape) == len(wanted) and all(length in (None, has) for has, length in zip(shape, wanted, strict=True))
 
 
-def _checked(name, array):
+def _checked(name: str, array: npt.ArrayLike) -> npt.NDArray[Any]:
     if isinstance(array, np.ma.MaskedArray):
         raise ValueError(f"{name} is a masked array, whose mask would be lost")
     array = np.asarray(array)
@@ -249,17 +263,17 @@ def _checked(name, array):
     return array
 
 
-def _sum(array):
+def _sum(array: npt.NDArray[Any]) -> bytes:
     """Hash of shape, type and content, the same on every machine."""
     little = array.dtype.newbyteorder("<")
     hashed = hashlib.blake2b(f"{little.str}{array.shape}".encode(), digest_size=8)
     flat = np.ascontiguousarray(array, dtype=little).reshape(-1)
     if flat.size:
-        hashed.update(flat.view(np.uint8))
+        hashed.update(flat.view(np.uint8).data)
     return hashed.hexdigest().encode()
 
 
-def _parsed(text):
+def _parsed(text: npt.NDArray[Any]) -> dict[str, Any]:
     found = json.loads(str(text))
     if not isinstance(found, dict):
         raise ValueError("its facts are not a table")

@@ -3,6 +3,8 @@
 Everything the package writes goes through `write` or `write_by_name`, whatever it is and wherever it is written.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import hashlib
@@ -15,6 +17,8 @@ import stat
 import sys
 import time
 import uuid
+from collections.abc import Callable
+from typing import Any, BinaryIO
 
 WEEK = 7 * 86400.0  # seconds after which a temporary file of an unknown process is taken to be abandoned
 PATIENCE = 3.0  # seconds after which an empty file is taken to be a claim that was abandoned
@@ -29,7 +33,7 @@ _CLUTTER = frozenset({
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF})
 
 
-def _owner():
+def _owner() -> str:
     """Twelve digits for all processes that this one can see: those of a host, or of a container of its own.
 
     Containers may share a host's name and have numbers of processes of their own, so names are not enough.
@@ -53,7 +57,7 @@ class NotAFile(IsADirectoryError, ValueError):
     """A folder where a file should be."""
 
 
-def checked_path(name, value):
+def checked_path(name: str, value: Any) -> str:
     """A path as text, with ``~`` expanded.
 
     Parameters
@@ -86,7 +90,9 @@ def checked_path(name, value):
     return os.path.expanduser(path)
 
 
-def write(path, content, *, exclusive=False):
+def write(
+    path: str | os.PathLike[str], content: bytes | str | Callable[[BinaryIO], object], *, exclusive: bool = False
+) -> bool:
     """Write a file that appears at ``path`` whole or not at all; missing folders are made.
 
     Parameters
@@ -110,7 +116,7 @@ def write(path, content, *, exclusive=False):
         device at ``path``. What was there is as it was then.
     """
 
-    def put(part):
+    def put(part: str) -> None:
         with open(part, "x+b") as file:  # readable, since archives are
             if callable(content):
                 content(file)
@@ -122,7 +128,7 @@ def write(path, content, *, exclusive=False):
     return _replace(path, put, "", exclusive)
 
 
-def write_by_name(path, put):
+def write_by_name(path: str | os.PathLike[str], put: Callable[[str], object]) -> None:
     """As `write`, for libraries that want a name to write to, and for data sets that are folders.
 
     Parameters
@@ -132,7 +138,7 @@ def write_by_name(path, put):
         Given the temporary name, which ends as ``path`` does, it makes a file or a folder there.
     """
 
-    def flushed(part):
+    def flushed(part: str) -> None:
         put(part)
         for folder, _, names in os.walk(part):
             for name in names:
@@ -145,13 +151,16 @@ def write_by_name(path, put):
     _replace(path, flushed, suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", suffix) else "", False)
 
 
-def make_folder(path):
+def make_folder(path: str | os.PathLike[str]) -> None:
     """Make a folder and those above it, and flush the entries of new ones."""
     path = os.path.abspath(path)
     missing = []
     while not os.path.isdir(path):
         missing.append(path)
-        path = os.path.dirname(path)
+        above = os.path.dirname(path)
+        if above == path:  # a drive that is not there
+            break
+        path = above
     for path in reversed(missing):
         with contextlib.suppress(FileExistsError):
             os.mkdir(path)
@@ -160,7 +169,7 @@ def make_folder(path):
         _flush_folder(os.path.dirname(path))
 
 
-def exists(path):
+def exists(path: str | os.PathLike[str]) -> bool:
     """Whether a file that `write` made is there: empty ones are claims of a name whose writer was interrupted."""
     try:
         return os.stat(path).st_size > 0
@@ -168,7 +177,7 @@ def exists(path):
         return False
 
 
-def read(path):
+def read(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a file.
 
     Raises
@@ -183,7 +192,7 @@ def read(path):
         return file.read()
 
 
-def check_is_file(path):
+def check_is_file(path: str | os.PathLike[str]) -> None:
     """Raise a ValueError unless ``path`` is a file, and what `os.stat` raises if there is nothing."""
     kind = _kind(os.stat(path).st_mode)
     if kind == "a folder":
@@ -192,21 +201,21 @@ def check_is_file(path):
         raise ValueError(f"{path} is {kind}, not a file")
 
 
-def temporary_name(kind="part", suffix=""):
+def temporary_name(kind: str = "part", suffix: str = "") -> str:
     """A name that nobody else uses, which tells the machine (or container) and the process it belongs to."""
     return f".{kind}-{_HOST}-{os.getpid()}-{secrets.token_hex(8)}{suffix}"
 
 
-def is_temporary(name):
+def is_temporary(name: str) -> bool:
     return _TEMPORARY.fullmatch(name) is not None
 
 
-def is_clutter(name):
+def is_clutter(name: str) -> bool:
     """Whether a name is one that systems and file servers leave in any folder: hidden files and a few others."""
     return name.startswith(".") or name.lower() in _CLUTTER
 
 
-def remove_orphans(folder):
+def remove_orphans(folder: str) -> None:
     """Remove temporary files that killed processes have left.
 
     Those of processes that this one could see are removed if the process is gone. Nobody can tell for those of other
@@ -230,7 +239,7 @@ def remove_orphans(folder):
                 os.unlink(path)
 
 
-def _replace(path, put, suffix, exclusive):
+def _replace(path: str | os.PathLike[str], put: Callable[[str], None], suffix: str, exclusive: bool) -> bool:
     path = os.path.expanduser(path)
     if os.path.islink(path):
         path = os.path.realpath(path)
@@ -250,7 +259,7 @@ def _replace(path, put, suffix, exclusive):
     return done
 
 
-def _refuse(path, suffix):
+def _refuse(path: str, suffix: str) -> None:
     """Devices are not replaced by files, and folders only by folders of the same ending."""
     try:
         kind = _kind(os.stat(path).st_mode)
@@ -260,7 +269,7 @@ def _refuse(path, suffix):
         raise OSError(errno.EISDIR if kind == "a folder" else errno.EEXIST, f"there is {kind}")
 
 
-def _publish(part, path, exclusive):
+def _publish(part: str, path: str, exclusive: bool) -> bool:
     if not exclusive:
         if os.path.isdir(part) and os.path.isdir(path):
             aside = os.path.join(os.path.dirname(path), temporary_name())
@@ -281,7 +290,7 @@ def _publish(part, path, exclusive):
     return True
 
 
-def _claimed(part, path):
+def _claimed(part: str, path: str) -> bool:
     """Give a file its name unless it is taken, by a hard link; where those are refused (exFAT, SMB, folders in a
     cloud), by an empty file that the whole one then replaces."""
     try:
@@ -305,7 +314,7 @@ def _claimed(part, path):
     return True
 
 
-def _abandoned(path):
+def _abandoned(path: str) -> bool:
     """Whether a file that is there stays empty: then whoever claimed its name was killed before it could follow."""
     end = time.monotonic() + PATIENCE
     while os.path.exists(path) and not exists(path):
@@ -315,7 +324,7 @@ def _abandoned(path):
     return False
 
 
-def _remove(path):
+def _remove(path: str) -> None:
     """Remove a file or a folder that may not be there; on a disk that fails, it is left to `remove_orphans`."""
     with contextlib.suppress(OSError):
         if os.path.isdir(path):
@@ -324,7 +333,7 @@ def _remove(path):
             os.unlink(path)
 
 
-def _flush(descriptor):
+def _flush(descriptor: int) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -332,12 +341,12 @@ def _flush(descriptor):
             raise
 
 
-def _flush_file(path):
+def _flush_file(path: str) -> None:
     with open(path, "rb+") as file:
         _flush(file.fileno())
 
 
-def _flush_folder(folder):
+def _flush_folder(folder: str) -> None:
     if os.name != "posix":  # elsewhere a folder cannot be opened, and a rename is durable by itself
         return
     try:
@@ -350,7 +359,7 @@ def _flush_folder(folder):
         os.close(descriptor)
 
 
-def _kind(mode):
+def _kind(mode: int) -> str | None:
     """What something is that is not a file, in words; None for a file."""
     for test, kind in (
         (stat.S_ISREG, None), (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
@@ -361,7 +370,7 @@ def _kind(mode):
     return "something else"
 
 
-def _alive(process):
+def _alive(process: int) -> bool:
     if os.name != "posix":  # there is no harmless way of asking
         return True
     try:
@@ -373,7 +382,7 @@ def _alive(process):
     return True
 
 
-def _time_of(folder):
+def _time_of(folder: str) -> float:
     """The time that the file system has."""
     probe = os.path.join(folder, temporary_name())
     with open(probe, "xb"):

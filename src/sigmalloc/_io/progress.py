@@ -1,8 +1,12 @@
 """How far a computation is: a bar on a terminal and in a notebook, elsewhere a line a minute."""
 
+from __future__ import annotations
+
 import contextlib
 import sys
 import time
+from collections.abc import Callable, Iterator
+from typing import Any, Self, TextIO
 
 INTERVAL = 60.0  # seconds between two lines
 
@@ -28,12 +32,15 @@ class Progress:
         Whether the bar, or a last line, stays when all is done.
     """
 
-    def __init__(self, total=None, done=0, stream=None, clock=time.monotonic, *, unit="run", leave=True):
+    def __init__(
+        self, total: int | None = None, done: int = 0, stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic, *, unit: str = "run", leave: bool = True,
+    ) -> None:  # fmt: skip
         self.total, self.done, self.first, self.unit = total, done, done, unit
         self.stream = sys.stderr if stream is None else stream
         self.clock, self.leave = clock, leave
         self.begin = self.last = clock()
-        self.bar = None
+        self.bar: Any = None
         with self._quietly():
             if self.stream.isatty() or (stream is None and _in_notebook()):
                 from tqdm.auto import tqdm
@@ -45,11 +52,11 @@ class Progress:
                         leave=leave, file=self.stream,
                     )  # fmt: skip
 
-    def add(self, units):
+    def add(self, units: int) -> None:
         """Count finished units."""
         self.update(self.done + units)
 
-    def update(self, done, total=None):
+    def update(self, done: int, total: int | None = None) -> None:
         """Tell how many units are done, and of how many: what `train` calls."""
         if total is not None:
             self.total = total
@@ -60,13 +67,13 @@ class Progress:
         self.done = done
         self.tick()
 
-    def tick(self):
+    def tick(self) -> None:
         """Write a line if it is time to."""
         if self.bar is None and self.clock() - self.last >= INTERVAL:
             self.last = self.clock()
             self._write_line()
 
-    def line(self):
+    def line(self) -> str:
         """How far it is, in words."""
         elapsed = self.clock() - self.begin
         rate = (self.done - self.first) / elapsed if elapsed > 0 else 0.0
@@ -76,7 +83,7 @@ class Progress:
         percent = 100 * self.done / self.total if self.total else 100.0
         return f"{self.done:,} of {self.total:,} {self.unit}s ({percent:.1f} %), {rate:,.3g} {self.unit}s/s, {left}"
 
-    def close(self):
+    def close(self) -> None:
         """Finish the bar, or write the last line."""
         if self.bar is not None:
             with self._quietly():
@@ -86,19 +93,19 @@ class Progress:
             self._write_line()
         self.stream = None
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _write_line(self):
+    def _write_line(self) -> None:
         with self._quietly():
             self.stream.write(self.line() + "\n")
             self.stream.flush()
 
     @contextlib.contextmanager
-    def _quietly(self):
+    def _quietly(self) -> Iterator[None]:
         """Standard error may be closed, full or gone (then it is None), or have no such characters."""
         try:
             yield
@@ -109,26 +116,29 @@ class Progress:
 class Silence:
     """No progress at all."""
 
-    def add(self, units):
+    def add(self, units: int) -> None:
         pass
 
-    def update(self, done, total=None):
+    def update(self, done: int, total: int | None = None) -> None:
         pass
 
-    def tick(self):
+    def tick(self) -> None:
         pass
 
-    def close(self):
+    def close(self) -> None:
         pass
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         pass
 
 
-def shown(progress, total=None, done=0, *, unit="run", leave=True):
+def shown(
+    progress: bool | Callable[[int, int], object] | None, total: int | None = None, done: int = 0, *, unit: str = "run",
+    leave: bool = True,
+) -> Progress | Silence:  # fmt: skip
     """What an argument ``progress`` asks for: True: `Progress` on standard error, None or False: `Silence`, or a
     function of (done, total), which is then called.
 
@@ -149,24 +159,24 @@ def shown(progress, total=None, done=0, *, unit="run", leave=True):
 class _Told(Silence):
     """Progress that a function is told."""
 
-    def __init__(self, tell, total, done):
+    def __init__(self, tell: Callable[..., object], total: int | None, done: int) -> None:
         self.tell, self.total, self.done = tell, total, done
 
-    def add(self, units):
+    def add(self, units: int) -> None:
         self.update(self.done + units)
 
-    def update(self, done, total=None):
+    def update(self, done: int, total: int | None = None) -> None:
         self.done, self.total = done, self.total if total is None else total
         self.tell(self.done, self.total)
 
 
-def _in_notebook():
+def _in_notebook() -> bool:
     shell = sys.modules.get("IPython")
     shell = None if shell is None else shell.get_ipython()
     return shell is not None and "IPKernelApp" in shell.config
 
 
-def duration(seconds):
+def duration(seconds: float) -> str:
     """Seconds in words: "3 d 4 h", "2 h 10 min", "4 min 19 s", "12 s"."""
     seconds = round(seconds)
     for size, large, part, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):

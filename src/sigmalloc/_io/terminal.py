@@ -1,10 +1,14 @@
 """Text for whatever reads it: terminals of few characters, spreadsheets, NetCDF, and labels of figures."""
 
+from __future__ import annotations
+
 import codecs
 import contextlib
 import os
 import sys
 import unicodedata
+from collections.abc import Iterator
+from typing import Any, TextIO
 
 _SPELLED = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "Δ": "Delta", "ζ": "zeta", "λ": "lambda", "π": "pi",
@@ -18,12 +22,12 @@ _SPELLED = {
 _HANDLER = "sigmalloc-spelled"
 
 
-def spelled(text, encoding="ascii"):
+def spelled(text: str, encoding: str = "ascii") -> str:
     """Text with what an encoding lacks spelled: "σ₀ ≤ 3" is "sigma0 <= 3" in ASCII."""
     return text.encode(encoding, _HANDLER).decode(encoding)
 
 
-def _spell(error):
+def _spell(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     found = []
@@ -42,7 +46,7 @@ codecs.register_error(_HANDLER, _spell)
 
 
 @contextlib.contextmanager
-def any_text():
+def any_text() -> Iterator[None]:
     """Have standard output and error take any text, whatever their encoding, and stand in for them if closed.
 
     What they have not taken at the end is dropped: flush them where that is an error. A process that was started with a
@@ -67,7 +71,7 @@ def any_text():
             sys.stdout, sys.stderr = before
 
 
-def _settle(stream):
+def _settle(stream: TextIO) -> None:
     """Lead a stream that cannot be written to nowhere, or Python would complain when it flushes it at its end."""
     try:
         stream.flush()
@@ -78,7 +82,7 @@ def _settle(stream):
             os.close(descriptor)
 
 
-def printable(text):
+def printable(text: str) -> str:
     """Text without what files cannot hold: control characters and lone surrogates become escapes."""
     if text.isprintable():
         return text
@@ -90,7 +94,7 @@ def printable(text):
     )  # fmt: skip
 
 
-def cell(value):
+def cell(value: Any) -> Any:
     """A value for a table in a file: text that a spreadsheet would compute is marked as text by an apostrophe."""
     if not isinstance(value, str):
         return value
@@ -98,6 +102,6 @@ def cell(value):
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "'") else text
 
 
-def label(text):
+def label(text: str) -> str:
     """Text for a figure, in one line, where no character of it starts a formula."""
     return printable(text).replace("\n", " ").replace("\t", " ").replace("$", r"\$")

@@ -1,6 +1,6 @@
 """Algorithm 1 in lanes: the one training loop. Included by the modules that build it for each instruction set."""
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
@@ -356,8 +356,10 @@ cdef class Batch:
         cdef Py_ssize_t a, n = self.recorder.counts[which]
         cdef Trial* row = &self.recorder.rows[which, n]
         cdef double* values
-        row.run, row.episode, row.path, row.step = lane.run, lane.episode, lane.path, lane.step - 1
-        row.state, row.action, row.next_state = lane.acted_in, lane.acted - lane.acted_in * n_actions, lane.state
+        row.run, row.episode = <int32_t> lane.run, <int32_t> lane.episode
+        row.path, row.step = <int32_t> lane.path, <int32_t> (lane.step - 1)
+        row.state, row.next_state = <int32_t> lane.acted_in, <int32_t> lane.state
+        row.action = <int32_t> (lane.acted - lane.acted_in * n_actions)
         row.reward = lane.reward
         row.flags = ENDED if ended else (CUT if self.is_cut(lane) else 0)
         if self.recorder.values.shape[0]:

@@ -14,6 +14,8 @@ from .rules import ALLOCATIONS, GRADIENTS, PLANNERS, Allocation, AllocationName,
 from .schedules import Exponential, Scheduled
 
 TaskName = Literal["grid-world", "mountain-car", "planning"]
+LearnSamples = Literal["no", "shared", "state"]
+LEARN_SAMPLES = ("no", "shared", "state")
 LARGEST_Q = 1e100  # a q̄ beyond this has diverged, as far as the kernel is concerned
 SMALLEST_BETA = 1e-100  # with less, actions that a state does not have would count
 
@@ -72,6 +74,18 @@ class Agent:
         a_dec, time per state visited while planning, used with ``reward_rate``.
     non_decision_time : float
         t_nondec, time per trial spent on all else, used with ``reward_rate``.
+    samples : float
+        n, effort: samples that one decision averages, in [1, samples_max]; where it is learned, its first value.
+    learn_samples : {"no", "shared", "state"}
+        Whether effort is learned: not, as one number for all states, or as one for each.
+    samples_max : float
+        Largest effort, from 1 to 1e9.
+    sample_time : float
+        t_sample, time that a sample takes.
+    sample_correlation : float
+        ρ, correlation of the samples of one decision, in [0, 1].
+    opportunity_cost : float
+        ω, price of time: the reward that could be earned in a unit of it.
 
     Raises
     ------
@@ -100,6 +114,12 @@ class Agent:
     reward_rate: bool = False
     decision_time: float = 0.1
     non_decision_time: float = 1.0
+    samples: float = 1.0
+    learn_samples: LearnSamples = "no"
+    samples_max: float = 100.0
+    sample_time: float = 0.1
+    sample_correlation: float = 0.0
+    opportunity_cost: float = 0.0
 
     def __post_init__(self) -> None:
         put = object.__setattr__.__get__(self)
@@ -128,6 +148,12 @@ class Agent:
         if self.search_budget is not None:
             budget = _checks.real("search_budget", self.search_budget, low=0, high=100, low_open=True)
             put("search_budget", budget)
+        put("samples_max", _checks.real("samples_max", self.samples_max, low=1, high=1e9))
+        put("samples", _checks.real("samples", self.samples, low=1, high=self.samples_max))
+        _checks.choice("learn_samples", self.learn_samples, LEARN_SAMPLES)
+        put("sample_correlation", _checks.real("sample_correlation", self.sample_correlation, low=0, high=1))
+        for name in ("sample_time", "opportunity_cost"):
+            put(name, _checks.real(name, getattr(self, name), low=0))
         if self.sigma_min > self.sigma_max:
             raise ValueError(f"sigma_min must not exceed sigma_max, got {self.sigma_min!r} > {self.sigma_max!r}")
         if not self.sigma_min <= self.sigma_0 <= self.sigma_max:
@@ -224,7 +250,10 @@ _BOUNDS: dict[str, dict[str, Any]] = {
     "lam": {"low": 0},
 }
 FIELDS = tuple(field.name for field in dataclasses.fields(Agent))
-LATER: dict[str, Any] = {}  # fields that came after the first format of files, and their defaults
+LATER: dict[str, Any] = {  # fields that came after the first format of files, and their defaults
+    "samples": 1.0, "learn_samples": "no", "samples_max": 100.0, "sample_time": 0.1, "sample_correlation": 0.0,
+    "opportunity_cost": 0.0,
+}  # fmt: skip
 _made = Agent.__init__
 
 
@@ -237,7 +266,5 @@ Agent.__init__ = _make  # type: ignore[method-assign]
 
 
 def _known(changes: dict[str, Any]) -> dict[str, Any]:
-    for name in changes:
-        if name not in FIELDS:
-            raise ValueError(f"unknown agent field {name!r}; the fields are {', '.join(FIELDS)}")
+    _checks.only(changes, FIELDS, "agent field")
     return changes

@@ -1,14 +1,25 @@
 """The black box that the paper compares with: CMA-ES on ln σ."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import _checks
-from ._chain import ImproperPolicyError
-from ._evaluate import Problem
-from ._optimum import start_q, tidy_sigma
+from .._choices.policy import Policy
+from .._floats import quietly
+from .._mdp.chain import ImproperPolicyError
+from .._mdp.problem import Floats, Point, Problem
+from ..agents import Agent
+from ..runs.evaluate import evaluate as simulated
+from ..tasks.base import Task
+from ._evaluate import evaluation
+from ._optimum import start_q, tidy_q, tidy_sigma
 
+Objective = Literal["exact", "simulated"]
 OBJECTIVES = ("exact", "simulated")
 
 
@@ -20,6 +31,7 @@ class BlackBox:
     ----------
     sigma : array of float, shape (states, actions)
         Best point evaluated (exact) or the mean of the last search distribution (simulated).
+    memory_sigma : array of float, shape (memories,)
     q : array of float, shape (states, actions)
     objective, value, reward, cost : float
         Of ``sigma``: exact, or simulated afresh with ten times the episodes.
@@ -31,27 +43,39 @@ class BlackBox:
     seed : int
     """
 
-    sigma: np.ndarray
-    q: np.ndarray
+    sigma: Floats
+    memory_sigma: Floats
+    q: Floats
     objective: float
     value: float
     reward: float
     cost: float
     evaluations: int
-    history_evaluations: np.ndarray
-    history_objective: np.ndarray
+    history_evaluations: npt.NDArray[np.int64]
+    history_objective: Floats
     seed: int
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         names = ("objective", "value", "reward", "cost")
         figures = ", ".join(f"{name}={getattr(self, name):.6g}" for name in names)
         return f"BlackBox({figures}, evaluations={self.evaluations}, seed={self.seed})"
 
 
+@quietly
 def cma_es(
-    task, agent, q=None, objective="exact", *, seed, evaluations=5000, policy="hard", episodes=100, step=0.5,
-    workers=None, episode=0,
-):  # fmt: skip
+    task: Task,
+    agent: Agent,
+    q: npt.ArrayLike | None = None,
+    objective: Objective = "exact",
+    *,
+    seed: int,
+    evaluations: int = 5000,
+    policy: Policy = "hard",
+    episodes: int = 100,
+    step: float = 0.5,
+    workers: int | None = None,
+    episode: int = 0,
+) -> BlackBox:
     """Maximise the objective by CMA-ES on ln σ, with q̄ fixed (Fig. 3c).
 
     Parameters
@@ -59,8 +83,8 @@ def cma_es(
     task : TabularMDP
     agent : Agent
         Gives the first σ (σ₀) and the bounds of the search.
-    q : array of float, shape (states, actions), optional
-        q̄; default q*, by value iteration with the agent's γ.
+    q : array of float, shape (states, actions) or (memories,), optional
+        q̄; default q*, as for `optimum`.
     objective : {"exact", "simulated"}
         `evaluate` of this module, or `sigmalloc.evaluate`, which is noisy.
     seed : int
@@ -94,69 +118,67 @@ def cma_es(
     except ImportError as error:
         raise ImportError("cma_es needs the cma package: pip install 'sigmalloc[cma]'") from error
     _checks.choice("objective", objective, OBJECTIVES)
-    seed = _checks.integer("seed", seed, low=0)
+    seed = _checks.seed("seed", seed)
     evaluations = _checks.integer("evaluations", evaluations, low=1)
     episodes = _checks.integer("episodes", episodes, low=1)
     step = _checks.real("step", step, low=0, low_open=True)
     problem = Problem(task, agent, policy, episode)
-    q = start_q(problem, q)
-    memories = problem.task.memories
+    held, allocated, samples = start_q(problem, q), problem.allocated, problem.effort(None)
     low, high = np.log(agent.sigma_min), np.log(agent.sigma_max)
     if not low < high:
         raise ValueError(f"sigma_min must be less than sigma_max to search between them, got {agent.sigma_min!r} twice")
-    if memories.sum() < 2:
+    if allocated.sum() < 2:
         raise ValueError("task: CMA-ES needs at least 2 memories")
     generator = np.random.default_rng(seed)
 
-    def table(point):
-        sigma = np.full(memories.shape, agent.sigma_base)
-        sigma[memories] = np.clip(np.exp(point), agent.sigma_min, agent.sigma_max)
-        return tidy_sigma(problem, sigma)
+    def memories(coordinates: Floats) -> Floats:
+        sigma = np.full(len(allocated), agent.sigma_base)
+        sigma[allocated] = np.clip(np.exp(coordinates), agent.sigma_min, agent.sigma_max)
+        return sigma
 
-    def exactly(points):
-        return [_exact_loss(problem, q, table(point)) for point in points]
+    def exactly(points: list[Floats]) -> list[float]:
+        return [_exact_loss(problem, Point(held, memories(point), samples)) for point in points]
 
-    def simulate(sigma, episodes):
-        from ..runs.evaluate import evaluate
-
-        key = int(generator.integers(2**63))
-        return evaluate(
-            problem.task, agent, np.broadcast_to(q, sigma.shape), sigma, episodes=episodes, seed=key, policy=policy,
-            workers=workers,
+    def simulate(sigma: Floats, episodes: int) -> Any:
+        tables = tidy_sigma(problem, sigma)
+        return simulated(
+            problem.task, agent, np.broadcast_to(tidy_q(problem, held), tables.shape), tables, episodes=episodes,
+            seed=int(generator.integers(2**63)), policy=policy, workers=workers,
         )  # fmt: skip
 
-    def by_simulation(points):
-        sigma = np.stack([table(point) for point in points])
-        return list(-np.asarray(simulate(sigma, episodes).objective))
+    def by_simulation(points: list[Floats]) -> list[float]:
+        return list(-np.asarray(simulate(np.stack([memories(point) for point in points]), episodes).objective))
 
     losses = exactly if objective == "exact" else by_simulation
-    first = np.full(memories.sum(), np.log(agent.sigma_0))
+    first = np.full(allocated.sum(), np.log(agent.sigma_0))
     search = cma.CMAEvolutionStrategy(first, step, {
         "bounds": [low, high], "verbose": -9, "seed": np.nan, "maxfevals": evaluations,
         "randn": lambda *shape: generator.standard_normal(shape),
     })  # fmt: skip
-    counts, best = [], []
+    counts: list[int] = []
+    best: list[float] = []
     while not counts or not search.stop():
         points = search.ask()
         found = losses(points)
         search.tell(points, found)
         counts.append(search.result.evaluations)
         best.append(-min(found))
+    result: Any
     if objective == "exact":
-        sigma = table(search.result.xbest)
-        result = problem.evaluate(problem.tables(q, sigma))
+        sigma = memories(search.result.xbest)
+        result = evaluation(problem, Point(held, sigma, samples))
     else:
-        sigma = table(search.result.xfavorite)
+        sigma = memories(search.result.xfavorite)
         result = simulate(sigma, 10 * episodes)
     return BlackBox(
-        sigma, q, *(float(getattr(result, name)) for name in ("objective", "value", "reward", "cost")),
-        int(counts[-1]), np.array(counts), np.array(best, dtype=float), seed,
+        tidy_sigma(problem, sigma), sigma, tidy_q(problem, held), float(result.objective), float(result.value),
+        float(result.reward), float(result.cost), int(counts[-1]), np.array(counts), np.array(best, dtype=float), seed,
     )  # fmt: skip
 
 
-def _exact_loss(problem, q, sigma):
+def _exact_loss(problem: Problem, point: Point) -> float:
     """−F; infinite where the policy may never end an episode."""
     try:
-        return -problem.objective(problem.tables(q, sigma))
+        return -problem.objective(point)
     except ImproperPolicyError:
         return np.inf

@@ -404,10 +404,16 @@ class Choices:
             One that does not change. Its memory map and its known values are the subject's.
         trials : pandas.DataFrame, mapping of columns, or anything with attributes of these names
             ``state``, ``action``, ``reward``; ``next_state`` if episodes are longer than a row; ``subject``,
-            ``episode`` and ``session`` where there are several.
+            ``episode``, ``session`` and ``forced`` where there are such. `Trials` has them all.
         block : str, optional
             Column of the block. Default: ``session`` if there is one.
         blocks : {"reset", "carry", "reset_q"}
+            See `from_arrays`.
+
+        Raises
+        ------
+        ValueError
+            Naming the argument, or the subject and the row.
         """
         from .tasks import choices_in_task
 

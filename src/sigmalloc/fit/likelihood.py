@@ -207,7 +207,7 @@ def simulate(
     if len(blank) and not np.isnan(np.where(needed, subject.payoff, np.nan)).all():
         raise ValueError(f"payoff: row {blank[0]} has an option whose payoff is not known; simulating needs them all")
     vectors = _vectors(model, free, values)
-    seed, first = _checks.integer("seed", seed, low=0), _checks.integer("first", first, low=0)
+    seed, first = _checks.seed("seed", seed), _checks.integer("first", first, low=0)
     return engine.run(
         subject, model.setting, vectors, streams=engine.stream_states(seed, (), len(vectors), first)
     ).choice

@@ -35,6 +35,10 @@ class _Rows:
         self.state = self._integers("state", state, task.n_states)
         self.choice = self._choices(_column(trials, "action", True, n))
         self.reward = self._rewards(_column(trials, "reward", True, n))
+        forced, path = _column(trials, "forced", False, n), _column(trials, "path", False, n)
+        self.forced = np.zeros(n, dtype=bool) if forced is None else forced.astype(bool)
+        if path is not None and path.any():
+            self.fail(int(np.flatnonzero(path)[0]), "paths that were planned in one trial are not choices")
         following, episode = _column(trials, "next_state", False, n), _column(trials, "episode", False, n)
         self.longer = bool((task.probability[~task.terminal[task.next_state] & task.exists[:, :, None]] > 0).any())
         if self.longer and following is None:
@@ -112,7 +116,7 @@ class _Rows:
         counts = exists.sum(axis=1)
         labels = tuple(range(memory_map.n_memories))
         shown = self.state[rows]
-        scored = (choice >= 0) & (counts[shown] > 1)
+        scored = (choice >= 0) & ~self.forced[rows] & (counts[shown] > 1)
         block = np.cumsum(begins) - 1
         start = np.where(begins, _MODES[blocks], 0)
         start[0] = NEW
@@ -162,7 +166,7 @@ def _transition(task: TabularMDP, options: IntArray) -> FloatArray:
 
 
 def _column(trials: Any, name: str, needed: bool, n: int | None = None) -> npt.NDArray[Any] | None:
-    if isinstance(trials, Mapping) or hasattr(trials, "columns"):
+    if isinstance(trials, Mapping) or hasattr(trials, "get"):  # a DataFrame has one
         found = trials.get(name)
     else:
         found = getattr(trials, name, None)

@@ -3,11 +3,16 @@
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
+import numpy as np
+
 from .. import train
 from ..runs.engine import usable_processors
 
 TAIL = 0.2
 """Fraction of the checkpoints, at the end, over which a final level is averaged."""
+
+GROUP = 8
+"""Runs that advance together in the compiled core: eight cost what one does."""
 
 
 def train_many(task, agents, *, episodes, restarts, workers=None, progress=None, **options):
@@ -20,7 +25,7 @@ def train_many(task, agents, *, episodes, restarts, workers=None, progress=None,
     task : TabularMDP or MountainCar
     agents : dict of {hashable: Agent}
     episodes, restarts : int or dict of {hashable: int}
-        Of every agent, or of each. Eight restarts cost what one does.
+        Of every agent, or of each.
     workers : int, optional
         Threads; None: one per processor.
     progress : callable(fraction), optional
@@ -62,8 +67,33 @@ def train_many(task, agents, *, episodes, restarts, workers=None, progress=None,
 
 
 def _trajectories(task, agent):
-    paths = 1 if agent.search_budget is None else agent.search_budget / 100 * task.n_actions**task.horizon
-    return (1 + agent.n_trajectories) * paths
+    return (1 + agent.n_trajectories) * paths(task, agent)
+
+
+def paths(task, agent):
+    """Paths of a trial: those that a search budget pays for, or one."""
+    return 1 if agent.search_budget is None else int(agent.search_budget / 100 * task.n_actions**task.horizon + 1e-9)
+
+
+def group_seed(seed, group):
+    """Seed of a further group of runs: independent of all others, and the study's own for the first one."""
+    if group == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, group]).generate_state(1, np.uint64)[0])
+
+
+def steps(results):
+    """Environment steps of results, those of their evaluations included."""
+    return sum(int(result.steps.sum()) + _evaluation_steps(result) for result in results)
+
+
+def _evaluation_steps(result):
+    """Every step of the paper's mazes and of mountain car costs 1, but for the one that enters a goal (+10)."""
+    episodes = result.evaluation_episodes * result.reward.size
+    if result.task.horizon is not None:
+        return episodes * result.task.horizon * paths(result.task, result.agent)
+    goal = result.task.reward.max() + 1 if result.task.finite else 0
+    return int(goal * (episodes - result.cutoffs.sum()) - result.evaluation_episodes * result.reward.sum())
 
 
 def tail(curves):

@@ -18,6 +18,7 @@ _EPILOG = """\
 examples:
   sigmalloc reproduce                    the whole paper
   sigmalloc reproduce --quick            a look in seconds: shorter training, fewer runs
+  sigmalloc reproduce --thorough         with six seeds, and how often each verdict is the same
   sigmalloc reproduce fig3d B2-sigma     one figure, one claim
   sigmalloc reproduce --json | jq        for scripts
 """
@@ -39,6 +40,7 @@ def add_parser(subparsers):
         "only", nargs="*", metavar="figure-or-claim", help="such as fig3d, 3d or B2-lambda; default: all"
     )
     parser.add_argument("--quick", action="store_true", help="shorter training and fewer runs, marked as such")
+    parser.add_argument("--thorough", action="store_true", help="six seeds, and how often verdicts agree")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     parser.add_argument("--out", default="sigmalloc-out", metavar="DIR", help="output folder (default: sigmalloc-out)")
     parser.add_argument("--json", action="store_true", help="print the claims as JSON instead of a table")
@@ -52,13 +54,14 @@ def run(args):
     from .reproducing import reproduce
 
     found = reproduce(
-        args.out, only=args.only or None, seed=args.seed, quick=args.quick, workers=args.workers,
-        progress=sys.stderr.isatty(),
+        args.out, only=args.only or None, seed=args.seed, quick=args.quick, thorough=args.thorough,
+        workers=args.workers, progress=sys.stderr.isatty(), announce=lambda text: print(text, file=sys.stderr),
     )  # fmt: skip
     if args.json:
         facts = {
-            "quick": found.quick, "seed": found.seed, "report": str(found.report), "notices": found.notices,
-            "figures": [str(path) for path in found.figures], "claims": found.claims,
+            "quick": found.quick, "thorough": found.thorough, "seed": found.seed, "steps": found.steps,
+            "report": str(found.report), "notices": found.notices, "figures": [str(path) for path in found.figures],
+            "claims": found.claims,
         }  # fmt: skip
         print(json.dumps(facts, ensure_ascii=False, indent=1, allow_nan=False))
         return 0
@@ -69,7 +72,13 @@ def run(args):
         )
     for notice in found.notices:
         print(f"\nNote: {notice}")
+    if found.thorough:
+        for claim in found.claims:
+            same = sum(verdict == claim["verdict"] for verdict in claim["seeds"].values()) - 1
+            print(f"{claim['id']}: the same verdict with {same} of {len(claim['seeds']) - 1} other seeds")
     folder = found.report.parent
+    print(f"\n{sum(found.steps.values()):.2g} environment steps: ", end="")
+    print(", ".join(f"{name} {steps:.2g}" for name, steps in found.steps.items()))
     print(f"\nReport   {found.report}")
     print(f"Figures  {folder / 'figures'} ({len(found.figures)} files)")
     print(f"Data     {folder / 'data'}")

@@ -14,7 +14,7 @@ import numpy as np
 from .. import metrics, plot
 from . import cache
 
-SETS = {"table": "Table B.1", "scripts": "Authors' scripts"}
+TITLES = {"table": "Table B.1", "scripts": "Authors' scripts"}
 DARK_IS_PRECISE = "YlGnBu_r"
 
 
@@ -85,13 +85,16 @@ def table(names, **arrays):
     return columns | {name: np.asarray(array, dtype=float).ravel() for name, array in arrays.items()}
 
 
-def limits(*curves, early=0.06):
-    """y limits that hold every curve but the first few of its points, which can be far off."""
-    skip = max(1, round(early * curves[0].shape[-1]))
-    values = np.concatenate([np.ravel(curve[..., skip:]) for curve in curves])
-    values = values[np.isfinite(values)]
-    margin = 0.07 * (values.max() - values.min() or 1)
-    return values.min() - margin, values.max() + margin
+def limits(curves, early=0.06):
+    """y limits that hold every curve but where it starts far below all that comes later.
+
+    What lies below the later part by more than six tenths of the range above is cut.
+    """
+    skip = max(1, round(early * curves.shape[-1]))
+    later, highest = curves[..., skip:], curves.max()
+    lowest = max(curves.min(), later.min() - 0.6 * (highest - later.min()))
+    margin = 0.07 * (highest - lowest or 1)
+    return lowest - margin, highest + margin
 
 
 def curve_of(data, key):
@@ -110,25 +113,35 @@ def joined(columns, part):
     return part if not columns else {key: np.concatenate([columns[key], part[key]]) for key in part}
 
 
-def curves_by_set(data, rows, labels, runs):
+def off_scale(ax, curves):
+    """Say in the lower right corner how far below an axis curves go."""
+    if curves.min() < ax.get_ylim()[0]:
+        text = f"↓ {curves.min():.4g} off scale".replace("-", "−")
+        ax.annotate(text, (1, 0), (-2, 2), xycoords="axes fraction", textcoords="offset points", fontsize=6,
+                    color="0.35", ha="right", va="bottom")  # fmt: skip
+
+
+def curves_by_set(data, rows, labels, runs, episodes=None):
     """Curves over episodes for both parameter sets: a row for each quantity, a column for each set; with the numbers.
 
     ``rows`` maps quantities to labels of the y axis; ``runs(name, quantity)`` gives an array (runs, checkpoints) for
-    each of ``labels``.
+    each of ``labels``; ``episodes`` maps sets to their checkpoints, by default those of ``data``.
     """
     fig, axes = plot.figure(len(rows), 2, height=3.6)
-    episodes, columns = data["episodes"], {}
+    columns = {}
     for row, (quantity, ylabel) in enumerate(rows.items()):
-        for column, (name, title) in enumerate(SETS.items()):
-            mean, sem = (np.stack(part) for part in zip(*map(metrics.mean_and_sem, runs(name, quantity)), strict=True))
-            ax = plot.curves(episodes, mean, sem, labels, axes[row, column], errors="band",
+        for column, (name, title) in enumerate(TITLES.items()):
+            at, *drawn = thinned(data["episodes"] if episodes is None else episodes[name], *runs(name, quantity))
+            mean, sem = (np.stack(part) for part in zip(*map(metrics.mean_and_sem, drawn), strict=True))
+            ax = plot.curves(at, mean, sem, labels, axes[row, column], errors="band",
                              xlabel="Episode" if row == len(rows) - 1 else None,
                              ylabel=ylabel if column == 0 else None, linewidth=1.1)  # fmt: skip
             ax.set_ylim(limits(mean))
+            off_scale(ax, mean)
             ax.get_legend().remove()
             if row == 0:
                 panel_title(ax, title)
-            part = table({"agent": labels, "episode": episodes}, mean=mean, sem=sem)
+            part = table({"agent": labels, "episode": at}, mean=mean, sem=sem)
             part = {"parameters": np.full(mean.size, title), "quantity": np.full(mean.size, quantity)} | part
             columns = joined(columns, part)
     handles, names = axes[0, 0].get_legend_handles_labels()
@@ -137,18 +150,24 @@ def curves_by_set(data, rows, labels, runs):
     return fig, columns
 
 
-def agents_figure(data):
-    labels = ["DRA", "Equal precision", "No cost (λ = 0)"]
-    rows = {"objective": "Objective (reward)", "reward": "Reward per episode"}
-    return curves_by_set(data, rows, labels, lambda name, quantity: [
-        curve_of(data, f"{name}_{agent}_{quantity}") for agent in ("DRA", "equal", "free")
-    ])  # fmt: skip
+SHOWN = 100
+"""Points of a curve that are drawn at most."""
 
 
-def points(ax, x, runs, color=plot.PALETTE[0]):
-    """Mean ± SEM of runs at each x, with the runs as small dots."""
+def thinned(episodes, *curves):
+    """Checkpoints and curves with neighbours averaged until there are at most `SHOWN` of them."""
+    each = -(-len(episodes) // SHOWN)
+    whole = len(episodes) // each * each
+    return [np.asarray(curve)[..., :whole].reshape(*np.shape(curve)[:-1], -1, each).mean(axis=-1)
+            for curve in (episodes, *curves)]  # fmt: skip
+
+
+def points(ax, x, runs, color=plot.PALETTE[0], *, bars="sem"):
+    """Mean ± SEM (or SD) of runs at each x, with the runs as small dots."""
     for place, values in zip(x, runs, strict=True):
         spread = np.linspace(-0.15, 0.15, len(values))
         ax.plot(place + spread, values, ".", color=color, alpha=0.4, markersize=3, markeredgewidth=0)
-        mean, sem = metrics.mean_and_sem(values)
-        ax.errorbar(place, mean, np.nan_to_num(sem), fmt="o", color=color, markersize=4, elinewidth=1.2, capsize=2.5)
+        mean, error = metrics.mean_and_sem(values)
+        if bars == "sd":
+            error = error * np.sqrt(len(values))
+        ax.errorbar(place, mean, np.nan_to_num(error), fmt="o", color=color, markersize=4, elinewidth=1.2, capsize=2.5)

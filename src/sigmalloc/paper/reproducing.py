@@ -1,5 +1,6 @@
 """One call for the whole paper: studies, verdicts, figures, report."""
 
+import contextlib
 import json
 import os
 import platform
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import __version__, _checks
-from . import batch, cache, report
+from .._io.progress import duration
+from . import batch, cache, estimate, report
 from .catalogue import CLAIMS, FIGURES, STUDIES
 from .figure import write
 from .maze.figures import animate
@@ -31,21 +33,24 @@ class Reproduction:
     Attributes
     ----------
     claims : list of dict
-        ``id``, ``claim``, ``paper``, ``here``, ``criterion``, ``verdict``, ``evidence``, ``setting``, ``figure`` (the
-        main one), ``figures``, ``levels`` (verdict of each parameter set or part) and ``numbers`` (name, value,
-        standard error).
+        ``id``, ``claim``, ``where``, ``paper``, ``here``, ``criterion``, ``verdict``, ``evidence``, ``setting``,
+        ``figure`` (the main one), ``figures``, ``rows`` (the settings in which it was judged, with verdict, parts and
+        numbers of each), ``levels`` (their verdicts), ``numbers`` (name, value, standard error, interval) and, of a
+        thorough run, ``seeds`` (the verdict with every seed).
     figures : list of Path
         PNG, PDF, CSV and GIF files.
     report : Path
         The HTML report.
     data : list of Path
         The studies' arrays.
-    quick : bool
+    quick, thorough : bool
     seed : int
     notices : list of str
         What the reader must know: parts left out, damaged files that were computed again.
     computed : list of str
         Studies that were computed and not read from the output folder.
+    steps : dict of {str: int}
+        Environment steps of every study.
     """
 
     claims: list
@@ -53,9 +58,11 @@ class Reproduction:
     report: Path
     data: list
     quick: bool
+    thorough: bool
     seed: int
     notices: list
     computed: list
+    steps: dict
 
 
 def names():
@@ -96,7 +103,7 @@ def resolve(only):
         drawn = {figure for figure in FIGURES if key in (_plain(figure), _plain(figure).removeprefix("fig"))}
         if not found and not drawn:
             raise ValueError(f"unknown claim or figure {name!r}; the names are {', '.join(names())}")
-        claims |= found | {claim for claim, facts in CLAIMS.items() if drawn & set(facts.figures)}
+        claims |= found or {claim for claim, facts in CLAIMS.items() if drawn & set(facts.figures)}
         figures |= drawn | {figure for claim in found for figure in CLAIMS[claim].figures}
     return [claim for claim in CLAIMS if claim in claims], [figure for figure in FIGURES if figure in figures]
 
@@ -114,11 +121,13 @@ def _spellings(claim):
     return {*parts, *("fig" + part for part in parts)}
 
 
-def reproduce(out="sigmalloc-out", *, only=None, seed=0, quick=False, workers=None, progress=False):
+def reproduce(
+    out="sigmalloc-out", *, only=None, seed=0, quick=False, thorough=False, workers=None, progress=False, announce=None
+):
     """Check the paper's claims and draw its figures.
 
-    Studies are kept in ``out/data`` under what determines them (study, settings, seed, version, sources), so that a
-    second call only draws. Everything else is written anew; every file is complete or absent.
+    Studies are kept in ``out/data`` under what determines them (study, settings, seed, version, and a hash of all that
+    computes them), so that a second call only draws. Everything else is written anew; every file is complete or absent.
 
     Parameters
     ----------
@@ -129,10 +138,15 @@ def reproduce(out="sigmalloc-out", *, only=None, seed=0, quick=False, workers=No
     seed : int
     quick : bool
         Shorter training and fewer runs, marked as such everywhere: for a look, not for a verdict.
+    thorough : bool
+        Judge with five further seeds, too, and say how often each verdict is the same. Figures are of ``seed``.
     workers : int, optional
         Threads; None: one per processor.
     progress : bool or callable(fraction, what)
         True shows a bar on standard error.
+    announce : callable(str), optional
+        Told before anything is computed what is going to be, and how long it will take on this machine, by a pilot of
+        about a second.
 
     Returns
     -------
@@ -144,14 +158,15 @@ def reproduce(out="sigmalloc-out", *, only=None, seed=0, quick=False, workers=No
         If an argument is not valid; nothing has been computed or written then.
     """
     claim_names, figure_names = resolve(only)
-    seed = _checks.integer("seed", seed, low=0)
-    quick = _checks.flag("quick", quick)
+    seed = _checks.seed("seed", seed)
+    quick, thorough = _checks.flag("quick", quick), _checks.flag("thorough", thorough)
+    if quick and thorough:
+        raise ValueError("thorough=True is for verdicts and quick=True is not: choose one of them")
     workers = None if workers is None else _checks.integer("workers", workers, low=1)
-    if progress is True:
-        with _bar() as tell:
-            return reproduce(out, only=only, seed=seed, quick=quick, workers=workers, progress=tell)
-    if not (progress is False or progress is None or callable(progress)):
+    if not (isinstance(progress, bool) or progress is None or callable(progress)):
         raise ValueError(f"progress must be True, False or callable, got {progress!r}")
+    if not (announce is None or callable(announce)):
+        raise ValueError(f"announce must be callable, got {announce!r}")
     try:
         out = Path(os.fsdecode(out))
     except TypeError:
@@ -159,7 +174,12 @@ def reproduce(out="sigmalloc-out", *, only=None, seed=0, quick=False, workers=No
     needed = {study for name in claim_names for study in CLAIMS[name].studies}
     needed |= {study for name in figure_names for study in FIGURES[name].studies}
     needed = [study for study in STUDIES if study in needed]
-    data, files, notices, todo = _kept(needed, out, seed, quick)
+    seeds = [seed + other for other in range(SEEDS)] if thorough else [seed]
+    kept = {one: _kept(needed, out, one, quick) for one in seeds}
+    todo = [(study, settings, path, wanted, one) for one in seeds for study, settings, path, wanted in kept[one].todo]
+    if announce is not None:
+        announce(_expectation(todo, quick, workers))
+    data, notices = kept[seed].data, [notice for one in seeds for notice in kept[one].notices]
     drawn = {}
 
     def draw():
@@ -170,86 +190,128 @@ def reproduce(out="sigmalloc-out", *, only=None, seed=0, quick=False, workers=No
                     drawn[name].append(animate(data, out / "figures" / f"{name}.gif", quick))
 
     draw()
-    for study, settings, path, wanted, arrays in _computed(todo, seed, quick, workers, progress or None):
-        cache.save(path, wanted, arrays)
-        data[study.name] = _labelled(arrays, settings)
-        draw()
+    with _bar() if progress is True else contextlib.nullcontext(progress or None) as tell:
+        for study, settings, path, wanted, one, arrays in _computed(todo, quick, workers, tell):
+            cache.save(path, wanted, arrays)
+            kept[one].data[study.name] = _labelled(arrays, settings)
+            draw()
     judged = [CLAIMS[name].judged(data) for name in claim_names]
-    notices += _missing(needed)
+    if thorough:
+        for claim in judged:
+            found = CLAIMS[claim["id"]]
+            claim["seeds"] = {str(one): found.judged(kept[one].data)["verdict"] for one in seeds}
+    notices += sorted({notice for name in needed for notice in STUDIES[name].missing()})
     drawn = {name: drawn[name] for name in figure_names}
+    steps = {name: int(data[name]["steps"]) for name in needed}
     facts = {
-        "version": __version__, "seed": seed, "quick": quick, "machine": machine(), "notices": notices,
-        "selection": None if only is None else [*claim_names, *figure_names],
+        "version": __version__, "seed": seed, "quick": quick, "thorough": thorough, "machine": machine(),
+        "notices": notices, "selection": None if only is None else [*claim_names, *figure_names], "steps": steps,
     }  # fmt: skip
     suffix = "" if only is None else "-" + _slug(claim_names or figure_names)
-    page = out / f"report{suffix}.html"
-    cache.put_text(page, report.page(facts, judged, drawn))
+    page = cache.put_text(out / f"report{suffix}.html", report.page(facts, judged, drawn))
     cache.put_text(out / f"claims{suffix}.json", json.dumps(facts | {"claims": judged}, ensure_ascii=False, indent=1))
     figures = [path for paths in drawn.values() for path in paths]
-    names_computed = [study.name for study, *_ in todo]
-    return Reproduction(judged, figures, page, files, quick, seed, notices, names_computed)
+    files = [path for one in seeds for path in kept[one].files]
+    computed = [study.name for study, *_ in todo]
+    return Reproduction(judged, figures, page, files, quick, thorough, seed, notices, computed, steps)
+
+
+SEEDS = 6
+"""Seeds of a thorough run."""
+
+
+def _expectation(todo, quick, workers):
+    """A sentence on what is going to be computed and how long it will take."""
+    if not todo:
+        return "Everything has been computed before; drawing."
+    studies = [study for study, *_ in todo]
+    processors = batch.usable_processors() if workers is None else min(workers, batch.usable_processors())
+    time = duration(max(1.0, estimate.seconds(studies, quick, processors)))
+    names = ", ".join(dict.fromkeys(study.name for study in studies))
+    seeds = len({one for *_, one in todo})
+    return (
+        f"{estimate.total_steps(studies, quick):.2g} environment steps in {len(studies)} studies ({names})"
+        f"{f', {seeds} seeds' if seeds > 1 else ''}: about {time} on {processors} processors"
+    )
+
+
+@dataclass
+class _Found:
+    """What is in the output folder for one seed: studies, their files, notices, and what is left to be computed."""
+
+    data: dict
+    files: list
+    notices: list
+    todo: list
 
 
 def _kept(needed, out, seed, quick):
-    """Studies found in the output folder, their files, notices, and what is left to be computed."""
-    data, files, notices, todo = {}, [], [], []
+    found = _Found({}, [], [], [])
     for name in needed:
         study = STUDIES[name]
         settings = study.settings(quick)
         path = out / "data" / f"{name}-seed{seed}{'-quick' if quick else ''}.npz"
         wanted = cache.key(study, settings, seed, quick)
-        files.append(path)
+        found.files.append(path)
         try:
             arrays = cache.load(path, wanted)
         except cache.Damaged as error:
             arrays = None
-            notices.append(f"{error}: computed again")
+            found.notices.append(f"{error}: computed again")
         if arrays is None:
-            todo.append((study, settings, path, wanted))
+            found.todo.append((study, settings, path, wanted))
         else:
-            data[name] = _labelled(arrays, settings)
-    return data, files, notices, todo
+            found.data[name] = _labelled(arrays, settings)
+    return found
 
 
 class _StoppedError(Exception):
     """The reader of the results has gone."""
 
 
-def _computed(todo, seed, quick, workers, progress):
+def _computed(todo, quick, workers, progress):
     """Compute studies, two at a time, and give each with its arrays as soon as it is there.
 
     Training leaves the interpreter free, so what a study does in Python runs beside the training of another one.
     """
-    total = sum(study.seconds[quick] for study, *_ in todo)
-    fractions = dict.fromkeys((study.name for study, *_ in todo), 0.0)
+    weights = [estimate.share(study, quick) for study, *_ in todo]
+    fractions = [0.0] * len(todo)
     stop = threading.Event()
 
-    def work(study, settings, path, wanted):
+    def work(number):
+        study, settings, path, wanted, seed = todo[number]
+
         def tell(fraction):
             if stop.is_set():
                 raise _StoppedError
-            fractions[study.name] = max(fraction, 1e-9)
+            fractions[number] = min(1.0, max(fraction, 1e-9))
 
         tell(0.0)
         arrays = study.run(seed, settings, workers, tell)
-        fractions[study.name] = 1.0
-        return study, settings, path, wanted, arrays
+        fractions[number] = 1.0
+        return study, settings, path, wanted, seed, arrays
 
     def report_progress():
         if progress:
-            done = sum(STUDIES[name].seconds[quick] * fraction for name, fraction in fractions.items())
-            running = [name for name, fraction in fractions.items() if 0 < fraction < 1]
-            progress(done / total, ", ".join(running))
+            done = sum(weight * fraction for weight, fraction in zip(weights, fractions, strict=True))
+            running = [
+                f"{study.name} {fraction:.0%}"
+                for (study, *_), fraction in zip(todo, fractions, strict=True)
+                if 0 < fraction < 1
+            ]
+            progress(done / sum(weights), ", ".join(running))
 
     pool = ThreadPoolExecutor(2, thread_name_prefix="sigmalloc-paper")
     try:
-        pending = {pool.submit(work, *item) for item in sorted(todo, key=lambda item: -item[0].seconds[quick])}
+        longest_first = sorted(range(len(todo)), key=lambda number: -weights[number])
+        pending = {pool.submit(work, number) for number in longest_first}
         while pending:
             finished, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
             report_progress()
             for future in finished:
                 yield future.result()
-        report_progress()
+        if todo:
+            report_progress()
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
@@ -259,11 +321,6 @@ def _labelled(arrays, settings):
     labelled = Data(arrays)
     labelled.settings = settings
     return labelled
-
-
-def _missing(needed):
-    """What was left out for want of an optional package."""
-    return sorted({notice for name in needed for notice in STUDIES[name].missing()})
 
 
 def machine():
@@ -288,7 +345,7 @@ class _bar:
         return self.tell
 
     def tell(self, fraction, what):
-        self.bar.set_description_str(what[:40], refresh=False)
+        self.bar.set_description_str(what[:48], refresh=False)
         self.bar.update(max(0.0, 100 * min(fraction, 1.0) - self.bar.n))
 
     def __exit__(self, *_):

@@ -7,15 +7,17 @@ import numpy as np
 from scipy import stats
 
 from .. import metrics
+from .batch import tail
 
 
 @dataclass(frozen=True)
 class Number:
-    """A computed number and its standard error (NaN where there is none)."""
+    """A computed number with its standard error (NaN where there is none) or its 95 % interval."""
 
     name: str
     value: float
     error: float = math.nan
+    interval: tuple | None = None
 
     def __str__(self):
         return show(self.value, self.error)
@@ -29,7 +31,8 @@ class Number:
 
     def to_dict(self):
         finite = [float(x) if math.isfinite(x) else None for x in (self.value, self.error)]
-        return {"name": self.name, "value": finite[0], "error": finite[1]}
+        interval = None if self.interval is None else [float(end) for end in self.interval]
+        return {"name": self.name, "value": finite[0], "error": finite[1], "interval": interval}
 
 
 def show(value, error=math.nan):
@@ -87,47 +90,120 @@ def separation(low, high):
     return wins / (low.shape[-1] * high.shape[-1])
 
 
-def settled(episodes, curves, tolerance, resamples=400):
-    """Episode by which the mean curve over runs has settled, with its error by bootstrap over runs.
+LEVELS = 40
+"""Levels of return at which the episodes of two agents are compared."""
+
+SHORT = 0.05
+"""How far below the plateau the highest of these levels is, as a fraction of the plateau."""
+
+CONFIDENCE = 95
+RESAMPLES = 400
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How many times as many episodes one agent takes as another to first reach a level, for many levels.
+
+    Attributes
+    ----------
+    levels : array, shape (levels,)
+        Of return, from the start of learning to just below the plateau.
+    gaps : array, shape (levels,)
+        Their distance to the plateau.
+    slow, fast : array, shape (levels,)
+        Episodes at which the mean curves first reach them.
+    ratio, low, high : array, shape (levels,)
+        Ratio of the mean curves, and its 95 % band by bootstrap over runs.
+    median : float
+        Of the ratio over levels.
+    band : (float, float)
+        Its 95 % interval.
+    """
+
+    levels: np.ndarray
+    gaps: np.ndarray
+    slow: np.ndarray
+    fast: np.ndarray
+    ratio: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    median: float
+    band: tuple
+
+
+def first_reach(episodes, curve, levels):
+    """Episode at which a curve first reaches each level, linear between checkpoints.
 
     Parameters
     ----------
     episodes : array, shape (checkpoints,)
-    curves : array, shape (runs, checkpoints)
-    tolerance : float
+    curve : array, shape (..., checkpoints)
+    levels : array, shape (levels,)
 
     Returns
     -------
-    float, array of shape (resamples,)
-        NaN where a curve has not settled.
+    array, shape (..., levels)
+        The first checkpoint where the curve begins above the level; NaN where it never gets there.
     """
-    pick = np.random.default_rng(0).integers(len(curves), size=(resamples, len(curves)))
-    many = curves[pick].mean(axis=1)
-    episode = metrics.convergence_episode(episodes, curves.mean(axis=0), tolerance=tolerance)
-    return float(episode), metrics.convergence_episode(episodes, many, tolerance=tolerance)
+    there = curve[..., None, :] >= levels[:, None]
+    after = there.argmax(axis=-1)
+    before = np.maximum(after - 1, 0)
+    high, low = (np.take_along_axis(curve, index, axis=-1) for index in (after, before))
+    share = np.divide(levels - low, high - low, out=np.ones(after.shape), where=(after > 0) & (high > low))
+    found = episodes[before] + share * (episodes[after] - episodes[before])
+    return np.where(there.any(axis=-1), found, np.nan)
 
 
-def settling_ratio(name, episodes, slow, fast, tolerance):
-    """How many times as many episodes one agent takes to settle as another; NaN if one of them does not.
+def common_levels(slow, fast, spacing="log"):
+    """Levels of return that both mean curves pass between their start and the lower of their plateaus.
 
-    The error is half the central 68 % of the bootstrap, resamples that have not settled left out.
+    They are spaced evenly in the logarithm of the distance to the plateau, because learning closes a gap by halves: in
+    the maze, nine in ten of evenly spaced levels would be passed within the first hundred episodes.
+    ``spacing="linear"`` spaces them evenly nevertheless.
 
     Returns
     -------
-    ratio, slow, fast : Number
+    levels, gaps : array, shape (levels,), or None
+        Gaps are the distances to the plateau. None if a curve does not rise.
     """
-    numbers, boots = [], []
-    for label, curves in (("first", slow), ("second", fast)):
-        value, resampled = settled(episodes, curves, tolerance)
-        numbers.append(Number(f"{name}: {label}", value, _half_width(resampled)))
-        boots.append(resampled)
-    value = numbers[0].value / numbers[1].value
-    return Number(name, value, _half_width(boots[0] / boots[1])), *numbers
+    slow, fast = slow.mean(axis=0), fast.mean(axis=0)
+    start, plateau = max(slow[0], fast[0]), min(tail(slow), tail(fast))
+    gap = SHORT * abs(plateau)
+    if not start < plateau - gap:
+        return None
+    space = np.linspace if spacing == "linear" else np.geomspace
+    gaps = space(plateau - start, gap, LEVELS + 1)[1:]
+    return plateau - gaps, gaps
 
 
-def _half_width(values):
-    values = values[np.isfinite(values)]
-    if len(values) < 20:
-        return math.nan
-    low, high = np.percentile(values, [16, 84])
-    return float(high - low) / 2
+def reach(episodes, slow, fast, spacing="log"):
+    """Ratio of the episodes that two agents take to first reach common levels of return.
+
+    Parameters
+    ----------
+    episodes : array, shape (checkpoints,)
+    slow, fast : array, shape (runs, checkpoints)
+    spacing : {"log", "linear"}
+        Of `common_levels`.
+
+    Returns
+    -------
+    Reach or None
+        None if one of the curves does not rise to a plateau.
+    """
+    common = common_levels(slow, fast, spacing)
+    if common is None:
+        return None
+    levels, gaps = common
+    first = [first_reach(episodes, runs.mean(axis=0), levels) for runs in (slow, fast)]
+    rng = np.random.default_rng(0)
+    many = [
+        first_reach(episodes, runs[rng.integers(len(runs), size=(RESAMPLES, len(runs)))].mean(axis=1), levels)
+        for runs in (slow, fast)
+    ]
+    ratios = many[0] / many[1]
+    ends = [(100 - CONFIDENCE) / 2, (100 + CONFIDENCE) / 2]
+    low, high = np.nanpercentile(ratios, ends, axis=0)
+    band = np.nanpercentile(np.nanmedian(ratios, axis=1), ends)
+    ratio = first[0] / first[1]
+    return Reach(levels, gaps, *first, ratio, low, high, float(np.nanmedian(ratio)), tuple(map(float, band)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Study:
-    """One computation, its settings and its share of the work.
+    """One computation and its settings.
 
     Attributes
     ----------
@@ -16,8 +16,6 @@ class Study:
         Plain values that decide the result, together with the seed.
     run : callable(seed, settings, workers, progress) -> dict of {str: array}
         ``progress`` is called with the fraction done.
-    seconds : (float, float)
-        Rough time on two processors, in full and quick; used to weigh the progress bar only.
     extras : dict of {str: str}
         What is left out where an optional package is missing, by its name.
     """
@@ -25,7 +23,6 @@ class Study:
     name: str
     settings: Callable
     run: Callable
-    seconds: tuple[float, float]
     extras: dict = field(default_factory=dict)
 
     def installed(self):

@@ -17,12 +17,12 @@ from .choices import choice_curve, choice_raster, chosen_sigma, stay_probability
 from .curves import bars, curves, frontier, regression
 from .effort import effort_curve, effort_map, regime_plane
 from .fits import confusion, model_comparison, posterior_predictive, recovery, sigma_by_trial
+from .learning import convergence
 from .maps import heatmap, maze, plane, state_map, table, visits
 from .results import (
     animate_entropy,
     choice_entropy,
     choice_entropy_snapshots,
-    convergence,
     discriminability,
     mean_sigma_vs_difference,
     q_map,

@@ -1,4 +1,4 @@
-"""Doors of the plots: each returns what it is given in one form, or raises a ValueError by name."""
+"""Checks of what plots are given: each returns it in one form, or raises a ValueError by name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib import colormaps
+from matplotlib.colors import Colormap
 
 from .. import _checks
 from ..runs.result import Result
@@ -48,6 +50,25 @@ def layout(value: Task) -> tuple[str, ...] | None:
     return value.geometry.layout if isinstance(value.geometry, Maze) else None
 
 
+def text(field: str, value: object) -> str | None:
+    """A string or None."""
+    return None if value is None else name(field, value)
+
+
+def name(field: str, value: object) -> str:
+    """A string."""
+    if not isinstance(value, str):
+        raise ValueError(f"{field} must be a string, got {reprlib.repr(value)}")
+    return value
+
+
+def color_map(value: object) -> str | Colormap:
+    """A colour map or the name of one."""
+    if isinstance(value, Colormap) or (isinstance(value, str) and value in colormaps):
+        return value
+    raise ValueError(f"cmap must be a Colormap or the name of one, such as 'viridis', got {reprlib.repr(value)}")
+
+
 def result(value: object) -> Result:
     """A result of training."""
     if not isinstance(value, Result):
@@ -58,7 +79,7 @@ def result(value: object) -> Result:
 def results(value: object, label: str | None) -> dict[str | None, Result]:
     """Results by label."""
     if not isinstance(value, Mapping):
-        return {label: result(value)}
+        return {text("label", label): result(value)}
     if label is not None:
         raise ValueError("label is for a single result; a dict of results is labelled by its keys")
     if not value:
@@ -68,8 +89,8 @@ def results(value: object, label: str | None) -> dict[str | None, Result]:
 
 def per_state_or_action(name: str, values: object, of: Task, *, nan: bool = True) -> Floats:
     """An array of shape (states,) or (states, actions)."""
-    shape = (of.n_states,) if np.ndim(values) < 2 else (of.n_states, of.n_actions)  # type: ignore[arg-type]
-    return array(name, values, shape, nan=nan)
+    given = array(name, values, nan=nan)
+    return array(name, given, (of.n_states,) if given.ndim < 2 else (of.n_states, of.n_actions))
 
 
 def visited(value: object, of: Task) -> npt.NDArray[np.bool_]:
@@ -92,10 +113,11 @@ def visited(value: object, of: Task) -> npt.NDArray[np.bool_]:
 
 def trajectory(value: object) -> tuple[Floats, Floats]:
     """Two sequences of equal length."""
-    if not isinstance(value, (Sequence, np.ndarray)) or len(value) != 2:
+    several = isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim > 0)
+    if not several or len(value) != 2:  # type: ignore[arg-type]
         raise ValueError(f"trajectory must be a pair (positions, velocities), got {reprlib.repr(value)}")
-    x = array("trajectory: positions", value[0], nan=False)
-    y = array("trajectory: velocities", value[1], nan=False)
+    x = array("trajectory: positions", value[0], nan=False)  # type: ignore[index]
+    y = array("trajectory: velocities", value[1], nan=False)  # type: ignore[index]
     if x.ndim != 1 or x.shape != y.shape or not x.size:
         raise ValueError(f"trajectory must be two sequences of equal length, got shapes {x.shape} and {y.shape}")
     return x, y
@@ -121,9 +143,13 @@ def summary(values: Floats, axis: int = 0) -> tuple[Floats, Floats]:
     total = np.where(known, values, 0.0).sum(axis=axis)
     mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
     deviation = np.where(known, values - np.expand_dims(mean, axis), 0.0)
-    squares = (deviation**2).sum(axis=axis)
+    scale = float(np.abs(deviation).max(initial=0.0)) or 1.0  # squares of large numbers overflow
+    squares = ((deviation / scale) ** 2).sum(axis=axis)
     variance = np.divide(squares, count * (count - 1), out=np.full(total.shape, np.nan), where=count > 1)
-    return mean, np.sqrt(variance)
+    return mean, scale * np.sqrt(variance)
+
+
+_FLAT = ("subject", "session", "episode", "step", "state", "action", "next_state")
 
 
 def columns(
@@ -137,7 +163,7 @@ def columns(
             if column in optional:
                 continue
             raise ValueError(f"{name} must have a column {column!r}, got {type(table).__name__} without it")
-        if values.ndim == 0 or values.dtype.kind == "O" and column != "subject" and column != "session":
+        if values.ndim == 0 or (values.ndim > 1 and column in _FLAT):
             raise ValueError(f"{name}: {column} must be an array with one entry a row, got {values!r}")
         found[column] = values
     lengths = {column: len(values) for column, values in found.items()}

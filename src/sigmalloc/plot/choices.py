@@ -58,7 +58,7 @@ def choice_raster(
     last = int(known[-1])
     if last >= len(style.PALETTE):
         raise ValueError(f"choices must be of at most {len(style.PALETTE)} actions, 0 to 6, got {last}")
-    window = _checks.integer("window", window, low=1)
+    window = min(_checks.integer("window", window, low=1), table.shape[1])
     if action_names is None:
         names = [f"Action {number}" for number in range(last + 1)]
     else:

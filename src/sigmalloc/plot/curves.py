@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
+from matplotlib.colors import is_color_like, to_rgba
 from matplotlib.typing import ColorType
 
 from .. import _checks, metrics
@@ -107,8 +107,8 @@ def regression(
     ValueError
         As `metrics.regression`.
     """
-    fit = metrics.regression(x, y)
-    across, height = np.ravel(np.asarray(x, dtype=np.float64)), np.ravel(np.asarray(y, dtype=np.float64))
+    across, height = np.ravel(_inputs.array("x", x)), np.ravel(_inputs.array("y", y))
+    fit = metrics.regression(across, height)
     use = ~(np.isnan(across) | np.isnan(height))
     across, height = across[use], height[use]
     along = np.linspace(across.min(), across.max(), 101)
@@ -163,6 +163,9 @@ def bars(
     looks = [style.PALETTE[0]] * len(data) if colors is None else list(_checks.sequence("colors", colors))
     if len(looks) != len(data):
         raise ValueError(f"colors must be {len(data)}, one for each of groups, got {len(looks)}")
+    for color in looks:
+        if not is_color_like(color):
+            raise ValueError(f"colors must be colours, got {color!r}")
     ax = style.new_axes(ax, 2.4, xlabel, ylabel)
     if log:
         ax.set_yscale("log")

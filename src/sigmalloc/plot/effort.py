@@ -40,8 +40,9 @@ def effort_map(
     -------
     Axes
     """
+    _inputs.task(task)
     n = _inputs.array("samples", samples)
-    if n.ndim not in (1, 2) or n.shape[-1] != _inputs.task(task).n_states:
+    if n.ndim not in (1, 2) or n.shape[-1] != task.n_states:
         raise ValueError(f"samples must have shape ({task.n_states},) or (restarts, {task.n_states}), got {n.shape}")
     n = _inputs.summary(np.atleast_2d(n))[0]
     acting = np.where(task.exists.any(axis=1), n, np.nan)
@@ -130,7 +131,7 @@ def effort_curve(
     x = _inputs.vector("episodes", episodes, nan=False)
     if isinstance(samples, Mapping) and label is not None:
         raise ValueError("label is for a single curve; a dict is labelled by its keys")
-    given: Mapping[Any, Any] = samples if isinstance(samples, Mapping) else {label: samples}
+    given: Mapping[Any, Any] = samples if isinstance(samples, Mapping) else {_inputs.text("label", label): samples}
     data = {}
     for name, values in given.items():
         table = _inputs.array("samples", values)
@@ -143,6 +144,7 @@ def effort_curve(
     for color, (name, (mean, sem)) in zip(style.colors(len(data), ax), data.items(), strict=True):
         curves(x, mean, sem, name, ax, errors=errors, **{"color": color, **look})
     style.reference_lines(ax, reference)
-    ax.set_ylim(bottom=1 - 0.02 * (ax.get_ylim()[1] - 1))
+    top = max(ax.get_ylim()[1], 1.1)
+    ax.set_ylim(1 - 0.02 * (top - 1), top)
     style.number_ticks(ax, "x", most=7)
     return ax

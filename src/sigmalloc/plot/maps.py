@@ -15,6 +15,7 @@ from matplotlib.collections import PatchCollection, PolyCollection
 from matplotlib.colors import Colormap
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
 
 from .. import _checks
 from ..tasks.base import Plane, Task
@@ -22,6 +23,7 @@ from . import _inputs, style
 
 _DIRECTIONS = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 _LARGE = 20  # rows or columns from which on a maze has no lines between cells
+_STEPS = [1, 2, 5, 10]
 _MOST_NUMBERS = 64  # cells of a map that are still written into
 
 
@@ -57,6 +59,7 @@ def maze(
     Axes
         Mazes of more than 20 rows or columns have no lines between cells, and plain dark walls instead of hatched ones.
     """
+    cmap, label = _inputs.color_map(cmap), _inputs.name("label", label)
     layout = _inputs.layout(_inputs.task(task))
     if layout is None:
         raise ValueError(f"task must have a layout to be drawn as a maze; {task.name!r} has none")
@@ -144,6 +147,7 @@ def plane(
     -------
     Axes
     """
+    cmap, label = _inputs.color_map(cmap), _inputs.name("label", label)
     geometry = _inputs.task(task).geometry
     if not isinstance(geometry, Plane):
         raise ValueError(f"task must have states that lie in a plane, as those of mountain car; {task.name!r} has not")
@@ -164,6 +168,10 @@ def plane(
     if path is not None:
         _draw_path(ax, path, geometry, task.step_limit)
     ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    for axis, ends in ((ax.xaxis, x), (ax.yaxis, y)):
+        # eight intervals are eight ticks, unless they begin and end on one
+        whole = np.isin(ends[[0, -1]], MaxNLocator(style.MOST_TICKS, steps=_STEPS).tick_values(ends[0], ends[-1])).all()
+        axis.set_major_locator(MaxNLocator(style.MOST_TICKS - int(whole), steps=_STEPS))
     if colorbar:
         style.color_bar(ax, drawn, label)
     return ax
@@ -211,6 +219,7 @@ def table(
     -------
     Axes
     """
+    cmap, label = _inputs.color_map(cmap), _inputs.name("label", label)
     values = _inputs.per_state_or_action("values", values, _inputs.task(task))
     states = np.flatnonzero(task.exists.any(axis=1))
     shown = values[states, None] if values.ndim == 1 else np.where(task.exists, values, np.nan)[states]
@@ -335,6 +344,7 @@ def heatmap(
     -------
     Axes
     """
+    cmap, label = _inputs.color_map(cmap), _inputs.name("label", label)
     values = _inputs.array("values", values)
     if values.ndim != 2 or not values.size:
         raise ValueError(f"values must have shape (rows, columns), got {values.shape}")

@@ -1,4 +1,4 @@
-"""What came out of training: learning curves, memories against what hangs on them, and maps of a result.
+"""What came out of training: maps of a result, and memories against what hangs on them.
 
 Maps show the task in force in the last episode before the snapshot, so a maze that changes is drawn changed only
 after the change.
@@ -22,123 +22,11 @@ from PIL import Image
 from .. import _checks, metrics
 from .._io import files
 from ..runs.result import Result
-from ..tasks.base import Plane, Task
+from ..tasks.base import Plane
 from ..tasks.tabular import TabularMDP
 from . import _inputs, maps, style
-from .curves import Errors, curves, regression
-
-Quantity = Literal["objective", "reward", "value", "cost"]
-_RATES = {"objective": "Objective (reward per unit of time)", "value": "Reward per unit of time"}
-_CHANGE = "change"  # the gid of what marks a change of the task
-_MOST_CHANGES = 5
-
-
-def convergence(
-    results: Result | Mapping[str, Result], quantity: Quantity = "objective", ax: Axes | None = None,
-    label: str | None = None, *, errors: Errors = "band", robust: bool = True,
-    reference: float | Mapping[str, float] | None = None, **look: Any,
-) -> Axes:  # fmt: skip
-    """Learning curves: mean over restarts, with the standard error of the mean.
-
-    Changes of the task are marked by dotted lines, more than five of them by one band.
-
-    Parameters
-    ----------
-    results : Result or dict of {str: Result}
-        One curve each, labelled by the keys.
-    quantity : {"objective", "reward", "value", "cost"}
-    ax : Axes, optional
-    label : str, optional
-        Of the curve of a single result.
-    errors : {"band", "bars"}
-    robust : bool
-        Early episodes can be worse than later ones by orders of magnitude. True cuts the y axis at three
-        interquartile ranges (or ¾ of the median, if that is more) beyond the quartiles of the means drawn, but never
-        within the second half of a curve, and writes the extreme that is cut off above the axis. False shows all.
-        What is drawn on the Axes afterwards widens its limits as usual.
-    reference : float or dict of {str: float}, optional
-        Known levels, such as an exact optimum, drawn as horizontal lines; the limits include them.
-    **look
-        For ``Axes.plot``.
-
-    Returns
-    -------
-    Axes
-    """
-    _checks.choice("quantity", quantity, tuple(style.QUANTITIES))
-    robust = _checks.flag("robust", robust)
-    named = _inputs.results(results, label)
-    data = []
-    for result in named.values():
-        if not len(result.episodes):
-            raise ValueError("results: nothing was evaluated; train with evaluate_every to draw learning curves")
-        values = _inputs.array(quantity, getattr(result, quantity), nan=False)
-        data.append((result.episodes.astype(float), *metrics.mean_and_sem(values)))
-    rates = any(result.agent.reward_rate for result in named.values())
-    ylabel = _RATES.get(quantity, style.QUANTITIES[quantity]) if rates else style.QUANTITIES[quantity]
-    ax = style.new_axes(ax, 2.4, "Episode", ylabel)
-    before = tuple(ax.dataLim.intervaly) if ax.has_data() else None
-    own = style.colors(len(named), ax)
-    for color, name, (episodes, mean, sem) in zip(own, named, data, strict=True):
-        curves(episodes, mean, sem, name, ax, errors=errors, **{"color": color, **look})
-    style.number_ticks(ax, "x", most=7)
-    changes = sorted({episode for result in named.values() for episode, _ in result.task.changes})
-    last = max(episodes[-1] for episodes, _, _ in data)
-    _mark_changes(ax, [episode for episode in changes if episode < last])
-    if robust:
-        _leave_out_extremes(ax, [(mean, np.nan_to_num(sem)) for _, mean, sem in data], before)
-        _note_extremes(ax)
-        ax.callbacks.connect("ylim_changed", _note_extremes)
-    style.reference_lines(ax, reference)
-    return ax
-
-
-def _mark_changes(ax: Axes, changes: list[int]) -> None:
-    if len(changes) > _MOST_CHANGES:
-        ax.axvspan(changes[0], changes[-1], color="0.93", linewidth=0, zorder=0.4, gid=_CHANGE)
-        return
-    marked = [float(np.ravel(line.get_xdata())[0]) for line in ax.get_lines() if line.get_gid() == _CHANGE]
-    for episode in changes:
-        if episode not in marked:
-            ax.axvline(episode, color="0.35", linestyle=":", linewidth=1.1, zorder=0.5, gid=_CHANGE)
-    if changes and not marked:
-        ax.text(
-            changes[0], 1.01, "task changes", transform=ax.get_xaxis_transform(), ha="center", va="bottom",
-            **style.NOTE,
-        )  # fmt: skip
-
-
-def _leave_out_extremes(
-    ax: Axes, drawn: list[tuple[_inputs.Floats, _inputs.Floats]], before: tuple[float, ...] | None
-) -> None:
-    """Tell the Axes that the data end where they are not extreme, so that its limits do, now and later."""
-    pooled = np.concatenate([mean for mean, _ in drawn])
-    worst, first, median, third, best = np.percentile(pooled, [0, 25, 50, 75, 100])
-    reach = 3 * max(third - first, abs(median) / 4)
-    late = [(mean - sign * sem)[len(mean) // 2 :] for mean, sem in drawn for sign in (1, -1)]
-    low = min(max(worst, first - reach), *(part.min() for part in late))
-    high = max(min(best, third + reach), *(part.max() for part in late))
-    if low <= worst and high >= best:
-        return
-    if before is not None:
-        low, high = min(low, before[0]), max(high, before[1])
-    ax.dataLim.intervaly = (low, high)
-    ax.autoscale_view(scalex=False)
-
-
-def _note_extremes(ax: Axes) -> None:
-    """Write above the Axes how far the curves go beyond it."""
-    curves = [np.asarray(line.get_ydata(), dtype=float) for line in ax.get_lines() if line.get_gid() == style.CURVE]
-    pooled = np.concatenate(curves) if curves else np.zeros(0)
-    pooled = pooled[np.isfinite(pooled)]
-    if not pooled.size:
-        return
-    low, high = sorted(ax.get_ylim())
-    notes = [f"↓ {pooled.min():.4g}"] * int(pooled.min() < low) + [f"↑ {pooled.max():.4g}"] * int(pooled.max() > high)
-    marks = [float(np.ravel(line.get_xdata())[0]) for line in ax.get_lines() if line.get_gid() == _CHANGE]
-    side: Literal["left", "right"] = "right" if marks and marks[0] < sum(ax.get_xlim()) / 2 else "left"
-    text = "  ".join(notes).replace("-", "−") + " off scale" if notes else ""
-    ax.set_title(text, loc=side, pad=2, **style.NOTE)
+from ._moments import Moment, index_of, moment, snapshot_episodes, visited_states
+from .curves import regression
 
 
 def discriminability(
@@ -200,7 +88,8 @@ def _against_difference(
 ) -> Axes:  # fmt: skip
     points = {}
     for name, result in _inputs.results(results, label).items():
-        task, q, sigma = _memories(result, None, restart)
+        at = moment(result, None, restart)
+        task = at.task
         if q_star is not None:
             values = _inputs.array("q_star", q_star, (task.n_states, task.n_actions))
         elif task.finite:
@@ -210,7 +99,7 @@ def _against_difference(
         difference = metrics.reward_difference(values, task.memories)
         if visited is not None:
             difference = np.where(_inputs.visited(visited, task), difference, np.nan)
-        points[name] = difference, measure(q, sigma, task.memories, values).mean(axis=0)
+        points[name] = difference, measure(at.q, at.sigma, task.memories, values).mean(axis=0)
     ax = style.new_axes(ax, 2.5)
     for color, (name, (x, y)) in zip(style.colors(len(points), ax), points.items(), strict=True):
         regression(x, y, ax, name, xlabel="Difference in cumulative reward", ylabel=ylabel, color=color)
@@ -234,8 +123,11 @@ def choice_entropy(
     ax : Axes, optional
     policy : bool
         Whether to draw arrows along the largest q̄ (of the mean over restarts); mazes only.
-    trajectory, visited
+    trajectory
         As for `state_map`.
+    visited : array, shape (states,) or (states, actions), or table, optional
+        As for `state_map`: states never visited are left grey. Default: those where no q̄ has changed since the
+        beginning, as far as that can tell.
     colorbar, ticks : bool
         As for `maze`.
 
@@ -243,10 +135,10 @@ def choice_entropy(
     -------
     Axes
     """
-    task, q, sigma = _memories(result, episode, restart)
-    entropy = metrics.choice_entropy(q, sigma, task.exists).mean(axis=0)
+    at = moment(result, episode, restart)
+    entropy = metrics.choice_entropy(at.q, at.sigma, at.task.exists).mean(axis=0)
     return _result_map(
-        task, entropy, q, episode, ax, policy, trajectory=trajectory, visited=visited, colorbar=colorbar, ticks=ticks,
+        at, entropy, ax, policy, trajectory=trajectory, visited=visited, colorbar=colorbar, ticks=ticks,
         cmap=style.PRECISE_IS_DARK, vmin=0.0, vmax=1.0, label="Choice entropy",
     )  # fmt: skip
 
@@ -272,7 +164,7 @@ def choice_entropy_snapshots(
     array of Axes, shape (episodes,)
     """
     moments = _moments(result, episodes)
-    first = _memories(result, moments[0], restart)[0]
+    first = moment(result, moments[0], restart).task
     made = axes is None
     columns = min(2, len(moments))
     if made:
@@ -314,10 +206,10 @@ def value_function(
     -------
     Axes
     """
-    task, q, _ = _memories(result, episode, restart)
-    value = metrics.state_values(q, task.exists).mean(axis=0)
+    at = moment(result, episode, restart)
+    value = metrics.state_values(at.q, at.task.exists).mean(axis=0)
     return _result_map(
-        task, value, q, episode, ax, policy, trajectory=trajectory, visited=visited, colorbar=colorbar, ticks=ticks,
+        at, value, ax, policy, trajectory=trajectory, visited=visited, colorbar=colorbar, ticks=ticks,
         label=r"Value $\mathrm{max}_a\,\bar{q}$ (reward)",
     )  # fmt: skip
 
@@ -335,13 +227,14 @@ def q_map(
     -------
     Axes
     """
-    task, q, _ = _memories(result, episode, restart)
-    if maps.draws_actions(task):
-        values, label = np.where(task.exists, q.mean(axis=0), np.nan), r"$\bar{q}$ (reward)"
+    at = moment(result, episode, restart)
+    exists = at.task.exists
+    if maps.draws_actions(at.task):
+        values, label = np.where(exists, at.q.mean(axis=0), np.nan), r"$\bar{q}$ (reward)"
     else:
-        values, label = metrics.state_values(q, task.exists).mean(axis=0), r"$\mathrm{max}_a\,\bar{q}$ (reward)"
+        values, label = metrics.state_values(at.q, exists).mean(axis=0), r"$\mathrm{max}_a\,\bar{q}$ (reward)"
     return _result_map(
-        task, values, q, episode, ax, policy, visited=visited, colorbar=colorbar, ticks=ticks, label=label
+        at, values, ax, policy, visited=visited, colorbar=colorbar, ticks=ticks, label=label
     )  # fmt: skip
 
 
@@ -358,14 +251,15 @@ def sigma_map(
     -------
     Axes
     """
-    task, q, sigma = _memories(result, episode, restart)
-    if maps.draws_actions(task):
-        values, label = np.where(task.exists, sigma.mean(axis=0), np.nan), r"$\sigma$ (reward)"
+    at = moment(result, episode, restart)
+    exists = at.task.exists
+    if maps.draws_actions(at.task):
+        values, label = np.where(exists, at.sigma.mean(axis=0), np.nan), r"$\sigma$ (reward)"
     else:
-        values, label = metrics.mean_sigma(sigma, task.exists).mean(axis=0), r"Mean $\sigma$ (reward)"
+        values, label = metrics.mean_sigma(at.sigma, exists).mean(axis=0), r"Mean $\sigma$ (reward)"
     return _result_map(
-        task, values, q, episode, ax, policy, visited=visited, colorbar=colorbar, ticks=ticks, label=label, vmin=0.0,
-        cmap=style.PRECISE_IS_DARK,
+        at, values, ax, policy, visited=visited, colorbar=colorbar, ticks=ticks, label=label,
+        vmin=0.0, cmap=style.PRECISE_IS_DARK,
     )  # fmt: skip
 
 
@@ -393,72 +287,51 @@ def animate_entropy(
     str
         The file.
     """
-    path = style.file_path("path", path)
-    if not path.lower().endswith(".gif"):
-        raise ValueError(f"path must end in '.gif', got {path!r}")
+    target: str = files.checked_path("path", path)
+    if not target.lower().endswith(".gif"):
+        raise ValueError(f"path must end in '.gif', got {target!r}")
     moments = _moments(result, episodes)
     fps = _checks.real("fps", fps, low=0, low_open=True)
     dpi = _checks.integer("dpi", dpi, low=20, high=1000)
-    first = _memories(result, moments[0], restart)[0]
+    first = moment(result, moments[0], restart).task
     height = 2.5 if isinstance(first.geometry, Plane) else maps.panel_height(first, 1) + 0.1
     film = Figure(figsize=(style.COLUMN, height), layout="constrained", dpi=dpi)
     frames = []
-    for moment in moments:
+    for one in moments:
         film.clear()
-        choice_entropy(result, moment, restart, film.add_subplot(), policy=policy)
+        choice_entropy(result, one, restart, film.add_subplot(), policy=policy)
         drawn = io.BytesIO()
         film.savefig(drawn, format="png")
         frames.append(Image.open(drawn).convert("RGB"))
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     files.write(
-        path,
+        target,
         lambda file: frames[0].save(
             file, format="GIF", save_all=True, append_images=frames[1:], duration=int(1000 / fps), loop=0
         ),
     )
-    return path
+    return target
 
 
-def _result_map(
-    task: Task, values: _inputs.Floats, q: _inputs.Floats, episode: int | None, ax: Axes | None, policy: bool,
-    **look: Any,
-) -> Axes:  # fmt: skip
+def _result_map(at: Moment, values: _inputs.Floats, ax: Axes | None, policy: bool, **look: Any) -> Axes:
     if _checks.flag("policy", policy):
-        look["policy"] = metrics.greedy_actions(q.mean(axis=0), task.exists)
-    ax = maps.state_map(task, values, ax, **look)
-    if episode is not None:
-        ax.set_title(f"Episode {episode}", fontsize=style.TEXT)
+        look["policy"] = metrics.greedy_actions(at.q.mean(axis=0), at.task.exists)
+    if look["visited"] is None:
+        look["visited"] = visited_states(at)
+    ax = maps.state_map(at.task, values, ax, **look)
+    if at.is_snapshot:
+        ax.set_title(f"Episode {at.completed}", fontsize=style.TEXT)
     return ax
 
 
 def _moments(result: Result, episodes: Sequence[int] | None) -> list[int]:
-    there = _snapshot_episodes(_inputs.result(result))
-    moments = there if episodes is None else [_checks.integer("episodes", episode) for episode in episodes]
+    there = snapshot_episodes(_inputs.result(result))
+    moments = (
+        there
+        if episodes is None
+        else [_checks.integer("episodes", episode) for episode in _checks.sequence("episodes", episodes)]
+    )
     if not moments:
         raise ValueError("episodes must not be empty; train with snapshots")
-    for moment in moments:
-        _index(there, moment)
+    for one in moments:
+        index_of(there, one)
     return moments
-
-
-def _memories(result: Result, episode: int | None, restart: int | None) -> tuple[Task, _inputs.Floats, _inputs.Floats]:
-    """The task in force, q̄ and σ (restarts, states, actions) at the end or at a snapshot; one restart or all."""
-    q, sigma, completed = _inputs.result(result).q, result.sigma, result.training_episodes
-    if episode is not None:
-        completed = _checks.integer("episode", episode)
-        index = _index(_snapshot_episodes(result), completed)
-        q, sigma = result.snapshot_q[:, index], result.snapshot_sigma[:, index]
-    if restart is not None:
-        restart = _checks.integer("restart", restart, low=0, high=len(q) - 1)
-        q, sigma = q[restart : restart + 1], sigma[restart : restart + 1]
-    return result.task.at(max(completed - 1, 0)), np.asarray(q, dtype=float), np.asarray(sigma, dtype=float)
-
-
-def _snapshot_episodes(result: Result) -> list[int]:
-    return [int(episode) for episode in result.snapshot_episodes]
-
-
-def _index(there: list[int], episode: int) -> int:
-    if episode not in there:
-        raise ValueError(f"episode must be that of a snapshot, one of {there}, got {episode!r}")
-    return there.index(episode)

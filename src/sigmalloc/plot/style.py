@@ -91,25 +91,16 @@ def save(fig: Figure, path: str | os.PathLike[str]) -> list[str]:
     """
     if not isinstance(fig, Figure):
         raise ValueError(f"fig must be a matplotlib Figure, got {fig!r}")
-    path = file_path("path", path)
-    if path.lower().endswith((".png", ".pdf")):
-        raise ValueError(f"path must be given without suffix, got {path!r}")
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    stem: str = files.checked_path("path", path)
+    if stem.lower().endswith((".png", ".pdf")):
+        raise ValueError(f"path must be given without suffix, got {stem!r}")
     hidden: dict[str, dict[str, Any]] = {
         "png": {"dpi": 200, "metadata": {"Software": None}},
         "pdf": {"metadata": {"CreationDate": None, "Producer": None, "Creator": None}},
     }
     for suffix, options in hidden.items():
-        files.write(f"{path}.{suffix}", lambda file, kind=suffix, how=options: fig.savefig(file, format=kind, **how))
-    return [f"{path}.{suffix}" for suffix in hidden]
-
-
-def file_path(name: str, value: object) -> str:
-    """A path as str."""
-    try:
-        return os.fsdecode(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise ValueError(f"{name} must be a path, got {value!r}") from None
+        files.write(f"{stem}.{suffix}", lambda file, kind=suffix, how=options: fig.savefig(file, format=kind, **how))
+    return [f"{stem}.{suffix}" for suffix in hidden]
 
 
 def style_axes(ax: Axes, xlabel: str | None = None, ylabel: str | None = None) -> Axes:
@@ -156,6 +147,8 @@ def reference_lines(ax: Axes, reference: float | Mapping[str, float] | None) -> 
     reference : float or dict of {str: float}, optional
         The levels; keys are labels.
     """
+    if not isinstance(ax, Axes):
+        raise ValueError(f"ax must be a matplotlib Axes, got {ax!r}")
     if reference is None:
         return
     named: Mapping[Any, float] = reference if isinstance(reference, Mapping) else {None: reference}

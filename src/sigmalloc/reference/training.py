@@ -399,6 +399,11 @@ def train(
             if number + 1 in schedule.checkpoint_episodes:
                 reports.append(run.evaluate(number + 1, schedule.evaluation_episodes, schedule.hard))
     curves = np.array(reports).reshape(restarts, schedule.checkpoints, 4)
+    if not np.isfinite(curves).all():
+        restart, checkpoint = np.argwhere(~np.isfinite(curves))[0, :2].tolist()
+        raise DivergenceError(
+            f"an evaluation of restart {restart} was not finite in episode {schedule.checkpoint_episodes[checkpoint]}"
+        )
     snapshots = np.array(kept).reshape(restarts, len(schedule.snapshots), 2, task.n_memories)
     counted = agent.allocation_rule.importance == "usage"
     return Result(

@@ -47,7 +47,7 @@ def checked_seed(seed: object, rng: object = None) -> int:
         if not isinstance(rng, np.random.Generator):
             raise ValueError(f"rng must be a numpy.random.Generator, got {rng!r}")
         return int(rng.integers(2**63))
-    return secrets.randbits(63) if seed is None else _checks.integer("seed", seed, low=0)
+    return secrets.randbits(63) if seed is None else _checks.seed("seed", seed)
 
 
 def checked_memories(

@@ -12,7 +12,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _kernel
+from .._threads import Threads
 from ..agents import Agent
 from ..agents.rules import look_up
 from ..agents.schedules import SCHEDULED, Exponential, Points
@@ -48,15 +49,15 @@ RUN_DTYPE = np.dtype(
     )]
 )  # fmt: skip
 TRIAL_DTYPE = np.dtype(
-    [(name, np.int64) for name in ("run", "episode", "path", "step", "state", "action", "next_state", "flags")]
-    + [("reward", np.float64)]
+    [("reward", np.float64)]
+    + [(name, np.int32) for name in ("run", "episode", "path", "step", "state", "action", "next_state", "flags")]
 )
 CHOICE_DTYPE = np.dtype(
     [(name, np.int64) for name in ("state", "action", "next_state", "flags")] + [("reward", np.float64)]
 )
 REPORT = ("reward", "value", "cost", "cutoffs", "reward_squares", "value_squares", "steps")
 COUNTERS = ("episodes", "steps", "cutoffs", "error")
-ERRORS = {1: "q̄", 2: "σ"}
+ERRORS = {1: "q̄", 2: "σ", 3: "an evaluation"}
 
 Floats = npt.NDArray[np.float64]
 
@@ -227,12 +228,15 @@ def arrays(
     """The arrays of a call. q, sigma: (runs, memories) where they are given."""
     n, n_places = len(agents), task.places.n_places
     start_q, start_sigma = task.places.start(n, np.array([agent.sigma_base for agent in agents]), q, sigma)
-    counted = before is not None or any(agent.allocation_rule.importance == "usage" for agent in agents)
+    counted = any(agent.allocation_rule.importance == "usage" for agent in agents)
+    usage = np.zeros((n, task.n_states) if counted else (0, 0))
+    if counted and before is not None:
+        usage[:] = before.usage
     return Outcome(
         q=start_q,
         sigma=start_sigma,
         scale=np.zeros(n) if before is None else before.scale.copy(),
-        usage=np.zeros((n, task.n_states) if counted else (0, 0)) if before is None else before.usage.copy(),
+        usage=usage,
         report=np.full((n, schedule.checkpoints, len(REPORT)), np.nan),
         snapshots=np.zeros((n, len(schedule.snapshots), 2, n_places)),
         visits=np.zeros((n, task.n_states * task.n_actions) if schedule.count_visits else (0, 0)),
@@ -356,7 +360,7 @@ def run(
             if progress is not None:
                 progress(int(outcome.counters[:, 0].sum()))
         return outcome
-    pool = ThreadPoolExecutor(max_workers=min(workers, len(rows)), thread_name_prefix="sigmalloc")
+    pool = Threads(min(workers, len(rows)))
     try:
         pending = {pool.submit(work, part) for part in rows}
         while pending:

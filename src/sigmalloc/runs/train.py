@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._io.progress import shown
 from ..agents import Agent
 from ..tasks.base import Task
 from ..tasks.registry import make
@@ -118,7 +119,7 @@ def prepare(
     if estimator == "exact":
         exact_training.check(task, agent)
     if progress is not None and not isinstance(progress, bool) and not callable(progress):
-        raise ValueError(f"progress must be True, False or callable, got {progress!r}")
+        raise ValueError(f"progress must be True, False or a function of (done, total), got {progress!r}")
     return schedule, seed, {"q": q, "sigma": sigma}
 
 
@@ -127,21 +128,12 @@ def advance(
     progress: Progress | bool | None = None, **given: Any,
 ) -> engine.Outcome:  # fmt: skip
     """The runs of one agent, by one of the estimators."""
-    total, n = schedule.episodes * len(streams), len(streams)
-    report: Callable[[int], object] | None = None
-    if progress is True:
-        from .._io.progress import bar
-
-        with bar(total, "episode") as meter:
-            return advance(
-                task, agent, schedule, streams, estimator=estimator, progress=lambda done, _: meter(done), **given
-            )
-    if callable(progress):
-        call = progress
-        report = lambda done: call(done, total)  # noqa: E731
-    if estimator == "exact":
-        return exact_training.run(task, agent, schedule, streams, progress=report, **given)
-    return engine.run(task, [agent] * n, schedule, streams, progress=report, **given)
+    n = len(streams)
+    with shown(progress, schedule.episodes * n, unit="episode") as meter:
+        report = None if progress is None else meter.update
+        if estimator == "exact":
+            return exact_training.run(task, agent, schedule, streams, progress=report, **given)
+        return engine.run(task, [agent] * n, schedule, streams, progress=report, **given)
 
 
 def make_result(
@@ -180,21 +172,23 @@ def make_result(
 
 def checked_result(result: Result, outcome: engine.Outcome, first_episode: int = 0) -> Result:
     """The result, or the error that says which of its runs are no longer finite."""
-    failed = np.flatnonzero(outcome.counters[:, 3])
+    error, episode = outcome.counters[:, 3].copy(), first_episode + outcome.counters[:, 0]
+    reached = outcome.report[:, :, :3]
+    off = ~np.isfinite(reached).all(axis=2) & (error == 0)[:, None]
+    for run in np.flatnonzero(off.any(axis=1)):
+        checkpoint = int(off[run].argmax())
+        error[run] = 3
+        episode[run] = result.episodes[len(result.episodes) - off.shape[1] + checkpoint]
+    failed = np.flatnonzero(error)
     if failed.size:
         first = failed[0]
         raise DivergenceError(
-            f"{engine.ERRORS[int(outcome.counters[first, 3])]} of restart {first} was no longer finite in episode "
-            f"{first_episode + outcome.counters[first, 0]} on {result.task.name!r} (seed {result.seed}); {failed.size} "
-            f"of {result.restarts} runs failed; {result.agent}",
+            f"{engine.ERRORS[int(error[first])]} of restart {first} was no longer finite in episode {episode[first]} "
+            f"on {result.task.name!r} (seed {result.seed}); {failed.size} of {result.restarts} runs failed; "
+            f"{result.agent}",
             result,
             tuple(int(restart) for restart in failed),
         )
-    if not np.isfinite(outcome.report).all():
-        raise DivergenceError(
-            f"an evaluation on {result.task.name!r} is not finite: rewards or σ are out of scale (seed {result.seed}); "
-            f"{result.agent}", result, tuple(np.flatnonzero(~np.isfinite(outcome.report).all(axis=(1, 2))).tolist()),
-        )  # fmt: skip
     return result
 
 

@@ -1,17 +1,22 @@
 """The command line of sweeps: ``sweep``, ``status``, ``export`` and ``plot``."""
 
+from __future__ import annotations
+
+import argparse
 import contextlib
 import json
 import os
 import shutil
 import sys
 import warnings
+from typing import Any
 
 from .. import _checks
-from .._io import files
+from .._io import files, terminal
 from .._io.progress import duration
 from . import driver, pilot
 from .entry import checked_shard, open_sweep, specified, sweep
+from .results import SweepResult, open_result
 from .store import Store
 from .study import read_study
 from .tables import CURVES
@@ -19,7 +24,7 @@ from .tables import CURVES
 FAILURE, INTERRUPTED = 1, 130
 
 
-def add_parsers(subparsers):
+def add_parsers(subparsers: Any) -> None:
     """Register the commands with an ``argparse`` parser's subparsers; each sets ``run``, a function of the arguments
     that returns the exit status."""
     _add_sweep(subparsers)
@@ -28,7 +33,7 @@ def add_parsers(subparsers):
     _add_plot(subparsers)
 
 
-def _add_sweep(subparsers):
+def _add_sweep(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "sweep", help="run a study: agents trained over a grid of parameters",
         description="Run the study that a TOML file describes. Running it again goes on where it was stopped, whatever "
@@ -50,7 +55,7 @@ def _add_sweep(subparsers):
     parser.set_defaults(run=run_sweep)
 
 
-def _add_status(subparsers):
+def _add_status(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "status", help="how far a sweep is",
         description="Tell how many runs of a sweep are done, and name files that are damaged or do not belong.",
@@ -60,7 +65,7 @@ def _add_status(subparsers):
     parser.set_defaults(run=run_status)
 
 
-def _add_export(subparsers):
+def _add_export(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "export", help="write a sweep's results as CSV, NetCDF or Zarr",
         description="Write the runs that are done: .csv has one row for each evaluation of each run, .nc (NetCDF) and "
@@ -74,7 +79,7 @@ def _add_export(subparsers):
     parser.set_defaults(run=run_export)
 
 
-def _add_plot(subparsers):
+def _add_plot(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "plot", help="draw a sweep: learning curves, a parameter, or a map over two",
         description="Draw the mean over restarts with its standard error. With --curves LAM: learning curves, one for "
@@ -92,7 +97,7 @@ def _add_plot(subparsers):
     parser.set_defaults(run=run_plot)
 
 
-def run_sweep(args):
+def run_sweep(args: argparse.Namespace) -> int:
     """Run or estimate a study; 0 if it was finished, 1 if it failed, 130 if it was interrupted."""
     study = read_study(args.study)
     if args.store is not None:
@@ -128,7 +133,7 @@ def run_sweep(args):
     return 0
 
 
-def _dry_run(study, args):
+def _dry_run(study: dict[str, Any], args: argparse.Namespace) -> int:
     arguments = {"seed": 0, **study}
     store = Store(arguments.pop("store"))
     block_size = arguments.pop("block_size", None)
@@ -156,7 +161,7 @@ def _dry_run(study, args):
         print(json.dumps(facts))
         return 0
     for line in wanted.describe():
-        print(line)
+        print(terminal.printable(line))
     print(f"{needed.cells:,} cells × {wanted.restarts:,} restarts = {wanted.n_runs:,} runs, {done:,} of them done")
     print(f"{needed.runs:,} runs to do, in about {needed.blocks:,} files")
     print(f"time: about {duration(facts['seconds'])} with {workers} threads "
@@ -165,28 +170,28 @@ def _dry_run(study, args):
     return 0
 
 
-def run_status(args):
+def run_status(args: argparse.Namespace) -> int:
     """Print how far a sweep is."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # damaged files are in the facts
-        result = open_sweep(args.store)
+        result = open_result(Store(args.store), whole=True)
         facts = _facts(result)
     if args.json:
         print(json.dumps(facts))
         return 0
     for line in result.specification.describe():
-        print(line)
+        print(terminal.printable(line))
     share = 100 * facts["done"] / facts["runs"]
     print(f"{facts['done']:,} of {facts['runs']:,} runs are done ({share:.1f} %), in {facts['blocks']:,} blocks")
     if facts["failed"]:
         print(f"{facts['failed']:,} of them diverged: q̄ or σ was no longer finite")
     print(f"{_size(facts['bytes'])} in {facts['store']}, made by sigmalloc {', '.join(facts['sigmalloc'])}")
     for path, fault in facts["damaged"].items():
-        print(f"not used: {path} {fault}")
+        print(terminal.printable(f"not used: {path} {fault}"))
     return 0
 
 
-def run_export(args):
+def run_export(args: argparse.Namespace) -> int:
     """Write a sweep's runs to a file."""
     output = files.checked_path("--output", args.output)
     if os.path.exists(output) and not args.force:
@@ -200,7 +205,7 @@ def run_export(args):
     return 0
 
 
-def run_plot(args):
+def run_plot(args: argparse.Namespace) -> int:
     """Draw a sweep into a file."""
     from matplotlib.figure import Figure
 
@@ -243,7 +248,7 @@ def run_plot(args):
     return 0
 
 
-def _fixed(result, text):
+def _fixed(result: SweepResult, text: str) -> tuple[str, Any]:
     name, sign, value = text.partition("=")
     if not sign or name not in result.axes:
         raise ValueError(f"--at must be AXIS=VALUE with AXIS one of {', '.join(result.axes)}, got {text!r}")
@@ -253,7 +258,7 @@ def _fixed(result, text):
     raise ValueError(f"--at: {name} has no value {value!r}; it has {', '.join(map(str, result.axes[name]))}")
 
 
-def _is_number(value):
+def _is_number(value: Any) -> bool:
     try:
         float(value)
     except (TypeError, ValueError):
@@ -261,7 +266,7 @@ def _is_number(value):
     return True
 
 
-def _facts(result):
+def _facts(result: SweepResult) -> dict[str, Any]:
     return {
         "store": result.store.path, "task": result.specification.task_name, "runs": result.specification.n_runs,
         "done": int(result.done.sum()), "failed": int((result.error > 0).sum()), "blocks": result.n_blocks,
@@ -270,7 +275,7 @@ def _facts(result):
     }  # fmt: skip
 
 
-def _shard(text):
+def _shard(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     first, slash, count = text.partition("/")
@@ -279,7 +284,7 @@ def _shard(text):
     return checked_shard((int(first), int(count)))
 
 
-def _client(address):
+def _client(address: str) -> Any:
     try:
         from distributed import Client
     except ImportError as error:
@@ -287,11 +292,11 @@ def _client(address):
     return Client(address, timeout=20)
 
 
-def _message(error):
+def _message(error: BaseException) -> str:
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
-def _size(count):
+def _size(count: float) -> str:
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

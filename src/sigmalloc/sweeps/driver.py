@@ -1,5 +1,7 @@
 """The driver: keeps a bounded window of blocks with an executor until all of them are committed."""
 
+from __future__ import annotations
+
 import collections
 import contextlib
 import itertools
@@ -7,16 +9,21 @@ import os
 import queue
 import sys
 import time
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
+from typing import Any
 
 from .. import __version__, _checks
 from .._io import files
+from .._io.progress import Progress, Silence
 from .._threads import Threads
 from ..runs import engine
 from . import work
+from .generations import Block
+from .store import Store
 
 TICK = 0.5  # seconds
-GRACE = 1.2  # seconds that running blocks are given to notice that the sweep was stopped
+GRACE = 0.8  # seconds that running blocks are given to notice that the sweep was stopped
 _KEPT = "Everything committed is kept: run the sweep again to go on"
 MOST_LOSSES = 5  # times that blocks may be lost with none committed in between
 UNSEEN = 60.0  # seconds that file servers may take to show a file that another machine has written
@@ -38,14 +45,15 @@ class Engine:
         Default: what the executor tells; threads: one per processor.
     """
 
-    def __init__(self, executor=None, workers=None):
+    def __init__(self, executor: Executor | Callable[[], Executor] | None = None, workers: int | None = None) -> None:
         workers = None if workers is None else _checks.integer("workers", workers, low=1)
         self._workers = workers
+        self.make: Callable[[], Executor] | None = None
         if executor is None:
             threads = workers or engine.usable_processors()
             self.make = lambda: Threads(threads, "sigmalloc-sweep")
         elif isinstance(executor, Executor):
-            self.make = None
+            self.executor = executor
         elif callable(executor):
             self.make = executor
         else:
@@ -53,20 +61,22 @@ class Engine:
                 f"executor must be a concurrent.futures.Executor or a function of no arguments that makes one, "
                 f"got {executor!r}"
             )
-        self.executor = executor if self.make is None else self._made()
-        if self.workers is None:
+        self._make()
+        if not self.workers:
             self.close()
             raise ValueError(f"workers must be given: {type(self.executor).__name__} does not tell how many it has")
 
-    def _made(self):
+    def _make(self) -> None:
+        if self.make is None:
+            return
         executor = self.make()
         if not isinstance(executor, Executor):
             raise ValueError(f"executor: the function must return a concurrent.futures.Executor, got {executor!r}")
-        return executor
+        self.executor = executor
 
     @property
-    def workers(self):
-        """Blocks that are computed at once, or None where nobody knows; Dask clusters grow and shrink."""
+    def workers(self) -> int:
+        """Blocks that are computed at once, or 0 where nobody knows; Dask clusters grow and shrink."""
         if self._workers is not None:
             return self._workers
         client = getattr(self.executor, "_client", None)
@@ -75,18 +85,19 @@ class Engine:
                 return max(1, sum(client.nthreads().values()))
             except Exception as error:  # whatever a client says that has lost its scheduler
                 raise _broke(error) from error
-        return getattr(self.executor, "_max_workers", None) or getattr(self.executor, "num_workers", None)
+        found = getattr(self.executor, "_max_workers", None) or getattr(self.executor, "num_workers", None)
+        return found if isinstance(found, int) else 0
 
     @property
-    def owned(self):
+    def owned(self) -> bool:
         return self.make is not None
 
-    def renew(self):
+    def renew(self) -> None:
         """Replace a broken pool."""
         self.close()
-        self.executor = self._made()
+        self._make()
 
-    def submit(self, job):
+    def submit(self, job: work.Job) -> Future[work.Receipt]:
         """Have a block computed.
 
         Raises
@@ -100,7 +111,7 @@ class Engine:
             future = self.executor.submit(work.run_block, job)
         except BrokenExecutor:
             raise
-        except (RuntimeError, OSError) as error:  # it was shut down, or its scheduler is gone
+        except Exception as error:  # it was shut down, or its scheduler is gone: what is given to it is never at fault
             if self.owned:
                 raise BrokenExecutor(str(error)) from error
             raise _broke(error) from error
@@ -110,19 +121,21 @@ class Engine:
             )
         return future
 
-    def close(self, wait=False):
+    def close(self, wait: bool = False) -> None:
         if self.owned:
             self.executor.shutdown(wait=wait, cancel_futures=True)
 
 
-def _broke(reason):
+def _broke(reason: BaseException) -> WorkersLostError:
     return WorkersLostError(
         f"the executor broke ({type(reason).__name__}: {reason}). {_KEPT}, or give a function that makes executors, to "
         "have a broken one replaced"
     )
 
 
-def drive(store, blocks, damaged, engine, progress):
+def drive(
+    store: Store, blocks: Iterable[Block], damaged: set[str], engine: Engine, progress: Progress | Silence
+) -> int:
     """Have blocks computed and committed.
 
     Parameters
@@ -146,14 +159,15 @@ def drive(store, blocks, damaged, engine, progress):
         With nothing lost but the blocks that were being computed.
     """
     stop = os.path.join(store.path, files.temporary_name("stop"))
-    waiting = collections.deque()
+    waiting: collections.deque[Block] = collections.deque()
     upcoming = iter(blocks)
-    in_flight, finished = {}, queue.SimpleQueue()
-    unseen = []
+    in_flight: dict[Future[work.Receipt], Block] = {}
+    finished: queue.SimpleQueue[Future[work.Receipt]] = queue.SimpleQueue()
+    unseen: list[Block] = []
     failed = losses = 0
     window = _Window(engine)
 
-    def lost(entries, reason):
+    def lost(entries: list[Block], reason: BaseException) -> None:
         nonlocal losses
         committed = [block for block in entries if _committed(store, block, damaged)]
         waiting.extendleft(block for block in reversed(entries) if block not in committed)
@@ -165,7 +179,7 @@ def drive(store, blocks, damaged, engine, progress):
                 f"{reason!r}); the blocks at hand are {', '.join(block.name for block in entries)}. {_KEPT}"
             ) from reason
 
-    def broken(reason):
+    def broken(reason: BaseException) -> None:
         """The pool is gone, and with it all blocks that were with it."""
         entries = list(in_flight.values())
         in_flight.clear()
@@ -230,7 +244,7 @@ def drive(store, blocks, damaged, engine, progress):
         engine.close()
 
 
-def _checked_receipt(receipt, block, engine):
+def _checked_receipt(receipt: Any, block: Block, engine: Engine) -> int:
     """How many runs of a block diverged, by what an executor gave back for it."""
     if not isinstance(receipt, work.Receipt):
         raise WorkersLostError(
@@ -242,7 +256,7 @@ def _checked_receipt(receipt, block, engine):
     return receipt.failed
 
 
-def _wait_for(store, blocks):
+def _wait_for(store: Store, blocks: list[Block]) -> None:
     """Wait until blocks that workers have written are seen here."""
     end = time.monotonic() + UNSEEN
     while missing := [block for block in blocks if not store.has(block)]:
@@ -254,11 +268,11 @@ def _wait_for(store, blocks):
         time.sleep(TICK)
 
 
-def _committed(store, block, damaged):
+def _committed(store: Store, block: Block, damaged: set[str]) -> bool:
     return block.name not in damaged and store.has(block)
 
 
-def _lost_worker(reason):
+def _lost_worker(reason: BaseException) -> bool:
     """Whether a block is to be given out again, since it was its worker that failed."""
     if isinstance(reason, CancelledError):
         return True
@@ -268,7 +282,7 @@ def _lost_worker(reason):
     return isinstance(reason, (distributed.KilledWorker, distributed.comm.CommClosedError))
 
 
-def _give_up(stop, in_flight, engine):
+def _give_up(stop: str, in_flight: Iterable[Future[Any]], engine: Engine) -> None:
     """Stop the running blocks and wait for them a little."""
     for future in in_flight:
         future.cancel()
@@ -289,16 +303,16 @@ def _give_up(stop, in_flight, engine):
 class _Window:
     """How many blocks may be with the executor; clusters are asked for their size every ten seconds at most."""
 
-    def __init__(self, engine):
+    def __init__(self, engine: Engine) -> None:
         self.engine, self.asked, self.workers = engine, -float("inf"), 1
 
-    def size(self):
+    def size(self) -> int:
         if time.monotonic() - self.asked > 10:
             self.asked, self.workers = time.monotonic(), self.engine.workers
         return 2 * self.workers
 
 
-def shard_of(blocks, shard):
+def shard_of(blocks: list[Block], shard: tuple[int, int] | None) -> list[Block]:
     """Every n-th block from the i-th on, for ``shard = (i, n)``; all of them for None."""
     if shard is None:
         return blocks

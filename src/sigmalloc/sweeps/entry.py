@@ -1,24 +1,39 @@
 """`sweep` and `open_sweep`."""
 
+from __future__ import annotations
+
 import operator
 import os
 import warnings
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any, Literal
+
+import numpy.typing as npt
 
 from .. import _checks
 from .._io.progress import shown
-from ..runs.train import checked_seed
+from ..agents import Agent
+from ..runs.arguments import checked_seed
+from ..tasks.base import Task
 from . import driver, pilot
 from . import grid as grids
+from .problems import Problem
 from .results import SweepResult, open_result
-from .specification import specify
+from .specification import Specification, specify
 from .store import Store, warn_about
 
 
 def sweep(
-    task, agent, grid, *, episodes, store, restarts=5, seed=None, evaluate_every=None, evaluation_episodes=100,
-    evaluation_policy="soft", mode="product", keep="none", q=None, sigma=None, executor=None, workers=None, shard=None,
-    block_size=None, progress=True, task_arguments=None,
-):  # fmt: skip
+    task: Task | str | Callable[..., Task], agent: Agent, grid: Mapping[str, Any], *, episodes: int,
+    store: str | os.PathLike[str], restarts: int = 5, seed: int | None = None, evaluate_every: int | None = None,
+    evaluation_episodes: int = 100, evaluation_policy: Literal["soft", "hard"] = "soft",
+    mode: Literal["product", "zip"] = "product", keep: Literal["none", "all"] | Sequence[int] = "none",
+    q: npt.ArrayLike | None = None, sigma: npt.ArrayLike | None = None,
+    executor: Executor | Callable[[], Executor] | None = None, workers: int | None = None,
+    shard: tuple[int, int] | None = None, block_size: int | None = None,
+    progress: bool | Callable[[int, int], object] = True, task_arguments: Mapping[str, Any] | None = None,
+) -> SweepResult:  # fmt: skip
     """Train agents over a grid of parameters, into a folder from which nothing is lost.
 
     Calling it again goes on where the last call was stopped, whatever stopped it; with more values or restarts, it
@@ -27,7 +42,7 @@ def sweep(
 
     Parameters
     ----------
-    task : TabularMDP, MountainCar, str or callable
+    task : Task, str or callable
         A task; or "grid-world", "mountain-car", "planning", or any function that returns a task, whose arguments can
         then be axes.
     agent : Agent
@@ -71,7 +86,8 @@ def sweep(
     Raises
     ------
     ValueError
-        If an argument or a cell is not valid (nothing has been run then), or the store holds another sweep.
+        If an argument or a cell is not valid (nothing has been run then), the store holds another sweep, or there are
+        more than 10^8 runs, or 2^33 evaluations.
     OSError
         If the disk is full or cannot be written; the message says where.
     WorkersLostError
@@ -99,7 +115,7 @@ def sweep(
     engine = driver.Engine(executor, workers)
     try:
 
-        def chosen_size(held):
+        def chosen_size(held: int) -> int:
             return block_size or pilot.block_size(wanted, made, wanted.n_runs - held, engine.workers)
 
         folder.adopt(wanted, made, chosen_size)
@@ -132,7 +148,10 @@ def sweep(
     return SweepResult(folder, last if wanted.same_as(last) else wanted, blocks, foreign)
 
 
-def specified(task, agent, grid, *, restarts=5, mode="product", episodes, evaluate_every=None, **others):
+def specified(
+    task: Any, agent: Any, grid: Any, *, restarts: Any = 5, mode: Any = "product", episodes: Any,
+    evaluate_every: Any = None, evaluation_episodes: Any = 100, **others: Any,
+) -> tuple[Specification, dict[str, Problem]]:  # fmt: skip
     """As `specification.specify`, which makes and checks every cell, but of a size that can be."""
     _checks.choice("mode", mode, grids.MODES)
     axes = grids.checked_axes(grid)
@@ -141,14 +160,15 @@ def specified(task, agent, grid, *, restarts=5, mode="product", episodes, evalua
     checkpoints = 0
     if evaluate_every is not None:
         checkpoints = episodes // _checks.integer("evaluate_every", evaluate_every, low=1, high=episodes)
-    grids.check_distinct(axes, mode)
+        _checks.integer("evaluation_episodes", evaluation_episodes, low=1, high=2**53)
     grids.check_size(axes, mode, restarts, checkpoints)
     return specify(
-        task, agent, axes, restarts=restarts, mode=mode, episodes=episodes, evaluate_every=evaluate_every, **others
-    )
+        task, agent, axes, restarts=restarts, mode=mode, episodes=episodes, evaluate_every=evaluate_every,
+        evaluation_episodes=evaluation_episodes, **others,
+    )  # fmt: skip
 
 
-def open_sweep(store):
+def open_sweep(store: str | os.PathLike[str]) -> SweepResult:
     """The runs that are done in the store of a sweep, finished or not.
 
     Parameters
@@ -172,7 +192,7 @@ def open_sweep(store):
     return open_result(Store(store))
 
 
-def checked_shard(shard):
+def checked_shard(shard: Any) -> tuple[int, int] | None:
     """(i, n) with 0 ≤ i < n, or None."""
     if shard is None:
         return None

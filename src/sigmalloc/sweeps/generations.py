@@ -1,10 +1,14 @@
 """Generations: the runs that a grid had from the start, those it gained when it grew, and their blocks."""
 
+from __future__ import annotations
+
 import functools
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .specification import Specification
 
@@ -19,21 +23,21 @@ class Block:
     number : int
     """
 
-    generation: "Generation"
+    generation: Generation
     number: int
 
     @property
-    def runs(self):
+    def runs(self) -> npt.NDArray[np.int64]:
         """Numbers of the runs in the generation's specification."""
         size = self.generation.block_size
         return self.generation.runs[self.number * size : (self.number + 1) * size]
 
     @property
-    def keys(self):
+    def keys(self) -> npt.NDArray[np.uint64]:
         return self.generation.specification.keys(self.runs)
 
     @functools.cached_property
-    def name(self):
+    def name(self) -> str:
         digest = hashlib.blake2b(key_bytes(self.keys), digest_size=8).hexdigest()
         return f"{self.generation.number:04d}-{self.number:06d}-{digest}.npz"
 
@@ -55,10 +59,10 @@ class Generation:
     number: int
     specification: Specification
     block_size: int
-    earlier: "Generation | None" = None
+    earlier: Generation | None = None
 
     @functools.cached_property
-    def runs(self):
+    def runs(self) -> npt.NDArray[np.int64]:
         """Numbers of the new runs, by task and then in order, shape (runs,)."""
         whole = self.specification
         runs = np.arange(whole.n_runs)
@@ -70,31 +74,31 @@ class Generation:
         return runs
 
     @functools.cached_property
-    def blocks(self):
+    def blocks(self) -> list[Block]:
         return [Block(self, number) for number in range(-(-len(self.runs) // self.block_size))]
 
 
 class Lookup:
     """Numbers of runs by their keys."""
 
-    def __init__(self, specification):
+    def __init__(self, specification: Specification) -> None:
         keys = specification.keys(np.arange(specification.n_runs))
         self.order = np.argsort(keys[:, 0], kind="stable")
         self.keys = keys[self.order]
 
-    def find(self, keys):
+    def find(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         """Run number of each key, or −1."""
         at = np.minimum(np.searchsorted(self.keys[:, 0], keys[:, 0]), len(self.keys) - 1)
         return np.where((self.keys[at] == keys).all(axis=1), self.order[at], -1)
 
 
-def contains(larger, smaller):
+def contains(larger: Specification, smaller: Specification) -> bool:
     """Whether a specification has all runs of another one."""
     if larger.n_runs < smaller.n_runs:
         return False
     return bool((Lookup(larger).find(smaller.keys(np.arange(smaller.n_runs))) >= 0).all())
 
 
-def key_bytes(keys):
+def key_bytes(keys: npt.NDArray[np.uint64]) -> npt.NDArray[Any]:
     """Keys as they are written: uint8 array, shape (runs, 16), little-endian halves."""
     return np.ascontiguousarray(keys, dtype="<u8").view(np.uint8)

@@ -1,25 +1,29 @@
 """Axes of a grid: their values, and which cell has which."""
 
+from __future__ import annotations
+
 import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import _checks
 
 MODES = ("product", "zip")
 LARGEST_SWEEP = 10**8  # runs
 LARGEST_ARRAY = 2**33  # entries of an array of results: 64 GiB
-SPACINGS = {"linspace": np.linspace, "geomspace": np.geomspace}
+SPACINGS = ("linspace", "geomspace")
 
 
-def checked_axes(grid):
+def checked_axes(grid: Any) -> dict[str, list[Any]]:
     """The axes of a grid as ``{name: list of values}``; ``{"task": {"moves": ...}}`` is ``{"task.moves": ...}``."""
     if not isinstance(grid, Mapping):
         raise ValueError(f"grid must map names to values, got {grid!r}")
-    axes = {}
+    axes: dict[str, list[Any]] = {}
     for name, given in grid.items():
         if not isinstance(name, str):
             raise ValueError(f"grid: names must be strings, got {name!r}")
@@ -31,7 +35,7 @@ def checked_axes(grid):
     return axes
 
 
-def axis_values(name, given):
+def axis_values(name: str, given: Any) -> list[Any]:
     """The values of an axis, given as a sequence, ``{"linspace": [a, b, n]}`` or ``{"geomspace": [a, b, n]}``.
 
     A spacing between two integers that falls on integers gives integers.
@@ -52,7 +56,7 @@ def axis_values(name, given):
     return values
 
 
-def plain(name, value):
+def plain(name: str, value: Any) -> Any:
     """A value as JSON has it: NumPy scalars and tuples become plain numbers and lists."""
     if isinstance(value, np.generic):
         value = value.item()
@@ -65,7 +69,7 @@ def plain(name, value):
     return value
 
 
-def _spaced(name, spacing, bounds):
+def _spaced(name: str, spacing: str, bounds: Any) -> list[Any]:
     try:
         low, high, count = bounds
     except (TypeError, ValueError):
@@ -75,14 +79,17 @@ def _spaced(name, spacing, bounds):
     count = _checks.integer(f"{name}: how many", count, low=1, high=10**7)
     if spacing == "geomspace" and low * high <= 0:
         raise ValueError(f"{name}: first and last must be of one sign and not 0, got {bounds!r}")
-    values = SPACINGS[spacing](low, high, count)
+    with np.errstate(all="ignore"):
+        values = np.linspace(low, high, count) if spacing == "linspace" else np.geomspace(low, high, count)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name}: values between first and last must be finite, got {bounds!r}")
     whole = np.rint(values)
     if integral and np.allclose(values, whole, rtol=1e-12, atol=0):
         return [int(value) for value in whole]
-    return values.tolist()
+    return list(values.tolist())
 
 
-def check_distinct(axes, mode):
+def check_distinct(axes: dict[str, list[Any]], mode: str) -> None:
     """Values of an axis must differ (in a product), and all axes of a zip must be of one length."""
     if mode == "zip":
         lengths = {name: len(values) for name, values in axes.items()}
@@ -99,7 +106,7 @@ def check_distinct(axes, mode):
             seen.add(repr(value))
 
 
-def check_size(axes, mode, restarts, checkpoints):
+def check_size(axes: dict[str, list[Any]], mode: str, restarts: int, checkpoints: int) -> None:
     """Refuse sweeps that no machine could hold the results of, before anything is made for them."""
     cells = math.prod(cell_shape(axes, mode))
     if cells * restarts > LARGEST_SWEEP:
@@ -115,7 +122,7 @@ def check_size(axes, mode, restarts, checkpoints):
         )
 
 
-def check_stored(record):
+def check_stored(record: dict[str, Any]) -> None:
     """Raise a ValueError unless what a manifest says of a grid can be one."""
     _checks.choice("mode", record["mode"], MODES)
     for name, low in (("restarts", 1), ("seed", 0), ("episodes", 1), ("evaluation_episodes", 0)):
@@ -142,14 +149,16 @@ def check_stored(record):
         raise ValueError("its tasks are not named by hashes")
 
 
-def cell_shape(axes, mode):
+def cell_shape(axes: dict[str, list[Any]], mode: str) -> tuple[int, ...]:
     """Shape of the grid: one dimension an axis, or one of all cells in zip mode."""
     if mode == "zip":
         return (max((len(values) for values in axes.values()), default=1),)
     return tuple(len(values) for values in axes.values())
 
 
-def axis_positions(axes, mode, cells):
+def axis_positions(
+    axes: dict[str, list[Any]], mode: str, cells: npt.NDArray[np.int64]
+) -> dict[str, npt.NDArray[np.int64]]:
     """Where each cell is on each axis: ``{name: array of int}`` for an array of cell numbers."""
     if mode == "zip":
         return dict.fromkeys(axes, cells)
@@ -158,6 +167,6 @@ def axis_positions(axes, mode, cells):
     return dict(zip(axes, np.unravel_index(cells, cell_shape(axes, mode)), strict=True))
 
 
-def combinations(axes, mode):
+def combinations(axes: dict[str, list[Any]], mode: str) -> Iterator[tuple[Any, ...]]:
     """Rows of values of all cells of some axes, in order of the cells."""
     return zip(*axes.values(), strict=True) if mode == "zip" and axes else itertools.product(*axes.values())

@@ -1,15 +1,21 @@
 """A short pilot: how long runs take, how large blocks should be, and what a sweep will need."""
 
+from __future__ import annotations
+
 import contextlib
 import math
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..runs import engine
 from ..runs.arguments import memory_values
 from ..runs.schedule import Schedule
+from .problems import Problem
+from .specification import Specification
 from .work import CURVES
 
 LANES = 8
@@ -46,7 +52,7 @@ class Estimate:
     bytes: int
 
 
-def seconds_per_run(specification, made, budget=0.1):
+def seconds_per_run(specification: Specification, made: dict[str, Problem], budget: float = 0.1) -> float:
     """Time a few runs of up to three tasks of the grid, for about ``budget`` seconds altogether.
 
     Training and evaluation are shortened in proportion, so that both are in the estimate. Early episodes are longer
@@ -64,14 +70,16 @@ def seconds_per_run(specification, made, budget=0.1):
     return float(np.mean(rates)) * specification.episodes
 
 
-def _seconds_per_episode(specification, problem, schedule, runs, budget):
+def _seconds_per_episode(
+    specification: Specification, problem: Problem, schedule: Schedule, runs: list[tuple[int, int]], budget: float
+) -> float:
     agents = {cell: specification.cell_agent(int(cell)) for cell, _ in runs}
-    given = {name: None if table is None else memory_values(name, table, problem.task, len(runs))
+    given: dict[str, Any] = {name: None if table is None else memory_values(name, table, problem.task, len(runs))
              for name, table in (("q", problem.q), ("sigma", problem.sigma))}  # fmt: skip
     streams = np.stack([engine.stream_states(specification.seed, restart) for _, restart in runs])
     seen = [0]
 
-    def watch(done):
+    def watch(done: int) -> None:
         seen[0] = done
         if done and time.perf_counter() - begin > budget:
             raise _Enough
@@ -85,7 +93,7 @@ def _seconds_per_episode(specification, problem, schedule, runs, budget):
     return (time.perf_counter() - begin) / max(1, seen[0])
 
 
-def _shortened(schedule):
+def _shortened(schedule: Schedule) -> Schedule:
     """The schedule with training and evaluation in the same proportion, in the smallest numbers."""
     if not schedule.evaluate_every:
         return schedule
@@ -94,12 +102,12 @@ def _shortened(schedule):
     return Schedule(schedule.episodes, min(every, schedule.episodes), max(1, round(ratio)), schedule.evaluation_policy)
 
 
-def _spread(entries, count):
+def _spread(entries: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
     """At most ``count`` of the entries, evenly spread."""
     return entries[np.unique(np.linspace(0, len(entries) - 1, min(count, len(entries))).round().astype(int))]
 
 
-def run_bytes(specification, made):
+def run_bytes(specification: Specification, made: dict[str, Problem]) -> tuple[float, float]:
     """Bytes that a run leaves on disk, and bytes that it takes in memory while its block is computed."""
     entries = max(problem.task.n_states * problem.task.n_actions for problem in made.values())
     checkpoints = len(specification.checkpoints)
@@ -109,7 +117,9 @@ def run_bytes(specification, made):
     return disk, memory
 
 
-def block_size(specification, made, runs, workers, seconds=None):
+def block_size(
+    specification: Specification, made: dict[str, Problem], runs: int, workers: int, seconds: float | None = None
+) -> int:
     """Runs of a block: seconds of work, but enough blocks for all workers and not too many for a folder.
 
     Parameters
@@ -128,7 +138,7 @@ def block_size(specification, made, runs, workers, seconds=None):
     return max(LANES, LANES * math.ceil(size / LANES - 1e-9))
 
 
-def estimate(specification, made, runs, workers):
+def estimate(specification: Specification, made: dict[str, Problem], runs: int, workers: int) -> Estimate:
     """The `Estimate` of a sweep, from a pilot of about two seconds."""
     seconds = seconds_per_run(specification, made, budget=2.0)
     disk, _ = run_bytes(specification, made)

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from .. import plot
+from .._io import terminal
 from ..plot._inputs import summary
-from .results import SweepResult
+from .results import SweepResult, checked_checkpoint
 from .tables import UNITS, coordinate
 
 Quantity = Literal["objective", "reward", "value", "cost", "cutoffs"]
@@ -120,8 +121,9 @@ def plot_heatmap(
         raise ValueError(f"x and y must be two axes, got {x!r} twice")
     mean, sem = summary(_picked(result, (y, x), quantity, at, checkpoint), axis=-1)
     return plot.heatmap(
-        mean, ax, x=result.axes[x], y=result.axes[y], xlabel=_axis_title(x), ylabel=_axis_title(y), cmap=cmap,
-        label=f"{_title(quantity)}\n{_when(result, checkpoint)}", numbers=numbers, sem=sem,
+        mean, ax, x=_drawable(result.axes[x]), y=_drawable(result.axes[y]), xlabel=_axis_title(x),
+        ylabel=_axis_title(y), cmap=cmap, label=f"{_title(quantity)}\n{_when(result, checkpoint)}", numbers=numbers,
+        sem=sem,
     )  # fmt: skip
 
 
@@ -130,6 +132,10 @@ def _picked(
     checkpoint: int | None,
 ) -> npt.NDArray[np.float64]:  # fmt: skip
     """The quantity with dimensions in the order of ``names``, then restart and (without ``checkpoint``) checkpoint."""
+    if not isinstance(result, SweepResult):
+        raise ValueError(f"result must be a SweepResult, got {result!r}")
+    if not isinstance(at, (Mapping, type(None))):
+        raise ValueError(f"at must map axes to values, got {at!r}")
     at = dict(at or {})
     if result.specification.mode == "zip":
         raise ValueError("zip mode has no axes to draw along: draw from the arrays, with sigmalloc.plot.curves")
@@ -146,17 +152,23 @@ def _picked(
     values = result.select(quantity, checkpoint, **at)
     left = [name for name in result.axes if name in names]
     order = [left.index(name) for name in names]
-    return values.transpose(*order, *range(len(order), values.ndim))
+    return np.transpose(values, (*order, *range(len(order), values.ndim)))
 
 
 def _labels(result: SweepResult, by: str) -> list[str]:
     """What each value of an axis is called in a legend."""
     unit = " %" if UNITS.get(by) == "%" else ""
-    return [f"{plot.SYMBOLS.get(by, by)} = {plot.style.short(entry)}{unit}" for entry in result.axes[by]]
+    name = plot.SYMBOLS.get(by, terminal.label(by))
+    return [f"{name} = {plot.style.short(entry)}{unit}" for entry in _drawable(result.axes[by])]
+
+
+def _drawable(values: list[Any]) -> list[Any]:
+    """Values of an axis of which none is taken for a formula."""
+    return [value if isinstance(value, (int, float)) else terminal.label(str(value)) for value in values]
 
 
 def _axis_title(name: str) -> str:
-    label = plot.SYMBOLS.get(name, name.removeprefix("task.").replace("_", " ").capitalize())
+    label = plot.SYMBOLS.get(name, terminal.label(name.removeprefix("task.").replace("_", " ").capitalize()))
     return f"{label} ({UNITS[name]})" if name in UNITS else label
 
 
@@ -165,4 +177,4 @@ def _title(quantity: str) -> str:
 
 
 def _when(result: SweepResult, checkpoint: int) -> str:
-    return f"after {result.episodes[checkpoint]:,} episodes"
+    return f"after {result.episodes[checked_checkpoint(result, checkpoint)]:,} episodes"

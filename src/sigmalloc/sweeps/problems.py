@@ -1,7 +1,6 @@
 """Tasks as a store keeps them: found by name, hashed by content, written as arrays."""
 
 import functools
-import json
 import os
 from dataclasses import dataclass
 
@@ -48,13 +47,11 @@ def maker(task, arguments):
 def save(folder, problem):
     """Write a problem into a store, unless it is there."""
     path = os.path.join(folder, problem.digest + ".npz")
-    if os.path.exists(path):
+    if files.exists(path):
         return
     facts, arrays = problem.task.pack()
     given = {name: table for name in ("q", "sigma") if (table := getattr(problem, name)) is not None}
-    files.write(path, lambda file: np.savez(
-        file, facts=np.array(json.dumps(facts)), **arrays, **{f"initial_{name}": table for name, table in given.items()}
-    ))  # fmt: skip
+    archive.save(path, facts, arrays | {f"initial_{name}": table for name, table in given.items()}, compress=False)
 
 
 @functools.lru_cache(maxsize=64)
@@ -68,12 +65,13 @@ def load(folder, digest):
     """
     path = os.path.join(folder, digest + ".npz")
     try:
-        arrays = archive.load(path)
-        task = unpack(json.loads(str(arrays.pop("facts"))), arrays)
+        with archive.reading(path, "task") as file:
+            arrays = {name: file.array(name) for name in file.names if name != archive.FACTS}
+            task = unpack(file.facts, arrays)
     except FileNotFoundError:
         raise ValueError(f"{path} is missing: run the sweep again to have it written") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a readable task: {error}; delete it and run the sweep again") from error
+    except ValueError as error:
+        raise ValueError(f"{error}; delete it and run the sweep again") from error
     problem = Problem(task, arrays.get("initial_q"), arrays.get("initial_sigma"))
     if problem.digest != digest:
         raise ValueError(f"{path} is another task than its name says; delete it and run the sweep again")

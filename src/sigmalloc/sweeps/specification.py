@@ -213,7 +213,7 @@ def specify(
     grids.check_distinct(axes, mode)
     restarts = checked_count("restarts", restarts)
     episodes = _checks.integer("episodes", episodes, low=1, high=2**53)
-    seed = _checks.integer("seed", seed, low=0)
+    seed = _checks.seed("seed", seed)
     if evaluate_every is None:
         evaluation_episodes = 0
     else:

@@ -1,19 +1,24 @@
 """The folder of a sweep: its manifests, its tasks and its blocks."""
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import json
 import os
 import re
 import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import __version__
 from .._io import archive, files
 from ..runs.result import versions
 from . import problems, work
-from .generations import Generation, contains
+from .generations import Block, Generation, contains
 from .grid import check_size, check_stored
 from .specification import Specification, differences
 
@@ -33,11 +38,11 @@ class DamagedBlock(ValueError):
     path, fault : str
     """
 
-    def __init__(self, path, fault):
+    def __init__(self, path: str, fault: str) -> None:
         super().__init__(f"{path} {fault}: run the sweep again, which computes it anew")
         self.path, self.fault = path, fault
 
-    def __reduce__(self):  # made from two arguments, and its args are one
+    def __reduce__(self) -> tuple[type[DamagedBlock], tuple[str, str]]:  # made from two arguments, and its args are one
         return type(self), (self.path, self.fault)
 
 
@@ -49,18 +54,18 @@ class Store:
     path : str or Path
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.path.abspath(files.checked_path("store", path))
         self.blocks = os.path.join(self.path, "blocks")
         self.tasks = os.path.join(self.path, "tasks")
 
-    def exists(self):
+    def exists(self) -> bool:
         return files.exists(self.manifest_path(0))
 
-    def manifest_path(self, number):
+    def manifest_path(self, number: int) -> str:
         return os.path.join(self.path, f"manifest-{number:04d}.json" if number else "manifest.json")
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Make the folder, or refuse one that holds something else; clear away what killed processes left.
 
         Raises
@@ -87,7 +92,7 @@ class Store:
         except OSError as error:
             raise OSError(error.errno, f"cannot use {self.path} as a store: {error.strerror or error}") from error
 
-    def generations(self):
+    def generations(self) -> list[Generation]:
         """All generations, the first one first.
 
         Raises
@@ -97,7 +102,7 @@ class Store:
         """
         if not self.exists():
             raise ValueError(f"{self.path} holds no sweep: there is no manifest.json in it")
-        found = []
+        found: list[Generation] = []
         while files.exists(path := self.manifest_path(len(found))):
             record = _read_manifest(path)
             found.append(Generation(
@@ -108,7 +113,9 @@ class Store:
             raise ValueError(f"{self.manifest_path(len(found))} is missing, of which later ones are left")
         return found
 
-    def adopt(self, wanted, made, block_size):
+    def adopt(
+        self, wanted: Specification, made: dict[str, problems.Problem], block_size: Callable[[int], int]
+    ) -> list[Generation]:
         """Make sure that the store holds a specification, adding a generation if the grid is new or has grown.
 
         Parameters
@@ -145,7 +152,7 @@ class Store:
             files.write(self.manifest_path(len(held)), text, exclusive=True)
             # Whether it is ours or that of a sweep that was faster, it is the one that counts.
 
-    def _keep(self, problem):
+    def _keep(self, problem: problems.Problem) -> None:
         """Write a task, unless it is there and whole."""
         path = os.path.join(self.tasks, problem.digest + ".npz")
         if os.path.exists(path):
@@ -156,7 +163,7 @@ class Store:
                     os.unlink(path)
         problems.save(self.tasks, problem)
 
-    def check(self, wanted):
+    def check(self, wanted: Specification) -> None:
         """Raise a ValueError unless a specification is that of the store or a larger one."""
         generations = self.generations()
         held = generations[-1].specification
@@ -175,7 +182,9 @@ class Store:
                 "restarts) but not change: name a new folder, or read this one with open_sweep"
             )
 
-    def survey(self, whole=lambda number: False):
+    def survey(
+        self, whole: Callable[[int], bool] = lambda number: False
+    ) -> tuple[list[Generation], dict[str, Block], dict[str, str]]:
         """All generations, and which blocks are there.
 
         Parameters
@@ -199,7 +208,8 @@ class Store:
             if not self._belongs(name)
         }
         generations = self.generations()  # read after the blocks were listed: no block is older than its manifest
-        done, bad = {}, others
+        done: dict[str, Block] = {}
+        bad = others
         for number, block in enumerate(block for generation in generations for block in generation.blocks):
             if block.name in present:
                 present.discard(block.name)
@@ -213,7 +223,7 @@ class Store:
                 bad[os.path.join(self.blocks, name)] = "is not a block of this sweep"
         return generations, done, bad
 
-    def fault(self, block, whole=False):
+    def fault(self, block: Block, whole: bool = False) -> str | None:
         """What is wrong with a block's file (or, without ``whole``, with its keys), or None."""
         try:
             self.read(block, work.members(block) if whole else ())
@@ -221,7 +231,7 @@ class Store:
             return error.fault
         return None
 
-    def read(self, block, names):
+    def read(self, block: Block, names: Sequence[str]) -> list[npt.NDArray[Any]]:
         """Arrays of a block.
 
         Parameters
@@ -248,14 +258,14 @@ class Store:
             raise DamagedBlock(path, "holds other runs than its name says")
         return [arrays[name] for name in names]
 
-    def has(self, block):
+    def has(self, block: Block) -> bool:
         return os.path.exists(os.path.join(self.blocks, block.name))
 
-    def task(self, digest):
+    def task(self, digest: str) -> problems.Problem:
         """The `Problem` with this digest."""
         return problems.load(self.tasks, digest)
 
-    def bytes(self):
+    def bytes(self) -> int:
         """Disk that the store takes."""
         total = 0
         for folder in (self.path, self.blocks, self.tasks):
@@ -263,22 +273,22 @@ class Store:
                 total += sum(entry.stat().st_size for entry in entries if entry.is_file())
         return total
 
-    def versions(self):
+    def versions(self) -> list[dict[str, str]]:
         """Versions recorded with each generation."""
         return [_read_manifest(self.manifest_path(generation.number))["versions"] for generation in self.generations()]
 
     @staticmethod
-    def _belongs(name):
+    def _belongs(name: str) -> bool:
         return name in ("blocks", "tasks") or _MANIFEST.fullmatch(name) is not None or files.is_clutter(name)
 
 
-def warn_about(bad, consequence):
+def warn_about(bad: dict[str, str], consequence: str) -> None:
     """Name files that are not trusted."""
     for path, fault in bad.items():
         warnings.warn(f"{path} {fault}: {consequence}", StoreWarning, stacklevel=3)
 
 
-def _read_manifest(path):
+def _read_manifest(path: str) -> dict[str, Any]:
     try:
         record = json.loads(files.read(path))
         if record["format"] != FORMAT:
@@ -296,13 +306,13 @@ def _read_manifest(path):
     return record
 
 
-def _checksum(record):
+def _checksum(record: dict[str, Any]) -> str:
     """Hash of what decides which runs a manifest asks for and which block each is in."""
     text = json.dumps([record["block_size"], record["specification"]])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _specification(path, record):
+def _specification(path: str, record: dict[str, Any]) -> Specification:
     try:
         check_stored(record["specification"])
         found = Specification.from_json(record["specification"])
@@ -312,6 +322,6 @@ def _specification(path, record):
     return found
 
 
-def _unreadable(path, error):
+def _unreadable(path: str, error: Exception) -> ValueError:
     reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
     return ValueError(f"{path} is not a readable manifest: {reason}")

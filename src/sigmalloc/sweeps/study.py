@@ -25,14 +25,19 @@
 Further keys at the top are those of `sweep`: ``evaluation_episodes``, ``evaluation_policy``, ``keep``, ``block_size``.
 """
 
+from __future__ import annotations
+
 import os
 import tomllib
+from collections.abc import Callable
+from typing import Any
 
 from .. import _checks
+from .._io import files
 from ..agents import Agent
 from ..tasks.registry import TASKS
 
-PRESETS = {"table_b1": Agent.table_b1, "scripts": Agent.scripts}
+PRESETS: dict[str, Callable[..., Agent]] = {"table_b1": Agent.table_b1, "scripts": Agent.scripts}
 _TOP = {
     "episodes": True, "restarts": False, "seed": False, "evaluate_every": False, "evaluation_episodes": False,
     "evaluation_policy": False, "keep": False, "block_size": False, "store": False, "task": True, "agent": False,
@@ -40,7 +45,7 @@ _TOP = {
 }  # fmt: skip
 
 
-def read_study(path):
+def read_study(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The arguments of `sweep` that a TOML file asks for.
 
     Parameters
@@ -58,14 +63,17 @@ def read_study(path):
         If the file is not TOML, a key is unknown or missing, or a table is not one. (Values are checked by `sweep`,
         all of them before anything runs.)
     """
-    path = os.fspath(path)
+    path = files.checked_path("study", path)
     try:
-        with open(path, "rb") as file:
-            study = tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = files.read(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        study = tomllib.loads(content.decode("utf-8-sig"))  # editors put a byte-order mark before UTF-8
+    except RecursionError as error:
+        raise ValueError(f"{path} is not a TOML file that can be read: it is nested too deeply") from error
+    except (ValueError, MemoryError) as error:
         raise ValueError(f"{path} is not a TOML file: {error}") from error
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror}") from error
     for key in study:
         if key not in _TOP:
             raise ValueError(f"{path}: unknown key {key!r}; the keys are {', '.join(_TOP)}")

@@ -1,14 +1,20 @@
 """A sweep's runs as labelled tables, in memory and in files."""
 
+from __future__ import annotations
+
 import csv
-import importlib
 import io
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import _checks
 from .._io import files, terminal
+from .._io.extras import needed
 from .grid import axis_positions, combinations
 
 UNITS = {
@@ -27,16 +33,20 @@ CURVES = ("reward", "value", "cost", "objective", "cutoffs")
 ENDINGS = (".csv", ".nc", ".zarr")
 
 
-def coordinate(values):
+def coordinate(values: list[Any]) -> npt.NDArray[Any]:
     """Values of an axis as an array: numbers where all are numbers (None: NaN), otherwise strings."""
     if all(isinstance(value, bool) for value in values):
         return np.array(values)
     if all(value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values):
-        return np.array([np.nan if value is None else value for value in values])
+        try:
+            numbers = np.array([np.nan if value is None else value for value in values])
+            return numbers if numbers.dtype.kind in "iuf" else numbers.astype(float)
+        except OverflowError:  # integers beyond all floats
+            pass
     return np.array([terminal.printable(value if isinstance(value, str) else str(value)) for value in values])
 
 
-def to_records(result, checkpoints="last"):
+def to_records(result: Any, checkpoints: str = "last") -> npt.NDArray[np.void]:
     """A structured array with the columns of `SweepResult.to_frame`."""
     _checks.choice("checkpoints", checkpoints, ("last", "all"))
     n_runs, n_checkpoints = result.specification.n_runs, len(result.episodes)
@@ -58,28 +68,29 @@ def to_records(result, checkpoints="last"):
     return table
 
 
-def to_frame(result, checkpoints="last"):
+def to_frame(result: Any, checkpoints: str = "last") -> Any:
     table = to_records(result, checkpoints)
-    return _extra("pandas", "pandas").DataFrame({name: table[name] for name in table.dtype.names})
+    return needed("pandas", "pandas").DataFrame({name: table[name] for name in table.dtype.names or ()})
 
 
-def to_xarray(result, quantities=CURVES):
+def to_xarray(result: Any, quantities: Sequence[str] = CURVES) -> Any:
     _check(quantities)
-    xarray = _extra("xarray", "xarray")
+    xarray = needed("xarray", "xarray")
     whole = result.specification
-    if whole.mode == "zip":
-        dims = ("cell",)
-        coordinates = {name: ("cell", coordinate(values), _attributes(name)) for name, values in result.axes.items()}
-    else:
-        dims = tuple(result.axes)
-        coordinates = {name: (name, coordinate(values), _attributes(name)) for name, values in result.axes.items()}
-    dims += ("restart",)
+    zipped = whole.mode == "zip"
+    dims: tuple[str, ...] = ("cell", "restart") if zipped else (*result.axes, "restart")
+    coordinates: dict[str, Any] = {
+        name: ("cell" if zipped else name, coordinate(values), _attributes(name))
+        for name, values in result.axes.items()
+    }
     coordinates["restart"] = ("restart", np.arange(result.restarts), {"long_name": "number of the restart"})
     coordinates["episodes"] = ("episodes", result.episodes, _attributes("episodes"))
-    variables = {name: ((*dims, "episodes"), getattr(result, name), _attributes(name)) for name in quantities}
+    variables: dict[str, Any] = {
+        name: ((*dims, "episodes"), getattr(result, name), _attributes(name)) for name in quantities
+    }
     for name in ("steps", "training_cutoffs", "error"):
         variables[name] = (dims, getattr(result, name), _attributes(name))
-    if whole.kept_restarts:
+    if whole.kept_restarts and len(result.table_shapes) == 1:
         coordinates["kept_restart"] = ("kept_restart", whole.kept_restarts)
         for name in ("q", "sigma"):
             kept = (*dims[:-1], "kept_restart", "state", "action")
@@ -93,7 +104,7 @@ def to_xarray(result, quantities=CURVES):
     return xarray.Dataset(variables, coordinates, facts)
 
 
-def export(result, path, quantities=CURVES):
+def export(result: Any, path: str | os.PathLike[str], quantities: Sequence[str] = CURVES) -> Path:
     path = Path(files.checked_path("path", path))
     if path.suffix not in ENDINGS:
         raise ValueError(f"path must end in {', '.join(ENDINGS)}, got {str(path)!r}")
@@ -102,7 +113,7 @@ def export(result, path, quantities=CURVES):
         files.write(path, lambda file: _write_csv(result, file, quantities))
         return path
     for module in ("h5netcdf", "h5py") if path.suffix == ".nc" else ("zarr",):
-        _extra(module, "xarray")
+        needed(module, "xarray")
     data = _storable(to_xarray(result, quantities))
     if path.suffix == ".nc":
         files.write_by_name(path, lambda part: data.to_netcdf(part, engine="h5netcdf"))
@@ -111,7 +122,7 @@ def export(result, path, quantities=CURVES):
     return path
 
 
-def _storable(data):
+def _storable(data: Any) -> Any:
     """A data set with names and attributes that NetCDF can hold."""
     names = {name: "_".join(terminal.printable(name).split("/")) for name in (*data.dims, *data.variables)}
     data = data.rename({name: other for name, other in names.items() if name != other})
@@ -120,7 +131,7 @@ def _storable(data):
     })  # fmt: skip
 
 
-def _write_csv(result, file, quantities):
+def _write_csv(result: Any, file: BinaryIO, quantities: Sequence[str]) -> None:
     episodes = result.episodes.tolist() or [""]
     curves = [getattr(result, name).reshape(result.specification.n_runs, -1) for name in quantities]
     errors, done = result.error.ravel(), result.done.ravel()
@@ -129,8 +140,8 @@ def _write_csv(result, file, quantities):
     names = [*map(terminal.cell, result.axes), "restart", "episodes"]
     writer.writerow([*names, *(quantities if result.episodes.size else ()), "error"])
     run = 0
-    for values in combinations(result.axes, result.specification.mode):
-        values = [terminal.cell(_text(value)) for value in values]
+    for row_of_cell in combinations(result.axes, result.specification.mode):
+        values = [terminal.cell(_text(value)) for value in row_of_cell]
         for restart in range(result.restarts):
             if done[run]:
                 rows = np.column_stack([curve[run] for curve in curves]).tolist() if result.episodes.size else [()]
@@ -141,24 +152,18 @@ def _write_csv(result, file, quantities):
     text.detach()
 
 
-def _text(value):
+def _text(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def _check(quantities):
+def _check(quantities: Sequence[str]) -> None:
+    quantities = _checks.sequence("quantities", quantities)
     for name in quantities:
         _checks.choice("quantities", name, CURVES)
     if not quantities:
         raise ValueError("quantities must name at least one curve")
 
 
-def _attributes(name):
+def _attributes(name: str) -> dict[str, str]:
     found = {"units": UNITS[name]} if name in UNITS else {}
     return found | ({"long_name": LONG_NAMES[name]} if name in LONG_NAMES else {})
-
-
-def _extra(module, extra):
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(f"this needs {module}: pip install 'sigmalloc[{extra}]'") from error

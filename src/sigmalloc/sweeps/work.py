@@ -1,12 +1,17 @@
 """A block of runs, from its description to its file: what workers do, wherever they are."""
 
+from __future__ import annotations
+
 import functools
 import os
 import pickle
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import __version__
 from .._io import archive
@@ -15,12 +20,19 @@ from ..runs import engine
 from ..runs.arguments import memory_values
 from ..runs.schedule import Schedule
 from . import problems
-from .generations import key_bytes
+from .generations import Block, key_bytes
 
 CURVES = ("reward", "value", "cost", "cutoffs")
 STOP_INTERVAL = 0.3  # seconds between two looks at whether the sweep was stopped
 
 _stopped: set[str] = set()  # names of stopped sweeps of this process
+
+
+class Folders(Protocol):
+    """What a worker has to know of a store."""
+
+    blocks: str
+    tasks: str
 
 
 class Stopped(Exception):
@@ -58,26 +70,26 @@ class Job:
 
     path: str
     tasks_folder: str
-    keys: np.ndarray
-    agent: dict
-    names: tuple
-    cells: list
-    cell: np.ndarray
-    restart: np.ndarray
-    kept: np.ndarray
+    keys: npt.NDArray[np.uint64]
+    agent: dict[str, Any]
+    names: tuple[str, ...]
+    cells: list[tuple[tuple[Any, ...], str]]
+    cell: npt.NDArray[np.int64]
+    restart: npt.NDArray[np.int64]
+    kept: npt.NDArray[np.bool_]
     seed: int
     schedule: Schedule
     stop: str
     replace: bool = False
     version: str = __version__
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[..., Job | OtherVersion], tuple[str, bytes]]:
         """Sent as bytes beside the version, which a worker compares before it reads them: what they hold is another
         version's own affair."""
         return _opened, (self.version, pickle.dumps(vars(self), pickle.HIGHEST_PROTOCOL))
 
 
-def _opened(version, content):
+def _opened(version: str, content: bytes) -> Job | OtherVersion:
     if version != __version__:
         return OtherVersion(version)
     job = object.__new__(Job)
@@ -102,7 +114,7 @@ class Receipt:
     version: str = __version__
 
 
-def make_job(store, block, stop, replace=False):
+def make_job(store: Folders, block: Block, stop: str, replace: bool = False) -> Job:
     """The description of a block of a store."""
     whole = block.generation.specification
     runs = block.runs
@@ -118,13 +130,13 @@ def make_job(store, block, stop, replace=False):
     )  # fmt: skip
 
 
-def members(block):
+def members(block: Block) -> tuple[str, ...]:
     """Names of the arrays of a block."""
     kept = ("kept", "shape", "q", "sigma") if _kept_rows(block).size else ()
     return ("keys", *CURVES, "steps", "training_cutoffs", "error", "stream", *kept)
 
 
-def read_members(file, block, names):
+def read_members(file: archive.Archive, block: Block, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     """Arrays of a block, checked.
 
     Parameters
@@ -163,13 +175,13 @@ def read_members(file, block, names):
     return arrays
 
 
-def _kept_rows(block):
+def _kept_rows(block: Block) -> npt.NDArray[np.int64]:
     """Rows of a block whose q̄ and σ are kept."""
     whole = block.generation.specification
     return np.flatnonzero(np.isin(block.runs % whole.restarts, whole.kept_restarts))
 
 
-def run_block(job):
+def run_block(job: Job | OtherVersion) -> Receipt:
     """Compute the runs of a block and commit it.
 
     Returns
@@ -183,7 +195,7 @@ def run_block(job):
     OSError
         If the block cannot be written.
     """
-    if job.version != __version__:
+    if isinstance(job, OtherVersion) or job.version != __version__:
         raise ValueError(f"the sweep runs sigmalloc {job.version}, but a worker has {__version__}")
     begin = time.perf_counter()
     watch = _Watch(job.stop)
@@ -195,7 +207,7 @@ def run_block(job):
     return Receipt(len(job.keys), int((arrays["error"] > 0).sum()), time.perf_counter() - begin)
 
 
-def compute(job, watch):
+def compute(job: Job, watch: Callable[[int], None]) -> dict[str, npt.NDArray[Any]]:
     """The arrays of a block, as they are written."""
     n, checkpoints = len(job.keys), job.schedule.checkpoints
     curves = {name: np.empty((n, checkpoints)) for name in CURVES}
@@ -210,7 +222,7 @@ def compute(job, watch):
     for digest, rows in zip(digests.tolist(), parts, strict=True):
         problem = problems.load(job.tasks_folder, digest)
         task = problem.task
-        given = {name: None if table is None else memory_values(name, table, task, len(rows))
+        given: dict[str, Any] = {name: None if table is None else memory_values(name, table, task, len(rows))
                  for name, table in (("q", problem.q), ("sigma", problem.sigma))}  # fmt: skip
         outcome = engine.run(
             task, [agents[cell] for cell in job.cell[rows]], job.schedule,
@@ -244,14 +256,14 @@ def compute(job, watch):
     return arrays
 
 
-def stop(name):
+def stop(name: str) -> None:
     """Tell the workers of a sweep, here and elsewhere, to give up their blocks."""
     _stopped.add(name)
     with open(name, "wb"):  # empty, and of use only while it is there: it need not be flushed
         pass
 
 
-def resume(name):
+def resume(name: str) -> None:
     """Take back `stop`."""
     _stopped.discard(name)
     if os.path.exists(name):
@@ -261,21 +273,21 @@ def resume(name):
 class _Watch:
     """Called with the progress of a kernel: raises `Stopped` soon after the sweep was stopped."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name, self.last = name, time.monotonic()
 
-    def __call__(self, done):
+    def __call__(self, done: int) -> None:
         if self.name in _stopped or time.monotonic() - self.last > STOP_INTERVAL:
             self.look()
 
-    def look(self):
+    def look(self) -> None:
         self.last = time.monotonic()
         if self.name in _stopped or os.path.exists(self.name):
             raise Stopped(self.name)
 
 
 @functools.lru_cache(maxsize=4096)
-def _stream_states(seed, restart):
+def _stream_states(seed: int, restart: int) -> npt.NDArray[np.uint64]:
     """As `engine.stream_states`, remembered: all cells draw the same streams."""
     states = engine.stream_states(seed, restart)
     states.setflags(write=False)

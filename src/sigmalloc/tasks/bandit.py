@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from .. import _checks
 from .registry import register
+from .single_choice import within
 from .tabular import TabularMDP
 from .walks import checked_bounds, random_state, random_walk
 
@@ -69,8 +70,12 @@ def bandit(
     _checks.choice("noise", noise, ("gaussian", "bernoulli"))
     if noise == "bernoulli" and sd is not None:
         raise ValueError("sd is for gaussian rewards, but noise is 'bernoulli'")
-    sd = _checks.real("sd", 1.0 if sd is None else sd, low=0)
-    drift, center = _checks.real("drift", drift, low=0), _checks.real("center", center)
+    large = _checks.LARGEST
+    sd = _checks.real("sd", 1.0 if sd is None else sd, low=0, high=large)
+    drift, center = (
+        _checks.real("drift", drift, low=0, high=large),
+        _checks.real("center", center, low=-large, high=large),
+    )
     decay = _checks.real("decay", decay, low=0, high=1)
     trials = _checks.integer("trials", trials, low=1, high=10**9)
     if bounds is not None:
@@ -109,7 +114,7 @@ def _given(means: npt.ArrayLike, arms: int | None, drift: float) -> npt.NDArray[
         raise ValueError("drift must be 0 where means are given for each trial")
     if arms is not None and _checks.integer("arms", arms, low=1) != table.shape[-1]:
         raise ValueError(f"arms must be {table.shape[-1]} with these means, or left out, got {arms}")
-    return _checks.array("means", table, table.shape)
+    return within("means", _checks.array("means", table, table.shape))
 
 
 def _drawn(

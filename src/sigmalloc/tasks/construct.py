@@ -5,7 +5,8 @@ An action is a column, the same one in every state that has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
@@ -21,6 +22,21 @@ MAX_STATES = 100_000
 _AXES = ("SAS", "ASS")
 _Row = dict[int, list[tuple[float, int, float]]]  # outcomes by column
 _Task = TypeVar("_Task", bound="TabularMDP")
+OUTCOMES = ("next_state", "reward", "probability")
+ACTIONS = ("actions", "action_counts")
+
+
+def options(cls: type[_Task], settled: Collection[str]) -> list[str]:
+    """Arguments of a task that are left to say when some are settled."""
+    return [name for name in inspect.signature(cls).parameters if name not in settled]
+
+
+def check_options(cls: type[_Task], keywords: Mapping[str, Any], settled: Collection[str], by: str) -> None:
+    """Refuse keywords that a task does not have, or that something else has settled."""
+    for name in keywords:
+        if name in settled:
+            raise ValueError(f"{name} is settled by {by}, and cannot be given as well")
+    _checks.only(keywords, options(cls, settled), "keyword")
 
 
 def from_dense(
@@ -32,6 +48,7 @@ def from_dense(
     **keywords: Any,
 ) -> _Task:
     """See `TabularMDP.from_dense`."""
+    check_options(cls, keywords, OUTCOMES, "transitions and rewards")
     order = {"SAS": "(states, actions, states)", "ASS": "(actions, states, states)"}[
         _checks.choice("axes", axes, _AXES)
     ]
@@ -98,12 +115,15 @@ def from_functions(
     **keywords: Any,
 ) -> _Task:
     """See `TabularMDP.from_functions`."""
+    check_options(cls, keywords, (*OUTCOMES, *ACTIONS), "transition and actions")
     for name, function in (("transition", transition), ("actions", actions)):
         if not callable(function):
-            raise ValueError(f"{name} must be a function, got {function!r}")
+            raise ValueError(f"{name} must be a function, got {_checks.shown(function)}")
     max_states = _checks.integer("max_states", max_states, low=1)
     if like is not None and not (isinstance(like, Task) and like.state_names):
-        raise ValueError(f"like must be a task with state_names, as one made by from_functions, got {like!r}")
+        raise ValueError(
+            f"like must be a task with state_names, as one made by from_functions, got {_checks.shown(like)}"
+        )
     starts = _starts(start)
     index: dict[Any, int] = {}
     found: list[Any] = []
@@ -113,8 +133,9 @@ def from_functions(
         if state not in index:
             if len(found) == max_states:
                 raise ValueError(
-                    f"max_states: more than {max_states} states can be reached from start, the next of them {state!r} "
-                    f"by {came_by}; if the states have no bound the task is not finite, else raise max_states"
+                    f"max_states: more than {max_states} states can be reached from start, the next of them "
+                    f"{_checks.shown(state)} by {came_by}; if the states have no bound the task is not finite, else "
+                    "raise max_states"
                 )
             index[state] = len(found)
             found.append(state)
@@ -126,7 +147,7 @@ def from_functions(
     for state in found:
         row: dict[Any, list[tuple[float, int, float]]] = {}
         for action in _actions_of(state, actions):
-            where = f"transition({state!r}, {action!r})"
+            where = f"transition({_checks.shown(state)}, {_checks.shown(action)})"
             row[action] = [
                 (probability, number(following, where), _checks.real(f"{where}: reward", reward))
                 for probability, following, reward in _possible(transition(state, action), where)
@@ -150,7 +171,8 @@ def _starts(start: Any) -> dict[Any, float]:
         _check_hashable("start", "state, or a dict of states and probabilities,", start)
         return {start: 1.0}
     weights = {
-        state: _checks.real(f"start: probability of {state!r}", weight, low=0) for state, weight in start.items()
+        state: _checks.real(f"start: probability of {_checks.shown(state)}", weight, low=0)
+        for state, weight in start.items()
     }
     weights = {state: weight for state, weight in weights.items() if weight > 0}
     if not weights:
@@ -161,19 +183,21 @@ def _starts(start: Any) -> dict[Any, float]:
 def _check_hashable(came_by: str, what: str, value: Any) -> None:
     try:
         hash(value)
-    except TypeError:
-        raise ValueError(f"{came_by}: every {what} must be hashable (a tuple, say), got {value!r}") from None
+    except Exception:  # TypeError, or what an object of the user's raises
+        raise ValueError(
+            f"{came_by}: every {what} must be hashable (a tuple, say), got {_checks.shown(value)}"
+        ) from None
 
 
 def _actions_of(state: Any, actions: Callable[[Any], Sequence[Any]]) -> tuple[Any, ...]:
     given = actions(state)
     if isinstance(given, (Mapping, np.ndarray)):
         given = list(given) if isinstance(given, Mapping) else given.tolist()
-    chosen = _checks.sequence(f"actions({state!r})", given)
+    chosen = _checks.sequence(f"actions({_checks.shown(state)})", given)
     for action in chosen:
-        _check_hashable(f"actions({state!r})", "action", action)
+        _check_hashable(f"actions({_checks.shown(state)})", "action", action)
     if len(set(chosen)) < len(chosen):
-        raise ValueError(f"actions({state!r}) must not give an action twice, got {given!r}")
+        raise ValueError(f"actions({_checks.shown(state)}) must not give an action twice, got {_checks.shown(given)}")
     return chosen
 
 
@@ -185,7 +209,8 @@ def _possible(outcomes: Any, where: str) -> Iterable[tuple[float, Any, Any]]:
         isinstance(outcome, (list, tuple)) and len(outcome) == 3 for outcome in outcomes
     ):
         raise ValueError(
-            f"{where} must give (next_state, reward) or a list of (probability, next_state, reward), got {outcomes!r}"
+            f"{where} must give (next_state, reward) or a list of (probability, next_state, reward), "
+            f"got {_checks.shown(outcomes)}"
         )
     chances = [_checks.real(f"{where}: probability", probability, low=0) for probability, _, _ in outcomes]
     _checks.normalised(f"{where}: probability", chances)
@@ -199,12 +224,16 @@ def _columns(
 ) -> tuple[tuple[str, ...], dict[Any, int]]:
     """Names of the columns, and the column of each action.
 
-    Without names, columns come in the order in which their actions are met. Names stand for the actions that they
+    Without names, the integers from 0 on are their own columns, and any other actions have them in the order in which
+    they are met. Names stand for the actions that they
     spell; for the integers from 0 on; or, for any other objects, for the actions of a state that has all of them, in
     its order.
     """
     met = list(dict.fromkeys(action for row in table for action in row))
+    whole = all(isinstance(action, (int, np.integer)) and not isinstance(action, bool) for action in met)
     if names is None:
+        if whole and set(met) == set(range(len(met))):
+            met.sort()
         return tuple(_unique_names(met)), {action: column for column, action in enumerate(met)}
     if isinstance(names, Mapping):
         missing = [action for action in met if action not in names]
@@ -216,13 +245,12 @@ def _columns(
     if len(labels) < len(met):
         raise ValueError(
             f"action_names must be at least {len(met)} strings, one for each of the actions "
-            f"{', '.join(map(repr, met[:20]))}; got {names!r}"
+            f"{', '.join(map(repr, met[:20]))}; got {_checks.shown(names)}"
         )
     spelt = {label: column for column, label in enumerate(labels)}
     for spelling in (str, repr):
         if all(spelling(action) in spelt for action in met):
             return labels, {action: spelt[spelling(action)] for action in met}
-    whole = all(isinstance(action, (int, np.integer)) and not isinstance(action, bool) for action in met)
     if whole and all(0 <= action < len(labels) for action in met):
         return labels, {action: int(action) for action in met}
     orders = {tuple(row) for row in table if len(row) == len(labels)}
@@ -247,7 +275,7 @@ def _numbered_like(
     starts: Sequence[int],
 ) -> tuple[list[str], list[_Row], list[int]]:
     """States renumbered as another task has them; those that are not reached any more have no actions."""
-    place = {name: number for number, name in enumerate(like.state_names)}
+    place = {name: number for number, name in enumerate(like.state_names or ())}
     for name in names:
         if name not in place:
             raise ValueError(
@@ -268,12 +296,13 @@ def from_outcomes(
     cls: type[_Task],
     outcomes: Sequence[Any],
     *,
-    start: int | npt.ArrayLike,
+    start: npt.ArrayLike | None = None,
     terminal: Sequence[int] | npt.ArrayLike | None = None,
     n_actions: int | None = None,
     **keywords: Any,
 ) -> _Task:
     """See `TabularMDP.from_outcomes`."""
+    check_options(cls, keywords, (*OUTCOMES, *ACTIONS), "outcomes")
     rows = [_row(row, s) for s, row in enumerate(_checks.sequence("outcomes", outcomes))]
     merged = [{a: _merged(entry, s, a) for a, entry in row.items()} for s, row in enumerate(rows)]
     n_states = len(merged)
@@ -319,7 +348,9 @@ def _merged(entry: Any, s: int, a: int) -> dict[tuple[int, float], float]:
     where = f"of state {s}, action {a}"
     for outcome in _checks.sequence(f"outcomes {where}", entry):
         if len(_checks.sequence(f"outcomes: an outcome {where}", outcome)) != 3:
-            raise ValueError(f"outcomes: an outcome {where} must be (probability, next state, reward), got {outcome!r}")
+            raise ValueError(
+                f"outcomes: an outcome {where} must be (probability, next state, reward), got {_checks.shown(outcome)}"
+            )
         probability, following, reward = outcome
         key = (_checks.integer(f"next_state {where}", following, low=0), _checks.real(f"reward {where}", reward))
         merged[key] = merged.get(key, 0.0) + _checks.real(f"probability {where}", probability, low=0)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from .. import _checks
-from .construct import from_outcomes
+from .construct import ACTIONS, OUTCOMES, check_options, from_outcomes, options
 from .tabular import TabularMDP
 
 _GYMNASIUM_ACTIONS = {
@@ -28,10 +29,10 @@ _NEUTRAL = (
     "RenderCollection",
 )  # fmt: skip
 _LIMIT = "TimeLimit"
-# What a table and its start distribution settle already.
-_SETTLED = ("start", "terminal", "action_counts", "actions", "reward", "next_state", "probability")
+_SETTLED = (*OUTCOMES, *ACTIONS, "start", "terminal")
 _DRAWN = frozenset("SGHF.#")
-_TOYS = "gymnasium.envs.toy_text"
+_WRAPPERS = re.compile(r"gym(nasium)?\.wrappers(\.|$)")
+_TOYS = re.compile(r"gym(nasium)?\.envs\.toy_text(\.|$)")
 _STEPS = 500  # of the walk that compares an environment of one's own with its table
 
 
@@ -66,19 +67,16 @@ def from_gymnasium(env: Any, **keywords: Any) -> TabularMDP:
     ImportError
         If an id is given and Gymnasium is not installed.
     """
-    own = [name for name in inspect.signature(TabularMDP).parameters if name not in _SETTLED]
+    own = options(TabularMDP, _SETTLED)
     others = {name: keywords.pop(name) for name in list(keywords) if name not in own}
-    for name in others:
-        if name in _SETTLED:
-            raise ValueError(f"{name} is what the environment says, and cannot be given to from_gymnasium")
+    if not isinstance(env, str) or not others.keys().isdisjoint(_SETTLED):
+        check_options(TabularMDP, others, _SETTLED, "the environment")
     if isinstance(env, str):
         made = _make(env, others)
         try:
             return _task(made, keywords)
         finally:
             made.close()
-    if others:
-        raise _checks.unknown(next(iter(others)), own, "keyword")
     return _task(env, keywords)
 
 
@@ -112,12 +110,14 @@ def _task(env: Any, keywords: dict[str, Any]) -> TabularMDP:
         raise ValueError(f"env must be an environment or the id of one, got the class {env.__name__}: make one of it")
     inner, limit = _unwrapped(env)
     if getattr(inner, "P", None) is None:
-        raise ValueError(f"env: {env} has no table P of its transitions, so it is not a finite MDP known in full")
+        raise ValueError(
+            f"env: {_checks.shown(env)} has no table P of its transitions, so it is not a finite MDP known in full"
+        )
     _check_steps_by_table(inner)
     table, n_actions = _checked_table(inner)
     n_states = len(table)
     start = _start_distribution(inner, n_states)
-    if not type(inner).__module__.startswith(_TOYS):
+    if not _TOYS.match(type(inner).__module__):
         _check_walk(inner, table, start)
     ends, goes_on = _reached(table, np.flatnonzero(start > 0).tolist())
     both = ends & goes_on  # entered both as an end and on the way: the end gets a state of its own
@@ -152,7 +152,7 @@ def _unwrapped(env: Any) -> tuple[Any, int | None]:
         if inside is None or getattr(env, "unwrapped", env) is env:
             return env, limit
         kind = type(env)
-        if not (kind.__module__.startswith("gymnasium.wrappers") and kind.__qualname__ in _NEUTRAL):
+        if not (_WRAPPERS.match(kind.__module__) and kind.__qualname__ in _NEUTRAL):
             raise ValueError(
                 f"env: the wrapper {kind.__name__} may change what the table P says (its rewards, actions, states or "
                 f"dynamics); accepted are {', '.join(_NEUTRAL)} of gymnasium.wrappers"
@@ -168,7 +168,7 @@ def _unwrapped(env: Any) -> tuple[Any, int | None]:
 def _check_untouched(env: Any) -> None:
     for name in ("step", "reset"):
         if name in getattr(env, "__dict__", ()):
-            raise ValueError(f"env: {name} of {env} has been replaced, so it may not follow its table P")
+            raise ValueError(f"env: {name} of {_checks.shown(env)} has been replaced, so it may not follow its table P")
 
 
 def _check_steps_by_table(inner: Any) -> None:
@@ -181,8 +181,8 @@ def _check_steps_by_table(inner: Any) -> None:
         )
     for name in ("step", "reset"):
         defined = next((base for base in type(inner).__mro__ if name in vars(base)), None)
-        toy = next((base for base in type(inner).__mro__ if base.__module__.startswith(_TOYS)), None)
-        if toy is not None and defined is not None and not defined.__module__.startswith("gymnasium"):
+        toy = next((base for base in type(inner).__mro__ if _TOYS.match(base.__module__)), None)
+        if toy is not None and defined is not None and not _TOYS.match(defined.__module__):
             raise ValueError(
                 f"env: {type(inner).__name__} has its own {name}, other than that of {toy.__name__}, so it may not "
                 "follow its table P"
@@ -283,7 +283,8 @@ def _outcome(outcome: Any, where: str, n_states: int) -> _Outcome:
     parts = _checks.sequence(f"env: an outcome of {where}", outcome)
     if len(parts) != 4:
         raise ValueError(
-            f"env: an outcome of {where} must be (probability, next state, reward, terminated), got {outcome!r}"
+            f"env: an outcome of {where} must be (probability, next state, reward, terminated), "
+            f"got {_checks.shown(outcome)}"
         )
     return (
         _checks.real(f"env: probability in {where}", parts[0], low=0),
@@ -300,7 +301,9 @@ def _start_distribution(inner: Any, n_states: int) -> _checks.Floats:
         if weights is not None:
             checked = _checks.array(f"env: {name}", weights, (n_states,))
             return _checks.probabilities(f"env: {name}", checked)
-    raise ValueError(f"env: {inner} has no initial_state_distrib (or isd), so it is not known where episodes start")
+    raise ValueError(
+        f"env: {_checks.shown(inner)} has no initial_state_distrib (or isd), so it is not known where episodes start"
+    )
 
 
 def _reached(table: list[dict[int, list[_Outcome]]], starts: list[int]) -> tuple[_checks.Mask, _checks.Mask]:

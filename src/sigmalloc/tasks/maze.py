@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _checks
+from .construct import ACTIONS, OUTCOMES, check_options
 from .registry import register
 from .tabular import TabularMDP
 
@@ -99,6 +100,7 @@ def maze(
     .. [1] Singh, S. P., Jaakkola, T. and Jordan, M. I. (1995). Reinforcement learning with soft state aggregation.
        Advances in Neural Information Processing Systems 7, 361-368.
     """
+    check_options(TabularMDP, keywords, (*OUTCOMES, *ACTIONS, "terminal"), "layout")
     rows = _drawn(layout)
     step_reward, goal_reward = _checks.real("step_reward", step_reward), _checks.real("goal_reward", goal_reward)
     height, width = len(rows), len(rows[0])
@@ -127,7 +129,7 @@ def maze(
 def _drawn(layout: Sequence[str]) -> tuple[str, ...]:
     rows = _checks.sequence("layout", layout)
     if not rows or not all(isinstance(row, str) and row and len(row) == len(rows[0]) for row in rows):
-        raise ValueError(f"layout must be strings of equal length, got {layout!r}")
+        raise ValueError(f"layout must be strings of equal length, got {_checks.shown(layout)}")
     for i, row in enumerate(rows):
         for j, cell in enumerate(row):
             if cell not in _CELLS:
@@ -141,7 +143,9 @@ def _shared(rooms: Sequence[str], rows: Sequence[str], terminal: _checks.Mask) -
     """The memory of each cell and action: one for each room and action."""
     drawn = _checks.sequence("rooms", rooms)
     if [len(row) if isinstance(row, str) else None for row in drawn] != [len(row) for row in rows]:
-        raise ValueError(f"rooms must be {len(rows)} strings of {len(rows[0])} characters, as layout, got {rooms!r}")
+        raise ValueError(
+            f"rooms must be {len(rows)} strings of {len(rows[0])} characters, as layout, got {_checks.shown(rooms)}"
+        )
     letters = np.array([tuple(row) for row in drawn]).ravel()
     names = np.unique(letters[~terminal])
     number = np.searchsorted(names, letters)

@@ -10,8 +10,8 @@ that can never be entered, such as the walls of a maze, are declared terminal to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,9 @@ from ..memories import checked_index
 from . import construct
 from .arrays import ARRAYS, freeze, hashed_arrays, kept_arrays
 from .base import Arrays, Facts, Maze, Task, World
+from .matching import check_variants
 from .table_world import TableWorld
+from .values import optimal_q
 
 DEFAULT_STEP_LIMIT = 10_000
 FACTS = ("name", "step_limit", "horizon", "layout", "action_names", "state_names", "reward_noise")
@@ -38,7 +40,8 @@ class TabularMDP(Task):
     reward : array of float, same shape as ``next_state`` or (states, actions)
         Reward of each outcome.
     probability : array of float, same shape as ``next_state``, optional
-        Probability of each outcome; may be left out when there is one outcome. Sums to 1 over outcomes.
+        Probability of each outcome; may be left out when there is one outcome. Sums to 1 over outcomes; so it does
+        after normalisation, if it is within 10⁻³ of it, as rounded probabilities are.
     start : int or array of float, shape (states,), optional
         The state in which episodes start, or the distribution it is drawn from. May be left out with ``starts``, whose
         frequencies it then is.
@@ -118,12 +121,12 @@ class TabularMDP(Task):
                 probability = probability[:, :, None]
             probability = _checks.array("probability", probability, shape)
 
-        self.name = _text("name", name)
+        self.name = _checks.text("name", name)
         self.n_states, self.n_actions, self.n_outcomes = n_states, n_actions, n_outcomes
-        self.terminal = _mask("terminal", terminal, n_states)
+        self.terminal = _checks.states("terminal", terminal, n_states)
         self.exists = exists = self._checked_exists(action_counts, actions)
         self.action_counts = exists.sum(axis=1)
-        _check_probability(probability, exists)
+        probability = _checks.probabilities("probability", probability, where=exists)
         nowhere = ~exists[:, :, None]
         own = np.arange(n_states)[:, None, None]
         self.next_state = np.where(nowhere, own, next_state)
@@ -146,8 +149,8 @@ class TabularMDP(Task):
         if self.horizon is not None:
             self._check_horizon()
         self.layout = None if layout is None else self._checked_layout(layout)
-        self.action_names = _names("action_names", action_names, n_actions)
-        self.state_names = _names("state_names", state_names, n_states)
+        self.action_names = None if action_names is None else _checks.names("action_names", action_names, n_actions)
+        self.state_names = None if state_names is None else _checks.names("state_names", state_names, n_states)
         self.changes = self._checked_changes(changes)
         if self.changes:
             _ = self.places  # memories of variants that do not go together are found here
@@ -170,31 +173,55 @@ class TabularMDP(Task):
         return other
 
     @classmethod
-    def from_dense(cls, transitions, rewards, **keywords):
+    def from_dense(
+        cls, transitions: npt.ArrayLike, rewards: npt.ArrayLike, *, axes: Literal["SAS", "ASS"] = "SAS", **keywords: Any
+    ) -> Self:
         """An MDP from full matrices.
 
         Parameters
         ----------
-        transitions : array of float, shape (states, actions, states)
-            P(s' | s, a).
-        rewards : array of float, shape (states, actions) or (states, actions, states)
+        transitions : array of float, shape (states, actions, states), or (actions, states, states) with axes="ASS"
+            P(s' | s, a); the last axis is s' either way.
+        rewards : array of float, shape (states, actions) or that of ``transitions``
+            Rewards of −inf say that a state has no such action, whatever its transitions; states without any are
+            terminal.
+        axes : {"SAS", "ASS"}
+            Which axes of three-dimensional tables are states (S) and actions (A).
         **keywords
             As for `TabularMDP`; ``start`` is required.
+
+        Raises
+        ------
+        ValueError
+            As `TabularMDP`, and if a table does not have the shape that ``axes`` says, naming the one that it has.
         """
-        return construct.from_dense(cls, transitions, rewards, **keywords)
+        return construct.from_dense(cls, transitions, rewards, axes=axes, **keywords)
 
     @classmethod
-    def from_functions(cls, transition, actions, *, start, **keywords):
+    def from_functions(
+        cls, transition: Callable[[Any, Any], Any], actions: Callable[[Any], Sequence[Any]], *, start: Any,
+        max_states: int = construct.MAX_STATES, like: TabularMDP | None = None, **keywords: Any,
+    ) -> Self:  # fmt: skip
         """An MDP explored from its starts by calling functions of your own states.
 
         Parameters
         ----------
         transition : callable(state, action)
-            Returns ``(next_state, reward)``, or a list of ``(probability, next_state, reward)``.
+            Returns ``(next_state, reward)``, or a list of ``(probability, next_state, reward)``. Outcomes of
+            probability 0 do not exist.
         actions : callable(state)
-            Returns the actions of a state as a sequence; an empty one means that the state is terminal.
+            Returns the actions of a state as a sequence; an empty one means that the state is terminal. An action has
+            the same column in all states: its own number if the actions are 0, 1, …, else in the order in which they
+            are met. Its ``str`` is its name unless ``action_names`` are given: strings that stand for the actions that
+            they spell, for the integers from 0 on, or (for any other objects) for the actions of the states that have
+            all of them, in their order; or a dict of actions and names.
         start : hashable or dict of {hashable: float}
             The state in which episodes start, or states and their probabilities.
+        max_states : int
+            With more states than this the exploration stops with an error.
+        like : TabularMDP, optional
+            A task with ``state_names`` whose numbers of states and actions are to be kept, for `changes` of it; its
+            states that are not reached are terminal.
         **keywords
             As for `TabularMDP`, except the tables.
 
@@ -202,17 +229,30 @@ class TabularMDP(Task):
         -------
         TabularMDP
             Its ``state_names`` are the ``str`` of the states, in the order in which they were found (breadth first).
+
+        Raises
+        ------
+        ValueError
+            As `TabularMDP`, and if a function returns something else, a state or action is not hashable, there are
+            more than ``max_states`` states, or ``action_names`` could be those of other actions.
         """
-        return construct.from_functions(cls, transition, actions, start=start, **keywords)
+        return construct.from_functions(
+            cls, transition, actions, start=start, max_states=max_states, like=like, **keywords
+        )
 
     @classmethod
-    def from_outcomes(cls, outcomes, *, start, terminal=None, **keywords):
+    def from_outcomes(
+        cls, outcomes: Sequence[Any], *, start: npt.ArrayLike | None = None, terminal: npt.ArrayLike | None = None,
+        n_actions: int | None = None, **keywords: Any,
+    ) -> Self:  # fmt: skip
         """An MDP from nested lists: ``outcomes[s][a]`` is a list of (probability, next state, reward).
 
-        Equal next states with equal rewards are merged. States without actions are terminal unless ``terminal`` says
-        otherwise.
+        Equal next states with equal rewards are merged. ``outcomes[s]`` may be a dict of the numbers of actions, or
+        have None for an action that the state does not have; an action is the same column in all states. States
+        without actions are terminal unless ``terminal`` says otherwise. ``n_actions`` is the number of columns, by
+        default as many as are needed.
         """
-        return construct.from_outcomes(cls, outcomes, start=start, terminal=terminal, **keywords)
+        return construct.from_outcomes(cls, outcomes, start=start, terminal=terminal, n_actions=n_actions, **keywords)
 
     @property
     def geometry(self) -> Maze | None:
@@ -329,40 +369,33 @@ class TabularMDP(Task):
             if variant.reward_noise != "gaussian":
                 yield ("reward_noise", variant.reward_noise)
 
-    def optimal_q(self, gamma=1.0, tolerance=1e-12, max_iterations=100_000):
-        """q* of the MDP, by value iteration.
+    def optimal_q(
+        self, gamma: float = 1.0, tolerance: float = 1e-12, max_iterations: int = 100_000
+    ) -> npt.NDArray[np.float64]:
+        """q* of the MDP, by policy iteration.
 
         Parameters
         ----------
         gamma : float
             Discount factor.
         tolerance : float
-            Stop when no value moves by more than this (relative to the largest value, if that exceeds 1).
+            An action replaces another if it is better by more than this (relative to the largest value, if that
+            exceeds 1).
+        max_iterations : int
+            Policies that may be tried.
 
         Returns
         -------
         array of float, shape (states, actions)
-            0 where there is no action.
+            0 where there is no action; −inf, with γ = 1, where it leads to a state from which no policy is certain to
+            end an episode, while reward is lost for ever.
 
         Raises
         ------
         ValueError
-            If the values do not converge, as when reward can be collected for ever with γ = 1.
+            If an argument is not valid, or, with γ = 1, if reward can be collected for ever.
         """
-        gamma = _checks.real("gamma", gamma, low=0, high=1)
-        value = np.zeros(self.n_states)
-        for _ in range(max_iterations):
-            q = (self.probability * (self.reward + gamma * value[self.next_state])).sum(axis=2)
-            best = np.where(self.exists, q, -np.inf).max(axis=1)
-            best[self.terminal] = 0.0
-            change = np.abs(best - value).max()
-            value = best
-            if change <= tolerance * max(1.0, np.abs(value).max()):
-                return np.where(self.exists, q, 0.0)
-        raise ValueError(
-            f"value iteration on {self.name!r} did not converge in {max_iterations} iterations with gamma={gamma:g}: "
-            "some states may never end an episode; a discount below 1 always converges"
-        )
+        return optimal_q(self, gamma, tolerance, max_iterations)
 
     def __repr__(self) -> str:
         parts = [f"{self.n_states} states × {self.n_actions} actions", f"{self.memory_map.allocated.sum()} memories"]
@@ -376,19 +409,12 @@ class TabularMDP(Task):
         if actions is not None:
             if counts is not None:
                 raise ValueError("action_counts and actions say the same: give one of them")
-            given = _checks.numeric("actions", actions, "b")
-            if given.shape != (self.n_states, self.n_actions):
-                raise ValueError(f"actions must have shape {(self.n_states, self.n_actions)}, got {given.shape}")
-            exists = given & ~self.terminal[:, None]
+            exists = _checks.mask("actions", actions, (self.n_states, self.n_actions)) & ~self.terminal[:, None]
         else:
             if counts is None:
                 counted = np.full(self.n_states, self.n_actions)
             else:
-                counted = _integers("action_counts", counts, (self.n_states,))
-                if counted.min() < 0 or counted.max() > self.n_actions:
-                    raise ValueError(
-                        f"action_counts must be in [0, {self.n_actions}], got {counted.min()} to {counted.max()}"
-                    )
+                counted = _checks.integers("action_counts", counts, (self.n_states,), low=0, high=self.n_actions)
             exists = (np.arange(self.n_actions) < counted[:, None]) & ~self.terminal[:, None]
         stuck = np.flatnonzero(~exists.any(axis=1) & ~self.terminal)
         if stuck.size:
@@ -414,9 +440,7 @@ class TabularMDP(Task):
         given = _checks.numeric("starts", starts)
         if given.ndim != 1 or not given.size:
             raise ValueError(f"starts must have shape (episodes,), got {given.shape}")
-        states = _integers("starts", given, given.shape)
-        if states.min() < 0 or states.max() >= self.n_states:
-            raise ValueError(f"starts must be states in [0, {self.n_states - 1}], got {states.min()} to {states.max()}")
+        states = _checks.integers("starts", given, given.shape, low=0, high=self.n_states - 1)
         if self.terminal[states].any():
             episode = int(np.flatnonzero(self.terminal[states])[0])
             raise ValueError(f"starts: episode {episode} starts in state {states[episode]}, which is terminal")
@@ -452,9 +476,7 @@ class TabularMDP(Task):
             state = _checks.integer("start", start, low=0, high=self.n_states - 1)
             start = np.zeros(self.n_states)
             start[state] = 1.0
-        start = _checks.array("start", start, (self.n_states,))
-        if start.min() < 0 or abs(start.sum() - 1) > 1e-9:
-            raise ValueError(f"start must be probabilities that sum to 1, got a sum of {start.sum():.10g}")
+        start = _checks.probabilities("start", _checks.array("start", start, (self.n_states,)), over=" over the states")
         ended = np.flatnonzero((start > 0) & self.terminal)
         if ended.size:
             raise ValueError(f"start: state {ended[0]} is terminal, so no episode can start there")
@@ -523,13 +545,6 @@ class TabularMDP(Task):
                 raise ValueError(f"changes: the task from episode {episode} must be a TabularMDP, got {changed!r}")
             if changed.changes:
                 raise ValueError(f"changes: the task from episode {episode} must not have changes of its own")
-            if (changed.n_states, changed.n_actions) != (self.n_states, self.n_actions):
-                raise ValueError(
-                    f"changes: the task from episode {episode} must have {self.n_states} states and "
-                    f"{self.n_actions} actions, got {changed.n_states} and {changed.n_actions}"
-                )
-            if changed.horizon != self.horizon:
-                raise ValueError(f"changes: the task from episode {episode} must have horizon {self.horizon}")
             if changed.starts is not None or changed.rewards_by_episode is not None:
                 raise ValueError(
                     f"changes: starts and rewards_by_episode are of the whole task, not of that from episode {episode}"
@@ -539,16 +554,7 @@ class TabularMDP(Task):
             if changed.reward_noise != self.reward_noise:
                 raise ValueError(f"changes: the task from episode {episode} must have the same reward_noise")
             for earlier in (self, *(mdp for _, mdp in checked)):
-                both = ~changed.terminal & ~earlier.terminal
-                if (changed.exists[both] != earlier.exists[both]).any():
-                    raise ValueError(f"changes: from episode {episode} on, states have other actions than before")
-                known = earlier.known & both[:, None]
-                if (changed.known != earlier.known)[both].any() or any(
-                    (getattr(changed, name)[known] != getattr(earlier, name)[known]).any()
-                    for name in ("known_q", "known_sigma")
-                    if known.any()
-                ):
-                    raise ValueError(f"changes: from episode {episode} on, the known memories differ from those before")
+                check_variants(earlier, changed, episode)
             checked.append((episode, changed))
             last = episode
         return tuple(checked)
@@ -560,9 +566,7 @@ def _state_table(table):
         raise ValueError(
             f"next_state must have shape (states, actions) or (states, actions, outcomes), got {table.shape}"
         )
-    table = _integers("next_state", table, table.shape)
-    if table.min() < 0 or table.max() >= len(table):
-        raise ValueError(f"next_state must be in [0, {len(table) - 1}], got {table.min()} to {table.max()}")
+    table = _checks.integers("next_state", table, table.shape, low=0, high=len(table) - 1)
     return table if table.ndim == 3 else table[:, :, None]
 
 
@@ -578,50 +582,3 @@ def _closed(cumulative, probability):
     """Cumulative probabilities that are exactly 1 from the last possible outcome on."""
     later = np.flip(np.cumsum(np.flip(probability, -1), axis=-1), -1) - probability
     return np.where(later > 0, cumulative, 1.0)
-
-
-def _integers(name, value, shape):
-    value = _checks.numeric(name, value)
-    if value.dtype.kind not in "iu":
-        raise ValueError(f"{name} must be an array of integers, got dtype {value.dtype}")
-    return _checks.array(name, value, shape, dtype=np.int64)
-
-
-def _mask(name, value, n_states):
-    given = _checks.numeric(name, value, "iufb")
-    if given.dtype == bool:
-        if given.shape != (n_states,):
-            raise ValueError(f"{name} must have shape ({n_states},), got {given.shape}")
-        return given.copy()
-    mask = np.zeros(n_states, dtype=bool)
-    if given.size:
-        given = _integers(name, given, given.shape)
-        if given.min() < 0 or given.max() >= n_states:
-            raise ValueError(f"{name} must be states in [0, {n_states - 1}], got {given.min()} to {given.max()}")
-        mask[given] = True
-    return mask
-
-
-def _check_probability(probability, exists):
-    if (probability < 0).any():
-        raise ValueError(f"probability must not be negative, got {probability.min():g}")
-    total = probability.sum(axis=2)
-    wrong = np.argwhere((np.abs(total - 1) > 1e-9) & exists)
-    if wrong.size:
-        s, a = wrong[0]
-        raise ValueError(f"probability of state {s}, action {a} must sum to 1, got {total[s, a]:.10g}")
-
-
-def _text(name, value):
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{name} must be a non-empty string, got {value!r}")
-    return value
-
-
-def _names(name, values, count):
-    if values is None:
-        return None
-    names = _checks.sequence(name, values)
-    if len(names) != count or not all(isinstance(entry, str) for entry in names):
-        raise ValueError(f"{name} must be {count} strings, got {values!r}")
-    return names

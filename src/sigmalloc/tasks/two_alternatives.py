@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .. import _checks
 from .registry import register
+from .single_choice import ending, for_each, shares, vector
 from .tabular import TabularMDP
 
 
@@ -54,31 +55,28 @@ def two_alternatives(
     ----------
     .. [1] Thurstone, L. L. (1927). A law of comparative judgment. Psychological Review 34, 273-286.
     """
-    payoff = _checks.numeric("payoffs", payoffs)
-    if payoff.ndim != 1 or len(payoff) < 2:
-        raise ValueError(f"payoffs must be at least two numbers, got shape {payoff.shape}")
-    payoff = _checks.array("payoffs", payoff, payoff.shape)
-    sd = _checks.numeric("payoff_sd", payoff_sd)
-    sd = _checks.array("payoff_sd", np.broadcast_to(sd, payoff.shape) if sd.ndim == 0 else sd, payoff.shape)
-    if sd.min() < 0:
-        raise ValueError(f"payoff_sd must be at least 0, got {sd.min():g}")
+    payoff = vector("payoffs", payoffs, at_least=2)
+    sd = for_each("payoff_sd", payoff_sd, len(payoff))
     shown = _checked_pairs(pairs, len(payoff))
-    weights = np.ones(len(shown))
-    if frequencies is not None:
-        weights = _checks.array("frequencies", frequencies, (len(shown),))
-        if weights.min() < 0 or not weights.sum() > 0:
-            raise ValueError(f"frequencies must not be negative, and not all 0, got {frequencies!r}")
+    often = shares("frequencies", frequencies, len(shown))
     if _checks.flag("both_orders", both_orders):
-        shown, weights = np.concatenate([shown, shown[:, ::-1]]), np.tile(weights, 2)
+        shown, often = np.concatenate([shown, shown[:, ::-1]]), np.tile(often, 2) / 2
+    left, right = shown.T
     end = len(shown)
-    start = np.append(weights / weights.sum(), 0.0) if frequencies is not None or starts is None else None
-    ended = lambda table, last: np.append(table, [[last, last]], axis=0)  # noqa: E731
+    by_frequency = starts is None or frequencies is not None
     return TabularMDP(
-        np.full((end + 1, 2), end), ended(payoff[shown], 0.0), start=start, starts=starts, terminal=[end], step_limit=1,
-        reward_sd=ended(sd[shown], 0.0), memory_map=ended(shown, -1), name="two-alternatives",
+        np.full((end + 1, 2), end),
+        ending([payoff[left], payoff[right]], 0.0),
+        start=np.append(often, 0.0) if by_frequency else None,
+        starts=starts,
+        terminal=[end],
+        step_limit=1,
+        reward_sd=ending([sd[left], sd[right]], 0.0),
+        memory_map=ending([left, right], -1).astype(np.int64),
+        name="two-alternatives",
         action_names=("left", "right"),
-        state_names=[*(f"{left + 1} or {right + 1}" for left, right in shown.tolist()), "end"],
-    )  # fmt: skip
+        state_names=[*(f"{one + 1} or {other + 1}" for one, other in shown.tolist()), "end"],
+    )
 
 
 def _checked_pairs(pairs: Sequence[tuple[int, int]] | None, options: int) -> npt.NDArray[np.int64]:
@@ -86,7 +84,7 @@ def _checked_pairs(pairs: Sequence[tuple[int, int]] | None, options: int) -> npt
         return np.array(list(itertools.combinations(range(options), 2)))
     given = [_checks.sequence("pairs", pair) for pair in _checks.sequence("pairs", pairs)]
     if not given or any(len(pair) != 2 for pair in given):
-        raise ValueError(f"pairs must be pairs of options, got {pairs!r}")
+        raise ValueError(f"pairs must be pairs of options, got {_checks.shown(pairs)}")
     table = _checks.integers("pairs", given, (len(given), 2), low=0, high=options - 1)
     if (table[:, 0] == table[:, 1]).any():
         raise ValueError("pairs must be of two different options")

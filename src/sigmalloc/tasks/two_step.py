@@ -53,10 +53,10 @@ def two_step(
     """
     trials = _checks.integer("trials", trials, low=1, high=10**9)
     common = _checks.real("common", common, low=0, high=1)
-    drift = _checks.real("drift", drift, low=0)
+    drift = _checks.real("drift", drift, low=0, high=_checks.LARGEST)
     low, high = checked_bounds("bounds", bounds)
     if low < 0 or high > 1:
-        raise ValueError(f"bounds must be probabilities, got {bounds!r}")
+        raise ValueError(f"bounds must be probabilities, got {_checks.shown(bounds)}")
     draw = random_state(task_seed)
     if probabilities is None:
         first = draw.uniform(low, high, size=4)

@@ -61,8 +61,8 @@ def checked_bounds(name: str, bounds: tuple[float, float]) -> tuple[float, float
     """A pair (low, high) with low < high."""
     pair = _checks.sequence(name, bounds)
     if len(pair) != 2:
-        raise ValueError(f"{name} must be a pair (low, high), got {bounds!r}")
-    low, high = _checks.real(name, pair[0]), _checks.real(name, pair[1])
+        raise ValueError(f"{name} must be a pair (low, high), got {_checks.shown(bounds)}")
+    low, high = (_checks.real(name, end, low=-_checks.LARGEST, high=_checks.LARGEST) for end in pair)
     if low >= high:
-        raise ValueError(f"{name} must have low < high, got {bounds!r}")
+        raise ValueError(f"{name} must have low < high, got {_checks.shown(bounds)}")
     return low, high

@@ -35,6 +35,7 @@ def fig_b2_maps(data):
             bar = fig.colorbar(drawn, cax=ax.inset_axes([1.05, 0, 0.06, 1]))
             bar.outline.set_linewidth(0.5)
             bar.ax.tick_params(labelsize=6.5, length=2)
+            bar.set_label(f"{quantity.capitalize()} (reward)", fontsize=6.5)
             ax.set_xticks(range(len(factors)), ticks, fontsize=7)
             ax.set_yticks(range(len(factors)), ticks, fontsize=7)
             ax.tick_params(length=2)

@@ -30,7 +30,8 @@ def _settings(quick):
 
 def _run(seed, settings, workers, progress):
     factors = np.array(settings["factors"])
-    arrays, shares = {"factors": factors}, dict(zip(TASKS, ((0, 0.15), (0.15, 0.85), (0.85, 1)), strict=True))
+    arrays = {"factors": factors, "steps": 0}
+    shares = dict(zip(TASKS, ((0, 0.15), (0.15, 0.85), (0.85, 1)), strict=True))
     for name, make in TASKS.items():
         agent, runs = Agent.table_b1(name), settings["runs"][name]
         evaluation_episodes = settings["evaluation_episodes"] * (10 if name == "planning" else 1)
@@ -39,6 +40,7 @@ def _run(seed, settings, workers, progress):
             make(), agent, axes, workers, part(progress, *shares[name]), **runs, seed=seed,
             evaluate_every=runs["episodes"] // settings["checkpoints"], evaluation_episodes=evaluation_episodes,
         )  # fmt: skip
+        arrays["steps"] += result.pop("steps")
         arrays |= {f"{name}_{quantity}": values for quantity, values in result.items()}
         arrays[f"{name}_success"] = 1 - arrays.pop(f"{name}_cutoffs") / evaluation_episodes
         arrays |= {f"{name}_{axis}": values for axis, values in axes.items()}
@@ -46,14 +48,15 @@ def _run(seed, settings, workers, progress):
 
 
 def _swept(task, agent, axes, workers, progress, *, restarts, **options):
-    """Final reward, cost and cut-off episodes of a sweep, shape (λ, σ_base, runs)."""
+    """Final reward, cost and cut-off episodes of a sweep, shape (λ, σ_base, runs), and its environment steps."""
     blocks = math.ceil(math.prod(map(len, axes.values())) * restarts / BLOCK)
     grid = {axis: values.tolist() for axis, values in axes.items()}
     workers = workers or batch.usable_processors()
     with tempfile.TemporaryDirectory(prefix="sigmalloc-") as store, _Watched(workers, blocks, progress) as pool:
         result = sweep(task, agent, grid, restarts=restarts, store=store, executor=pool, block_size=BLOCK,
                               progress=False, **options)  # fmt: skip
-        return {name: batch.tail(np.asarray(getattr(result, name))) for name in ("reward", "cost", "cutoffs")}
+        final = {name: batch.tail(np.asarray(getattr(result, name))) for name in ("reward", "cost", "cutoffs")}
+        return final | {"steps": int(np.sum(result.steps))}
 
 
 class _Watched(ThreadPoolExecutor):
@@ -73,4 +76,4 @@ class _Watched(ThreadPoolExecutor):
         self.done += 1
 
 
-STUDY = Study("sensitivity", _settings, _run, (13, 3))
+STUDY = Study("sensitivity", _settings, _run)

@@ -10,9 +10,18 @@ and says how their probabilities follow from those one move later; run backwards
   of a state are drawn once a trial.
 """
 
+from __future__ import annotations
+
 import functools
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+from ..tasks.tabular import TabularMDP
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
 
 LARGEST = 4_000_000
 
@@ -32,7 +41,7 @@ class Program:
     planner : {"rollouts", "depth-first"}
     """
 
-    def __init__(self, task, gamma, paths, planner):
+    def __init__(self, task: TabularMDP, gamma: float, paths: int, planner: str) -> None:
         self.gamma, self.paths, self.depth_first = gamma, paths, planner == "depth-first"
         self.n_actions = task.n_actions
         self.power = 1 if self.depth_first else paths
@@ -42,24 +51,26 @@ class Program:
         self._gain = np.take_along_axis(task.reward, certain, axis=2)[:, :, 0]
         # with γ = 0 paths are equal after their first move, whatever follows
         self._worth = self._gain if gamma > 0 else self._gain * (task.start > 0)[:, None]
-        self._entries, self._n, self._layers = {}, 1, []
+        self._n = 1
+        self._entries: dict[tuple[int, int], slice] = {}
+        self._layers: list[list[tuple[Indices, ...]]] = []
         self._supports = {0: np.zeros(1)}  # by their first entry, in ascending order
         starts = np.flatnonzero(task.start > 0)
-        self.roots = [(task.start[s], self._build(s, paths if self.depth_first else 1)) for s in starts]
+        self.roots = [(task.start[s], self._build(int(s), paths if self.depth_first else 1)) for s in starts]
         self.values = np.concatenate(list(self._supports.values()))
         self.layers = [tuple(np.concatenate(column) for column in zip(*rules, strict=True)) for rules in self._layers]
         del self._task, self._entries, self._supports, self._layers
 
-    def _leaves(self, state):
-        return self.n_actions ** self._moves_left(state)
+    def _leaves(self, state: int) -> int:
+        return int(self.n_actions ** self._moves_left(state))
 
-    def _moves_left(self, state):
+    def _moves_left(self, state: int) -> int:
         moves = 0
         while not self._task.terminal[state]:
-            state, moves = self._following[state, 0], moves + 1
+            state, moves = int(self._following[state, 0]), moves + 1
         return moves
 
-    def _build(self, state, paths):
+    def _build(self, state: int, paths: int) -> slice:
         """Entries of a state searched with so many paths (the slice of them), made once."""
         if self._task.terminal[state]:
             return slice(0, 1)
@@ -70,7 +81,7 @@ class Program:
             self._entries[key] = self._make(state, paths)
         return self._entries[key]
 
-    def _make(self, state, paths):
+    def _make(self, state: int, paths: int) -> slice:
         parts = []  # of each first action: value, source of probability, source of reward, action, gain
         for action in range(self.n_actions):
             child = self._following[state, action]
@@ -97,7 +108,7 @@ class Program:
         self._layers[layer].append((first + place, sources, rewarding, choices, gains))
         return slice(first, self._n)
 
-    def _with_other(self, state, action, paths):
+    def _with_other(self, state: int, action: int, paths: int) -> tuple[Any, ...]:
         """The first action's subtree searched completely, then the other's with the paths that are left."""
         other = 1 - action
         child, second = self._following[state, action], self._following[state, other]
@@ -110,7 +121,7 @@ class Program:
         rewarding = np.where(better, indices, whole.start)
         return np.maximum(values, sure), indices, rewarding, self._gain[state, np.where(better, other, action)]
 
-    def forward(self, policy):
+    def forward(self, policy: Floats) -> Floats:
         """Probability of every entry, given π of shape (states, actions)."""
         probability = np.zeros(len(self.values))
         probability[0] = 1.0
@@ -119,12 +130,12 @@ class Program:
             probability += np.bincount(target, flat[choice] * probability[source], len(probability))
         return probability
 
-    def best(self, probability):
+    def best(self, probability: Floats) -> float:
         """Expected best return."""
-        return sum(weight * _expected_best(self.values[root], probability[root], self.power)[0]
-                   for weight, root in self.roots)  # fmt: skip
+        return float(sum(weight * _expected_best(self.values[root], probability[root], self.power)[0]
+                         for weight, root in self.roots))  # fmt: skip
 
-    def rewards(self, policy, probability):
+    def rewards(self, policy: Floats, probability: Floats) -> float:
         """Expected undiscounted return of the best path (of the first one among equals)."""
         share = np.zeros(len(self.values))  # expected undiscounted return, given the entry
         flat = policy.ravel()
@@ -134,36 +145,39 @@ class Program:
             touched = np.unique(target)
             mass = probability[touched]
             share[touched] = np.divide(total[touched], mass, out=np.zeros(len(mass)), where=mass > 0)
-        return sum(weight * _best_probability(probability[root], self.power) @ share[root]
-                   for weight, root in self.roots)  # fmt: skip
+        return float(sum(weight * _best_probability(probability[root], self.power) @ share[root]
+                         for weight, root in self.roots))  # fmt: skip
 
-    def backward(self, policy, probability):
-        """Derivative of the expected best return with respect to π, shape (states, actions)."""
-        slope = np.zeros(len(self.values))
+    def best_and_slope(self, policy: Floats) -> tuple[float, Floats]:
+        """Expected best return, and its derivative with respect to π, shape (states, actions)."""
+        probability = self.forward(policy)
+        best, slope = 0.0, np.zeros(len(self.values))
         for weight, root in self.roots:
-            slope[root] += weight * _expected_best(self.values[root], probability[root], self.power)[1]
+            expected, by_probability = _expected_best(self.values[root], probability[root], self.power)
+            best += weight * expected
+            slope[root] += weight * by_probability
         flat = policy.ravel()
         by_policy = np.zeros(len(flat))
         for target, source, _, choice, _ in reversed(self.layers):
             by_policy += np.bincount(choice, slope[target] * probability[source], len(flat))
             slope += np.bincount(source, slope[target] * flat[choice], len(slope))
-        return by_policy.reshape(policy.shape)
+        return float(best), by_policy.reshape(policy.shape)
 
 
 @functools.lru_cache(maxsize=64)
-def program(task, gamma, paths, planner):
+def program(task: TabularMDP, gamma: float, paths: int, planner: str) -> Program:
     """The `Program` of a task (one variant of it)."""
     return Program(task, gamma, paths, planner)
 
 
-def _best_probability(probability, power):
+def _best_probability(probability: Floats, power: int) -> Floats:
     """Probability that the best of some independent draws is each value."""
     cumulative = np.minimum(np.append(0.0, np.cumsum(probability)), 1.0)
     cumulative[-1] = 1.0
     return np.diff(cumulative**power)
 
 
-def _expected_best(values, probability, power):
+def _expected_best(values: Floats, probability: Floats, power: int) -> tuple[float, Floats]:
     """E[max of independent draws], and its derivative with respect to the probabilities."""
     cumulative = np.minimum(np.cumsum(probability)[:-1], 1.0)
     gaps = np.diff(values)
@@ -172,7 +186,7 @@ def _expected_best(values, probability, power):
     return expected, np.append(np.cumsum(by_cumulative[::-1])[::-1], 0.0)
 
 
-def _merged(values):
+def _merged(values: Floats) -> tuple[Floats, Indices]:
     """Ascending values, those equal up to rounding merged, and the place of each value among them."""
     order = np.argsort(values, kind="stable")
     ascending = values[order]

@@ -1,0 +1,1 @@
+"""Choices among noisy recalls: their probabilities and derivatives, for all layers above."""

@@ -1,0 +1,3 @@
+"""Verdicts with the seeds `readings.FRESH`; written by ``bench/verdicts.py --confirm``."""
+
+CONFIRMED: dict = {}

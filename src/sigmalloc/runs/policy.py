@@ -1,0 +1,217 @@
+"""An agent as a policy: it acts, says how probable its choices are, and learns online."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _checks
+from .._choices.solver import solve_choices
+from ..agents import Agent
+from ..tasks.base import Task
+from . import engine
+from .arguments import check_task_and_agent, checked_memories, checked_seed
+from .divergence import DivergenceError
+from .schedule import LARGEST_EPISODES, POLICIES, Schedule
+from .schedule import Policy as PolicyName
+
+if TYPE_CHECKING:
+    from .result import Result
+
+Floats = npt.NDArray[np.float64]
+
+
+class Policy:
+    """An agent that acts in a loop of one's own, such as Gymnasium's.
+
+    Parameters
+    ----------
+    task : Task
+    agent : Agent
+    q, sigma : array of float, shape (states, actions) or (memories,)
+        Where it stands.
+    episode : int, optional
+        Learning episodes that it has behind it: schedules and changes of the task go by them. Default: its schedules
+        have their last values.
+    policy : {"soft", "hard"}
+        Eq. 2 with its max softened (A.1) or not.
+    seed : int, optional
+        Of what `step` and `end_episode` draw.
+
+    Attributes
+    ----------
+    memory_q, memory_sigma : array of float, shape (memories,)
+    q, sigma : array of float, shape (states, actions)
+        The same as states and actions find them.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not valid.
+    """
+
+    def __init__(
+        self, task: Task, agent: Agent, q: npt.ArrayLike, sigma: npt.ArrayLike, *, episode: int | None = None,
+        policy: PolicyName = "soft", seed: int | None = None,
+    ) -> None:  # fmt: skip
+        check_task_and_agent(task, agent, training=False)
+        self.task, self.agent = task, agent
+        self.policy = _checks.choice("policy", policy, POLICIES)
+        self.episode = LARGEST_EPISODES if episode is None else _checks.integer("episode", episode, low=0)
+        memory_q, memory_sigma = checked_memories(task, agent, q, sigma, 1, shared=False)
+        assert memory_q is not None and memory_sigma is not None
+        self.memory_q, self.memory_sigma = memory_q[0].copy(), memory_sigma[0].copy()
+        self.scale, self.usage = np.full(1, agent.sigma_0), np.zeros((1, task.n_states))
+        seed = checked_seed(seed)
+        self._rng = np.random.default_rng([seed, 1])
+        self._streams = engine.stream_states(seed, 0)[None]
+
+    @classmethod
+    def of_result(cls, result: Result, restart: int, policy: PolicyName, seed: int | None) -> Policy:
+        """See `Result.policy`."""
+        restart = _checks.integer("restart", restart, low=0, high=result.restarts - 1)
+        made = cls(
+            result.task, result.agent, result.memory_q[restart], result.memory_sigma[restart],
+            episode=result.training_episodes, policy=policy, seed=seed,
+        )  # fmt: skip
+        made.scale[:] = result.scale[restart]
+        if result.usage.shape[1]:
+            made.usage[:] = result.usage[restart]
+        return made
+
+    @property
+    def q(self) -> Floats:
+        return self._table(self.memory_q, 0.0, "known_q")
+
+    @property
+    def sigma(self) -> Floats:
+        return self._table(self.memory_sigma, self.agent.sigma_base, "known_sigma")
+
+    def _table(self, values: Floats, elsewhere: float, known: str) -> Floats:
+        held = self.task.places.maps[self._variant()]
+        table = held.gather(values, elsewhere)
+        if held.known.any():
+            table[held.known] = getattr(held, known)[held.known]
+        return table
+
+    def _variant(self) -> int:
+        return sum(begin <= self.episode for begin, _ in self.task.changes)
+
+    def _shown(self, state: int) -> tuple[npt.NDArray[np.intp], Floats, Floats]:
+        """The actions of a state, with q̄ and σ of each."""
+        state = _checks.integer("state", state, low=0, high=self.task.n_states - 1)
+        held = self.task.places.maps[self._variant()]
+        actions = np.flatnonzero(held.exists[state])
+        if not len(actions):
+            raise ValueError(f"state {state} of {self.task.name!r} is terminal: there is nothing to choose")
+        index = held.index[state, actions]
+        q = np.where(index >= 0, self.memory_q[index], 0.0)
+        sigma = np.where(index >= 0, self.memory_sigma[index], 0.0)
+        fixed = index < 0
+        if fixed.any():
+            assert held.known_q is not None and held.known_sigma is not None
+            q[fixed], sigma[fixed] = held.known_q[state, actions[fixed]], held.known_sigma[state, actions[fixed]]
+        return actions, q, sigma
+
+    def _recall(self, state: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.intp], Floats, Floats]:
+        """One recall: the actions, their softmax (one-hot for the hard policy), and q̄."""
+        actions, q, sigma = self._shown(state)
+        drawn = q + sigma * rng.standard_normal(len(q))
+        if self.policy == "hard":
+            return actions, (np.arange(len(q)) == drawn.argmax()).astype(float), q
+        weights = np.exp(self.agent.at("beta", self.episode) * (drawn - drawn.max()))
+        return actions, weights / weights.sum(), q
+
+    def act(self, state: int, rng: np.random.Generator) -> int:
+        """Choose by one Thompson sample of the state's memories (Eq. 2, A.1).
+
+        Parameters
+        ----------
+        state : int
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        int
+            The action.
+
+        Raises
+        ------
+        ValueError
+            If there is no such state, or nothing to choose in it.
+        """
+        if not isinstance(rng, np.random.Generator):
+            raise ValueError(f"rng must be a numpy.random.Generator, got {rng!r}")
+        actions, p, _ = self._recall(state, rng)
+        return int(actions[0] if len(actions) == 1 else rng.choice(actions, p=p))
+
+    def probabilities(self, state: int) -> Floats:
+        """Exact probability of each action in a state, shape (actions,); 0 for actions that it does not have."""
+        actions, q, sigma = self._shown(state)
+        beta = self.agent.at("beta", self.episode) if self.policy == "soft" else None
+        out = np.zeros(self.task.n_actions)
+        out[actions] = solve_choices(q[None], sigma[None], np.ones((1, len(q)), bool), beta).probability[0]
+        return out
+
+    def step(
+        self, state: int, action: int, reward: float, next_state: int, *, ended: bool | None = None, cut: bool = False
+    ) -> None:
+        """Learn from a choice that was made: q̄ by expected SARSA, and at the end of an episode σ (section 1).
+
+        Parameters
+        ----------
+        state, action : int
+        reward : float
+        next_state : int
+        ended : bool, optional
+            Whether the episode ended there; default: whether ``next_state`` is terminal.
+        cut : bool
+            Whether it was cut off there, by a step limit.
+
+        Raises
+        ------
+        ValueError
+            If there is no such state or action.
+        DivergenceError
+            If q̄ or σ is no longer finite.
+        """
+        actions, _, _ = self._shown(state)
+        action = _checks.integer("action", action)
+        if action not in actions:
+            raise ValueError(f"action must be one of {actions.tolist()} in state {state}, got {action}")
+        target = _checks.real("reward", reward)
+        next_state = _checks.integer("next_state", next_state, low=0, high=self.task.n_states - 1)
+        held = self.task.places.maps[self._variant()]
+        over = not held.exists[next_state].any() if ended is None else _checks.flag("ended", ended)
+        if not over:
+            _, p, q = self._recall(next_state, self._rng)
+            target += self.agent.gamma * float(p @ q)
+        memory = held.index[state, action]
+        if memory >= 0 and self.agent.learn_q:
+            rate = self.agent.at("learning_rate_q", self.episode)
+            self.memory_q[memory] += rate * (target - self.memory_q[memory])
+            if not abs(self.memory_q[memory]) < 1e100:
+                raise DivergenceError(f"q̄ of memory {memory} is no longer finite")
+        if over or _checks.flag("cut", cut):
+            self.end_episode()
+
+    def end_episode(self) -> None:
+        """The σ update after an episode, from N_traj trajectories in the task with q̄ and σ as they are (Eq. 7)."""
+        if self.agent.allocation_rule.update != "none":
+            number = min(self.episode, LARGEST_EPISODES - 1)
+            sampler = self.agent.replace(learn_q=False)
+            outcome = engine.run(
+                self.task, [sampler], Schedule(1, first_episode=number), self._streams, q=self.memory_q[None],
+                sigma=self.memory_sigma[None], before=engine.Before(self.scale, self.usage), workers=1,
+            )  # fmt: skip
+            if outcome.counters[0, 3]:
+                raise DivergenceError("σ is no longer finite")
+            self.memory_sigma = self.task.places.memories(outcome.sigma)[0].copy()
+            self.scale, self.usage = outcome.scale, outcome.usage
+        if self.episode < LARGEST_EPISODES:
+            self.episode += 1
+
+    def __repr__(self) -> str:
+        return f"<Policy: {self.agent.allocation} agent on {self.task.name!r}, {self.policy}>"

@@ -1,0 +1,303 @@
+"""Simulation and replay: every choice of an agent as a table, and recorded choices in place of the agent's own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _checks, pairing
+from .._choices.solver import solve_choices
+from .._io.progress import shown
+from ..agents import Agent
+from ..tasks.base import Task
+from ..tasks.registry import make
+from . import engine
+from .arguments import (
+    check_task_and_agent,
+    checked_count,
+    checked_episodes,
+    checked_memories,
+    checked_seed,
+    workers_or_none,
+)  # fmt: skip
+from .result import Result
+from .schedule import POLICIES, Policy, Schedule
+from .train import Progress, checked_result, make_result
+from .trials import Trials
+
+ENDED, CUT = 1, 2  # flags of a row, as the kernel has them
+LARGEST_TABLE = 10**8  # rows, unless more are asked for
+CHUNK = 1 << 14
+
+Floats = npt.NDArray[np.float64]
+
+
+def simulate(
+    task: Task | str, agent: Agent, *, episodes: int, restarts: int = 1, seed: int | None = None, learn: bool = True,
+    q: npt.ArrayLike | None = None, sigma: npt.ArrayLike | None = None, policy: Policy = "soft", values: bool = False,
+    probability: bool = False, max_rows: int = LARGEST_TABLE, workers: int | None = None,
+    progress: Progress | bool | None = None, rng: np.random.Generator | None = None,
+) -> Trials:  # fmt: skip
+    """Every choice of an agent's learning episodes, as a table.
+
+    The agents are those of `train` with the same seed: restart r is subject r, and what it has learned at the end is
+    the same to the bit (`training` gives both).
+
+    Parameters
+    ----------
+    task : Task or str
+    agent : Agent
+    episodes, restarts, seed, workers, progress, rng
+        As for `train`.
+    learn : bool
+        False: q̄ and σ stay as they are given, and the agent acts by ``policy``.
+    q, sigma : array of float, shape (states, actions) or (restarts, states, actions), optional
+        Initial q̄ and σ; needed without learning.
+    policy : {"soft", "hard"}
+        Without learning, whether the max of Eq. 2 is softened (A.1). Learning is by the soft policy.
+    values : bool
+        Also record q̄ and σ of the actions at each choice.
+    probability : bool
+        Also compute the probability of each choice from them (which takes longer than the simulation).
+    max_rows : int
+        More rows than this are not recorded: the call ends with an error. A row takes 42 bytes (16 more an action with
+        ``values``), and twice that while the table is put together.
+
+    Returns
+    -------
+    Trials
+
+    Raises
+    ------
+    ValueError
+        If an argument is not valid (nothing has been run then), or the table grows beyond ``max_rows``.
+    DivergenceError
+        As for `train`.
+    """
+    return training(
+        task, agent, episodes=episodes, restarts=restarts, seed=seed, learn=learn, q=q, sigma=sigma, policy=policy,
+        values=values, probability=probability, max_rows=max_rows, workers=workers, progress=progress, rng=rng,
+    )[0]  # fmt: skip
+
+
+def training(
+    task: Task | str, agent: Agent, *, episodes: int, restarts: int = 1, seed: int | None = None, learn: bool = True,
+    q: npt.ArrayLike | None = None, sigma: npt.ArrayLike | None = None, policy: Policy = "soft", values: bool = False,
+    probability: bool = False, max_rows: int = LARGEST_TABLE, workers: int | None = None,
+    progress: Progress | bool | None = None, rng: np.random.Generator | None = None,
+) -> tuple[Trials, Result]:  # fmt: skip
+    """As `simulate`, with the `Result` of the same training beside the table."""
+    if isinstance(task, str):
+        task = make(task)
+    learn = _checks.flag("learn", learn)
+    check_task_and_agent(task, agent, training=False)
+    if not learn and (q is None or sigma is None):
+        raise ValueError("learn=False needs q and sigma: what the agent acts by")
+    if learn and not agent.learn_q:
+        raise ValueError("learn_q=False: an agent that does not learn q̄ has no learning episodes; use learn=False")
+    _checks.integer("episodes", episodes, low=1)
+    schedule = Schedule(episodes, None, 1, _checks.choice("policy", policy, POLICIES))
+    checked_episodes(task, schedule.episodes)
+    restarts, seed = checked_count("restarts", restarts), checked_seed(seed, rng)
+    given_q, given_sigma = checked_memories(task, agent, q, sigma, restarts, shared=learn)
+    probability, values = _checks.flag("probability", probability), _checks.flag("values", values)
+    max_rows = _checks.integer("max_rows", max_rows, low=1)
+    engine.capacity(task, [agent])
+    if episodes * restarts > max_rows:
+        raise ValueError(
+            f"max_rows={max_rows} is less than one row for each of {episodes * restarts} episodes: a table of so many "
+            "rows must be asked for"
+        )
+    taken = _Table(task, values or probability, max_rows)
+    streams = np.stack([engine.stream_states(seed, restart) for restart in range(restarts)])
+    with shown(progress, schedule.episodes * restarts, unit="episode") as meter:
+        outcome = engine.run(
+            task, [agent] * restarts, schedule, streams, q=given_q, sigma=given_sigma,
+            recording=engine.Recording(values or probability, taken.take), act_only=not learn,
+            workers=workers_or_none(workers), progress=None if progress is None else meter.update,
+        )  # fmt: skip
+    result = checked_result(make_result(task, agent, seed, schedule, outcome), outcome)
+    trials = taken.trials(restarts)
+    if probability:
+        chances = _probabilities(trials, agent, "soft" if learn else policy)
+        columns = trials.columns | {"probability": chances}
+        tables = {name: getattr(trials, name) for name in ("q", "sigma")} if values else {}
+        trials = Trials(task=task, **columns, **tables)
+    return trials, result
+
+
+class _Table:
+    """Rows as the kernel hands them over, from several threads."""
+
+    def __init__(self, task: Task, values: bool, max_rows: int) -> None:
+        self.task, self.values, self.max_rows = task, values, max_rows
+        self.parts: list[tuple[npt.NDArray[Any], Floats | None]] = []
+        self.rows, self.lock = 0, threading.Lock()
+
+    def take(self, rows: npt.NDArray[Any], values: Floats | None) -> None:
+        with self.lock:
+            self.rows += len(rows)
+            if self.rows > self.max_rows:
+                raise ValueError(
+                    f"the table has grown beyond max_rows={self.max_rows} rows: ask for more, or for fewer episodes"
+                )
+            self.parts.append((rows, values))
+
+    def trials(self, restarts: int) -> Trials:
+        """The table; parts are given up one after another, each run's in the order in which they came."""
+        runs = [np.bincount(rows["run"], minlength=restarts) for rows, _ in self.parts]
+        counts = np.sum(runs, axis=0) if runs else np.zeros(restarts, dtype=np.int64)
+        place = np.cumsum(counts) - counts
+        n = int(counts.sum())
+        names = ["episode", "step", "state", "action", "next_state"]
+        zeros = {"session": np.int16(0), "path": np.int32(0), "forced": np.False_}  # columns that take no memory
+        if any(rows["path"].any() for rows, _ in self.parts):
+            names.append("path")
+            zeros.pop("path")
+        table: dict[str, npt.NDArray[Any]] = {name: np.empty(n, dtype=np.int32) for name in names}
+        table["reward"], flags = np.empty(n), np.empty(n, dtype=np.int8)
+        values = np.empty((n, 2 * self.task.n_actions)) if self.values else None
+        for number, (rows, held) in enumerate(self.parts):
+            bounds = [0, len(rows)]
+            if rows["run"][0] != rows["run"][-1]:  # a lane takes one run after another
+                bounds[1:1] = (np.flatnonzero(np.diff(rows["run"])) + 1).tolist()
+            for begin, end in zip(bounds, bounds[1:], strict=False):
+                part, run = rows[begin:end], rows["run"][begin]
+                here = slice(place[run], place[run] + end - begin)
+                for name, column in table.items():
+                    column[here] = part[name]
+                flags[here] = part["flags"]
+                if values is not None and held is not None:
+                    values[here] = held[begin:end]
+                place[run] = here.stop
+            self.parts[number] = (rows[:0], None)
+        tables = {}
+        if values is not None:
+            half = self.task.n_actions
+            absent = values[:, :half] < -1e199
+            tables = {name: np.where(absent, np.nan, part)
+                      for name, part in (("q", values[:, :half]), ("sigma", values[:, half:]))}  # fmt: skip
+        return Trials(
+            task=self.task, subject=np.repeat(np.arange(restarts, dtype=np.int32), counts),
+            **table, ended=(flags & ENDED).view(bool), cut=(flags >> 1).view(bool),
+            **{name: np.broadcast_to(zero, n) for name, zero in zeros.items()}, **tables,
+        )  # fmt: skip
+
+
+def _probabilities(trials: Trials, agent: Agent, policy: str) -> Floats:
+    """P of each choice from q̄ and σ at that moment."""
+    chances = np.empty(len(trials))
+    assert trials.q is not None and trials.sigma is not None
+    episodes, which = np.unique(trials.episode, return_inverse=True)
+    betas = np.array([agent.at("beta", int(episode)) for episode in episodes])[which]
+    for beta in np.unique(betas):
+        rows = np.flatnonzero(betas == beta)
+        for begin in range(0, len(rows), CHUNK):
+            some = rows[begin : begin + CHUNK]
+            exists = ~np.isnan(trials.q[some])
+            q, sigma = (np.where(exists, table[some], 1.0) for table in (trials.q, trials.sigma))
+            p = solve_choices(q, sigma, exists, float(beta) if policy == "soft" else None).probability
+            chances[some] = p[np.arange(len(some)), trials.action[some]]
+    return chances
+
+
+def replay(
+    trials: Trials, agent: Agent | Sequence[Agent], *, seed: int | None = None, q: npt.ArrayLike | None = None,
+    sigma: npt.ArrayLike | None = None, snapshots: Sequence[int] = (), workers: int | None = None,
+    progress: Progress | bool | None = None, rng: np.random.Generator | None = None,
+) -> Result | list[Result]:  # fmt: skip
+    """What agents would have learned, had they made recorded choices.
+
+    Recall, learning and the σ update are those of training; the choice, its outcome and the ends of episodes are those
+    of the table. Subject i of the table has the random streams of restart i: a simulated table, replayed with the seed
+    and the agent of its simulation, ends in the bits of the simulation's q̄ and σ.
+
+    Parameters
+    ----------
+    trials : Trials
+        Of one session, each subject with the same number of episodes. Where nobody chose, or the reward was not shown,
+        nothing is learned of values; forced choices teach.
+    agent : Agent or sequence of Agent
+        One, or several, each of which replays every subject.
+    seed, q, sigma, snapshots, workers, progress, rng
+        As for `train`; restarts are the subjects.
+
+    Returns
+    -------
+    Result, or a list of them where there are several agents
+
+    Raises
+    ------
+    ValueError
+        If an argument is not valid; nothing has been run then.
+    DivergenceError
+        As for `train`.
+    """
+    if not isinstance(trials, Trials):
+        raise ValueError(f"trials must be Trials, got {trials!r}")
+    agents = [agent] if isinstance(agent, Agent) else list(_checks.sequence("agent", agent))
+    if not agents:
+        raise ValueError("agent must be an Agent, or several")
+    task = trials.task
+    choices, first, episodes = _recorded(trials, agents)
+    n = len(first) - 1
+    schedule = Schedule(episodes, None, 1, snapshots=snapshots)
+    seed = checked_seed(seed, rng)
+    given = [checked_memories(task, one, q, sigma, n) for one in agents]
+    engine.capacity(task, agents)
+    total = schedule.episodes * n * len(agents)
+    results = []
+    with shown(progress, total, unit="episode") as meter:
+        for number, (one, (given_q, given_sigma)) in enumerate(zip(agents, given, strict=True)):
+            streams = np.stack([engine.stream_states(seed, subject) for subject in range(n)])
+            before = number * schedule.episodes * n
+            outcome = engine.run(
+                task, [one] * n, schedule, streams, q=given_q, sigma=given_sigma,
+                replayed=engine.Replayed(choices, first), workers=workers_or_none(workers),
+                progress=None if progress is None else lambda done, before=before: meter.update(before + done),
+            )  # fmt: skip
+            results.append(checked_result(make_result(task, one, seed, schedule, outcome), outcome))
+    return results[0] if isinstance(agent, Agent) else results
+
+
+def _recorded(trials: Trials, agents: Sequence[Agent]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], int]:
+    """The table as the kernel replays it: rows, the first of each subject, and episodes of each."""
+    task = trials.task
+    for one in agents:
+        check_task_and_agent(task, one)
+        if not one.learn_q:
+            raise ValueError("learn_q=False: an agent that learns no q̄ has nothing to replay")
+    _, begins = np.unique(trials.subject, return_index=True)
+    begins = np.sort(begins)
+    if (np.diff(trials.session[np.append(True, np.diff(_number(trials.subject)) == 0)]) != 0).any() or len(
+        np.unique(trials.session)
+    ) > 1:
+        raise ValueError("trials must be of one session: replay each by itself, or fit them with sigmalloc.fit")
+    first = np.append(begins, len(trials)).astype(np.int64)
+    ends = trials.ended | trials.cut
+    paths = [np.bincount(trials.episode[a:b][ends[a:b]]) for a, b in zip(first, first[1:], strict=False)]
+    episodes = {len(count) for count in paths}
+    if len(episodes) > 1:
+        raise ValueError(f"trials must have as many episodes of every subject, got {sorted(episodes)}")
+    for one in agents:
+        wanted = pairing.paths(task, one)
+        if any((count != wanted).any() for count in paths):
+            raise ValueError(
+                f"trials must have {wanted} path{'s' if wanted > 1 else ''} in every episode, as the agent's "
+                f"search_budget={one.search_budget!r} has"
+            )
+    checked_episodes(task, episodes.copy().pop())
+    choices = np.zeros(len(trials), dtype=engine.CHOICE_DTYPE)
+    for name in ("state", "action", "next_state", "reward"):
+        choices[name] = getattr(trials, name)
+    choices["flags"] = ENDED * trials.ended + CUT * trials.cut
+    return choices, first, episodes.pop()
+
+
+def _number(subject: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    inverse: npt.NDArray[np.int64] = np.unique(subject, return_inverse=True)[1]
+    return inverse

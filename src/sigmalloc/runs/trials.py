@@ -1,0 +1,608 @@
+"""Trials: one row a choice, as an agent made it or as people did."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _checks
+from .._io import archive, files, terminal
+from .._io.extras import needed
+from .._io.html import table
+from ..tasks.base import Task, unpack
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+
+FORMAT = 1
+Column = npt.NDArray[Any]
+KEYS = ("subject", "session", "episode", "path", "step")
+COLUMNS = (*KEYS, "state", "action", "reward", "next_state", "ended", "cut", "forced")
+OPTIONAL = ("probability", "time")
+TABLES = ("q", "sigma")
+UNITS = {"reward": "reward", "q": "reward", "sigma": "reward", "time": "time"}
+_NO_ANSWER = frozenset({"", "na", "nan", "none", "null"})
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Trials:
+    """A table of trials: one row a choice, ordered by subject, session, episode, path and step.
+
+    Attributes
+    ----------
+    task : Task
+    subject : array of int or str, shape (rows,)
+        Who chose: the number of a restart, or a participant.
+    session, episode, path, step : array of int, shape (rows,)
+        Counted from 0. ``path`` is 0 but in planning tasks, where a learning trial has as many as the search budget.
+    state, action, next_state : array of int, shape (rows,)
+        Action −1: nobody chose.
+    reward : array of float, shape (rows,)
+        NaN: it was not shown.
+    ended, cut : array of bool, shape (rows,)
+        Whether the episode ended there: in a terminal state, or by the step limit (or the end of the record).
+    forced : array of bool, shape (rows,)
+        Whether there was no choice.
+    probability : array of float, shape (rows,), or None
+        Of the choice, given q̄ and σ at that moment.
+    q, sigma : array of float, shape (rows, actions), or None
+        q̄ and σ of the actions of the state at that moment; NaN where there is no such action.
+    """
+
+    task: Task
+    subject: Column
+    session: Column
+    episode: Column
+    path: Column
+    step: Column
+    state: Column
+    action: Column
+    reward: Column
+    next_state: Column
+    ended: Column
+    cut: Column
+    forced: Column
+    probability: Column | None = None
+    q: Column | None = None
+    sigma: Column | None = None
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        """Columns by name, those that there are."""
+        found = {name: getattr(self, name) for name in (*COLUMNS, "probability")}
+        return {name: column for name, column in found.items() if column is not None}
+
+    @property
+    def subjects(self) -> list[Any]:
+        """Who there is, in order of appearance."""
+        _, first = np.unique(self.subject, return_index=True)
+        return [self.subject[i].item() for i in np.sort(first)]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all columns."""
+        tables = [getattr(self, name) for name in TABLES if getattr(self, name) is not None]
+        return sum(column.nbytes for column in [*self.columns.values(), *tables])
+
+    def __getitem__(self, rows: Any) -> Trials:
+        """Some of the rows: a slice, a mask or indices."""
+        picked = {name: column[rows] for name, column in self.columns.items()}
+        picked |= {name: getattr(self, name)[rows] for name in TABLES if getattr(self, name) is not None}
+        return Trials(task=self.task, **picked)
+
+    def of(self, subject: Any) -> Trials:
+        """The rows of one subject.
+
+        Raises
+        ------
+        ValueError
+            If there is no such subject.
+        """
+        rows = self.subject == subject
+        if not np.any(rows):
+            raise ValueError(f"subject must be one of {', '.join(map(repr, self.subjects[:20]))}, got {subject!r}")
+        return self[rows]
+
+    def __repr__(self) -> str:
+        return (
+            f"<Trials: {self.task.name}, {len(self):,} choices of {len(self.subjects)} subjects in "
+            f"{int(self.ended.sum() + self.cut.sum()):,} episodes>"
+        )
+
+    def _repr_html_(self) -> str:
+        shown = self[: min(len(self), 12)]
+        rows = zip(*(column.tolist() for column in shown.columns.values()), strict=True)
+        return table(repr(self)[1:-1], list(self.columns), rows, more=len(self) - len(shown))
+
+    def action_labels(self) -> npt.NDArray[np.str_]:
+        """Names of the actions, shape (rows,); "" where nobody chose."""
+        names = self.task.action_names or tuple(map(str, range(self.task.n_actions)))
+        return np.array(["", *names])[self.action + 1]
+
+    def state_labels(self) -> npt.NDArray[np.str_]:
+        """Names of the states, shape (rows,)."""
+        names = self.task.state_names or tuple(map(str, range(self.task.n_states)))
+        return np.array(names)[self.state]
+
+    # elsewhere
+
+    def to_frame(self) -> pandas.DataFrame:
+        """A pandas DataFrame; q̄ and σ are columns ``q_0``, ``q_1``, … ."""
+        return needed("pandas", "pandas").DataFrame(self._flat())
+
+    def to_xarray(self) -> xarray.Dataset:
+        """An xarray Dataset over rows and actions."""
+        module = needed("xarray", "xarray")
+        variables: dict[str, Any] = {name: ("row", column, _unit(name)) for name, column in self.columns.items()}
+        for name in TABLES:
+            if getattr(self, name) is not None:
+                variables[name] = (("row", "action_number"), getattr(self, name), _unit(name))
+        return module.Dataset(variables, {"row": np.arange(len(self))}, {"task": self.task.name})
+
+    def _flat(self) -> dict[str, Column]:
+        flat = dict(self.columns)
+        for name in TABLES:
+            table = getattr(self, name)
+            if table is not None:
+                flat |= {f"{name}_{action}": table[:, action] for action in range(table.shape[1])}
+        return flat
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write a CSV file, complete or not at all: missing choices and rewards are empty.
+
+        Returns
+        -------
+        Path
+        """
+        path = Path(files.checked_path("path", path))
+        flat = self._flat()
+
+        def put(file: Any) -> None:
+            file.write((",".join(flat) + "\n").encode())
+            for begin in range(0, len(self), 100_000):
+                part = [_written(name, column[begin : begin + 100_000]) for name, column in flat.items()]
+                file.write("".join([",".join(row) + "\n" for row in zip(*part, strict=True)]).encode("utf-8"))
+
+        files.write(path, put)
+        return path
+
+    def save(self, path: str | Path) -> Path:
+        """Write the table to a NumPy archive (.npz), complete or not at all.
+
+        Returns
+        -------
+        Path
+        """
+        path = Path(files.checked_path("path", path))
+        if path.suffix != ".npz":
+            path = path.with_name(path.name + ".npz")
+        facts, arrays = self.task.pack()
+        held = {**self.columns, **{name: getattr(self, name) for name in TABLES if getattr(self, name) is not None}}
+        archive.save(path, {"trials": FORMAT, "task": facts}, arrays | held, compress=False)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Trials:
+        """Read a table that `save` wrote; nothing in it is executed.
+
+        Raises
+        ------
+        ValueError
+            If the file is not a table of trials, or is damaged.
+        """
+        with archive.reading(files.checked_path("path", path), "table of trials") as file:
+            facts = file.facts
+            if facts.get("trials") != FORMAT:
+                raise ValueError(f"its format is {facts.get('trials')!r}, not {FORMAT}")
+            arrays = {name: file.array(name) for name in file.names if name != archive.FACTS}
+            task = unpack(facts["task"], arrays)
+            given = {name: arrays[name] for name in (*COLUMNS, "probability", *TABLES) if name in arrays}
+            missing = [name for name in COLUMNS if name not in given]
+            if missing:
+                raise ValueError(f"it has no {missing[0]}")
+            return from_columns(task, given)
+
+    @classmethod
+    def read_csv(
+        cls, path: str | Path, task: Task, columns: Mapping[str, str] | None = None, *, separator: str = ","
+    ) -> Trials:
+        """Read a CSV file with one row a choice, every row checked.
+
+        Parameters
+        ----------
+        path : str or Path
+        task : Task
+            States and actions are its numbers, or its names.
+        columns : dict of {str: str}, optional
+            The file's name for a column of ours, where it is another: ``{"subject": "participant"}``. ``state`` and
+            ``action`` are needed; ``reward`` where something is to be learned; the others are made where they are not
+            there: one subject, one session, episodes that end where the task ends them.
+        separator : str
+
+        Returns
+        -------
+        Trials
+            An empty action means that nobody chose, an empty reward that it was not shown.
+
+        Raises
+        ------
+        ValueError
+            Naming the line and what is wrong with it.
+        """
+        source = files.checked_path("path", path)
+        mapping = dict(columns or {})
+        _checks.only(mapping, (*COLUMNS, "probability"), "column")
+        try:
+            text = files.read(source).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{source} is not text in UTF-8: {error}") from None
+        lines = csv.reader(text.splitlines(), delimiter=separator)
+        header = next(lines, None)
+        if not header:
+            raise ValueError(f"{source} is empty")
+        names = {name: mapping.get(name, name) for name in (*COLUMNS, "probability")}
+        for name, theirs in names.items():
+            if theirs not in header and (name in mapping or name in ("state", "action")):
+                raise ValueError(f"{source}: there is no column {theirs!r}; the columns are {', '.join(header)}")
+        kept = [(number, row) for number, row in enumerate(lines, start=2) if row]
+        for number, row in kept:
+            if len(row) != len(header):
+                raise ValueError(f"{source}, line {number}: {len(row)} fields, but {len(header)} columns")
+        where = np.array([number for number, _ in kept])
+        raw = {
+            name: [row[header.index(theirs)].strip() for _, row in kept]
+            for name, theirs in names.items()
+            if theirs in header
+        }
+        return _checked_rows(task, raw, lambda row, message: ValueError(f"{source}, line {where[row]}: {message}"))
+
+    @classmethod
+    def from_frame(cls, frame: Any, task: Task, columns: Mapping[str, str] | None = None) -> Trials:
+        """The trials of a pandas DataFrame (or anything with columns), every row checked; see `read_csv`."""
+        mapping = dict(columns or {})
+        _checks.only(mapping, (*COLUMNS, "probability"), "column")
+        available = list(frame.columns if hasattr(frame, "columns") else frame)
+        names = {name: mapping.get(name, name) for name in (*COLUMNS, "probability")}
+        for name, theirs in names.items():
+            if theirs not in available and (name in mapping or name in ("state", "action")):
+                raise ValueError(f"there is no column {theirs!r}; the columns are {', '.join(map(str, available))}")
+        raw = {name: [_spelled(value) for value in np.asarray(frame[theirs]).tolist()]
+               for name, theirs in names.items() if theirs in available}  # fmt: skip
+        return _checked_rows(task, raw, lambda row, message: ValueError(f"row {row}: {message}"))
+
+
+def from_columns(task: Task, columns: Mapping[str, Column]) -> Trials:
+    """A table from columns of numbers, checked as `Trials.read_csv` does.
+
+    Raises
+    ------
+    ValueError
+        Naming the row.
+    """
+    rows = len(np.asarray(columns["state"]))
+    for name, column in columns.items():
+        if np.shape(column)[:1] != (rows,):
+            raise ValueError(f"{name} must have {rows} rows, got shape {np.shape(column)}")
+    fail = lambda row, message: ValueError(f"row {row}: {message}")  # noqa: E731
+    numbers = {name: np.asarray(column) for name, column in columns.items()}
+    for name in ("session", "episode", "path", "step", "state", "action", "next_state"):
+        if numbers[name].dtype.kind not in "iu":
+            raise ValueError(f"{name} must hold whole numbers, not {numbers[name].dtype}")
+    for name in ("ended", "cut", "forced"):
+        if numbers[name].dtype != bool:
+            raise ValueError(f"{name} must hold booleans, not {numbers[name].dtype}")
+    for name in TABLES:
+        if name in numbers and numbers[name].shape != (rows, task.n_actions):
+            raise ValueError(f"{name} must have shape {(rows, task.n_actions)}, got {numbers[name].shape}")
+    trials = Trials(task=task, **numbers)
+    _check(trials, fail)
+    return trials
+
+
+Fail = Callable[[int, str], ValueError]
+
+
+def _checked_rows(task: Task, raw: dict[str, list[str]], fail: Fail) -> Trials:
+    n = len(raw["state"])
+    if not n:
+        raise ValueError("there are no rows")
+    labels = raw.get("subject", ["0"] * n)
+    for row, label in enumerate(labels):
+        if label.lower() in _NO_ANSWER:
+            raise fail(row, "the subject is empty")
+    subject = _numbers_or_text(labels)
+    state = _named("state", raw["state"], task.state_names, task.n_states, fail)
+    action = _named("action", raw["action"], task.action_names, task.n_actions, fail, missing=-1)
+    session = _whole("session", raw.get("session"), n, fail)
+    given_episode = "episode" in raw
+    episode = _whole("episode", raw.get("episode"), n, fail)
+    forced, ended = _flags("forced", raw.get("forced"), n, fail), _flags("ended", raw.get("ended"), n, fail)
+    cut = _flags("cut", raw.get("cut"), n, fail)
+    reward = _real("reward", raw.get("reward"), n, fail)
+    path = _whole("path", raw.get("path"), n, fail)
+    order = np.lexsort((np.arange(n), path, episode, session, _codes(subject)))
+    same = _same_run(subject, session, order)
+    if not given_episode:
+        episode, order = _count_episodes(task, state, action, ended | cut, same, order, raw, fail)
+    within = same.copy()
+    within[1:] &= (episode[order][1:] == episode[order][:-1]) & (path[order][1:] == path[order][:-1])
+    if "step" in raw:
+        step = _whole("step", raw["step"], n, fail)
+        order = np.lexsort((step, path, episode, session, _codes(subject)))
+    else:
+        step = np.empty(n, dtype=np.int64)
+        step[order] = _count(within)
+    last = np.append(~within[1:], True)
+    if "next_state" in raw:
+        next_state = _named("next_state", raw["next_state"], task.state_names, task.n_states, fail, missing=-1)
+        filled = next_state[order]
+    else:
+        filled = np.full(n, -1)
+    follow = np.append(state[order][1:], -1)
+    filled = np.where((filled < 0) & ~last, follow, filled)
+    for place in np.flatnonzero(filled < 0):
+        row = int(order[place])
+        filled[place] = _only_successor(task, int(episode[row]), int(state[row]), int(action[row]), row, fail)
+    ended = ended[order]
+    if "ended" not in raw:
+        ended = last & _terminal(task, episode[order], filled)
+    cut = (cut[order] | last) & last & ~ended
+    columns: dict[str, Any] = {
+        "subject": subject[order], "session": session[order], "episode": episode[order], "path": path[order],
+        "step": step[order], "state": state[order], "action": action[order], "reward": reward[order],
+        "next_state": filled, "ended": ended, "cut": cut, "forced": forced[order],
+    }  # fmt: skip
+    if "probability" in raw:
+        columns["probability"] = _real("probability", raw["probability"], n, fail)[order]
+    trials = Trials(task=task, **columns)
+    _check(trials, lambda row, message: fail(int(order[row]), message))
+    return trials
+
+
+def _check(trials: Trials, fail: Fail) -> None:
+    """Raise an error for the first row that cannot be so."""
+    task, state, action, following = trials.task, trials.state, trials.action, trials.next_state
+    n = len(trials)
+    if not n:
+        raise ValueError("there are no rows")
+
+    def refuse(wrong: npt.NDArray[np.bool_], message: Callable[[int], str]) -> None:
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            raise fail(row, message(row))
+
+    inside = lambda values, low, high: (values >= low) & (values < high)  # noqa: E731
+    refuse(~inside(state, 0, task.n_states), lambda r: f"state must be in [0, {task.n_states - 1}], got {state[r]}")
+    refuse(~inside(following, 0, task.n_states), lambda r: f"next_state {following[r]} is not a state of the task")
+    refuse(~inside(action, -1, task.n_actions), lambda r: f"action {action[r]} is not an action of the task")
+    terminal = np.logical_and.reduce([variant.terminal for variant in task.variants])
+    refuse(terminal[state], lambda r: f"state {_label(task.state_names, state[r])} is terminal: nobody chooses there")
+    exists = np.logical_or.reduce([variant.exists for variant in task.variants])
+    chose = action >= 0
+    refuse(
+        chose & ~exists[state, np.maximum(action, 0)],
+        lambda r: f"state {_label(task.state_names, state[r])} has no action {_label(task.action_names, action[r])}",
+    )
+    if task.finite:
+        refuse(*_impossible(trials))
+    keys = [_codes(trials.subject), trials.session, trials.episode, trials.path, trials.step]
+    same = [np.append(False, key[1:] == key[:-1]) for key in keys]
+    run = np.logical_and.reduce(same[:2])
+    within = np.logical_and.reduce(same[:4])
+    refuse(within & same[4], lambda r: f"step {trials.step[r]} of episode {trials.episode[r]} is there twice")
+    gap = within & (trials.step != np.append(0, trials.step[:-1]) + 1)
+    refuse(gap, lambda r: f"step {trials.step[r]} of episode {trials.episode[r]} follows step {trials.step[r - 1]}")
+    refuse(~within & (trials.step != 0), lambda r: f"episode {trials.episode[r]} begins with step {trials.step[r]}")
+    before = run & ~within & (trials.episode < np.append(0, trials.episode[:-1]))
+    refuse(before, lambda r: f"episode {trials.episode[r]} comes after episode {trials.episode[r - 1]}")
+    skipped = run & (trials.episode > np.append(0, trials.episode[:-1]) + 1)
+    refuse(skipped, lambda r: f"episode {trials.episode[r]} follows episode {trials.episode[r - 1]}: a gap")
+    jump = within & (state != np.append(0, following[:-1]))
+    refuse(
+        jump,
+        lambda r: (
+            f"state {_label(task.state_names, state[r])} does not follow: the row before leads to "
+            f"{_label(task.state_names, following[r - 1])}"
+        ),
+    )
+    over = np.append(False, (trials.ended | trials.cut)[:-1])
+    refuse(within & over, lambda r: f"episode {trials.episode[r]} goes on after its end")
+    refuse(~within & np.append(False, ~over[1:]), lambda r: f"the episode before ends nowhere: row {r - 1} goes on")
+
+
+def _impossible(trials: Trials) -> tuple[npt.NDArray[np.bool_], Callable[[int], str]]:
+    """Where no variant of the task leads from a state by an action to the next state."""
+    task: Any = trials.task
+    chose = trials.action >= 0
+    possible = ~chose
+    s, a = trials.state[chose], trials.action[chose]
+    reached = np.zeros(len(s), dtype=bool)
+    for variant in task.variants:
+        hit = (variant.next_state[s, a] == trials.next_state[chose][:, None]) & (variant.probability[s, a] > 0)
+        reached |= hit.any(axis=1)
+    possible[chose] = reached
+
+    def message(row: int) -> str:
+        state, action = trials.state[row], trials.action[row]
+        return (
+            f"action {_label(task.action_names, action)} in state {_label(task.state_names, state)} never leads to "
+            f"{_label(task.state_names, trials.next_state[row])}"
+        )
+
+    return ~possible, message
+
+
+def _label(names: Sequence[str] | None, number: int) -> str:
+    return str(number) if names is None else f"{names[number]!r}"
+
+
+def _terminal(task: Task, episode: Column, state: Column) -> npt.NDArray[np.bool_]:
+    """Whether states are terminal in the variant of their episode."""
+    variant = np.sum([episode >= begin for begin, _ in task.changes], axis=0, dtype=np.int64)
+    terminal: npt.NDArray[np.bool_] = np.stack([one.terminal for one in task.variants])[variant, state]
+    return terminal
+
+
+def _codes(subject: Column) -> npt.NDArray[np.int64]:
+    """Subjects as numbers, in order of appearance."""
+    _, first, inverse = np.unique(subject, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[inverse]
+
+
+def _same_run(subject: Column, session: Column, order: Column) -> npt.NDArray[np.bool_]:
+    """Whether each row, in order, is of the subject and session of the one before."""
+    same = np.zeros(len(order), dtype=bool)
+    codes = _codes(subject)[order]
+    same[1:] = (codes[1:] == codes[:-1]) & (session[order][1:] == session[order][:-1])
+    return same
+
+
+def _count(within: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """0, 1, 2, … from each row that is not within."""
+    place = np.arange(len(within))
+    return place - np.maximum.accumulate(np.where(within, 0, place))
+
+
+def _count_episodes(
+    task: Task, state: Column, action: Column, over: Column, same: Column, order: Column, raw: dict[str, list[str]],
+    fail: Fail,
+) -> tuple[Column, Column]:  # fmt: skip
+    """Episodes where the file has none: they end where it says, or where the task does."""
+    ends = over[order].copy()
+    if "next_state" in raw:
+        following = _named("next_state", raw["next_state"], task.state_names, task.n_states, fail, missing=-1)[order]
+        ends |= (following >= 0) & task.terminal[following]
+    elif not over.any():
+        for place, row in enumerate(order.tolist()):
+            successors = _successors(task, int(state[row]), int(action[row]))
+            ends[place] = bool(len(successors)) and bool(task.terminal[successors].all())
+    begins = np.append(True, ends[:-1]) | ~same
+    number = np.cumsum(begins) - 1
+    first = np.maximum.accumulate(np.where(same, 0, number))
+    episode = np.empty(len(order), dtype=np.int64)
+    episode[order] = number - first
+    return episode, order
+
+
+def _successors(task: Any, state: int, action: int) -> npt.NDArray[np.int64]:
+    if not task.finite or action < 0:
+        return np.zeros(0, dtype=np.int64)
+    possible: npt.NDArray[np.int64] = np.unique(task.next_state[state, action][task.probability[state, action] > 0])
+    return possible
+
+
+def _only_successor(task: Task, episode: int, state: int, action: int, row: int, fail: Fail) -> int:
+    if action < 0:
+        return state
+    successors = _successors(task.at(episode), state, action)
+    if len(successors) != 1:
+        raise fail(row, "next_state is missing, and does not follow from the state and the action")
+    return int(successors[0])
+
+
+def _spelled(value: Any) -> str:
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def _numbers_or_text(values: list[str]) -> Column:
+    try:
+        return np.array([int(value) for value in values])
+    except ValueError:
+        return np.array(values)
+
+
+def _named(
+    name: str, values: list[str], names: Sequence[str] | None, count: int, fail: Fail, missing: int | None = None
+) -> npt.NDArray[np.int64]:
+    known = {label: number for number, label in enumerate(names or ())}
+    out = np.empty(len(values), dtype=np.int64)
+    for row, value in enumerate(values):
+        if value in known:
+            out[row] = known[value]
+        elif value.lower() in _NO_ANSWER and missing is not None:
+            out[row] = missing
+        else:
+            try:
+                out[row] = int(value)
+            except ValueError:
+                hint = "" if names is None else f"; the names are {', '.join(list(names)[:12])}"
+                raise fail(row, f"{name} {value!r} is neither a number nor a name of the task{hint}") from None
+            if not 0 <= out[row] < count:
+                raise fail(row, f"{name} must be in [0, {count - 1}], got {value}")
+    return out
+
+
+def _whole(name: str, values: list[str] | None, n: int, fail: Fail) -> npt.NDArray[np.int64]:
+    if values is None:
+        return np.zeros(n, dtype=np.int64)
+    out = np.empty(n, dtype=np.int64)
+    for row, value in enumerate(values):
+        try:
+            out[row] = int(value)
+        except (ValueError, OverflowError):
+            raise fail(row, f"{name} must be a whole number, got {value!r}") from None
+    low = out.min()
+    if name in ("episode", "session", "step") and low == 1:  # counted from 1, as people do
+        out -= 1
+    if out.min() < 0:
+        raise fail(int(out.argmin()), f"{name} must be at least 0, got {out.min()}")
+    return out
+
+
+def _real(name: str, values: list[str] | None, n: int, fail: Fail) -> npt.NDArray[np.float64]:
+    out = np.full(n, np.nan)
+    for row, value in enumerate(values or ()):
+        if value.lower() not in _NO_ANSWER:
+            try:
+                out[row] = float(value)
+            except ValueError:
+                raise fail(row, f"{name} must be a number, got {value!r}") from None
+            if np.isinf(out[row]):
+                raise fail(row, f"{name} must be finite, got {value!r}")
+    return out
+
+
+def _flags(name: str, values: list[str] | None, n: int, fail: Fail) -> npt.NDArray[np.bool_]:
+    out = np.zeros(n, dtype=bool)
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
+    for row, value in enumerate(values or ()):
+        if value.lower() not in words:
+            raise fail(row, f"{name} must be true or false, got {value!r}")
+        out[row] = words[value.lower()]
+    return out
+
+
+def _written(name: str, column: Column) -> Iterator[str] | list[str]:
+    if column.dtype.kind == "f":
+        return ["" if value != value else repr(value) for value in column.tolist()]
+    if column.dtype == bool:
+        return ["true" if value else "false" for value in column.tolist()]
+    if name == "action":
+        return ["" if value < 0 else str(value) for value in column.tolist()]
+    if column.dtype.kind in "US":
+        return [_quoted(terminal.cell(value)) for value in column.tolist()]
+    return map(str, column.tolist())
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n\r') else text
+
+
+def _unit(name: str) -> dict[str, str]:
+    return {"units": UNITS[name]} if name in UNITS else {}
