@@ -447,7 +447,7 @@ class _Table:
                 gaps[0], f"the options that exist must come first, and be at least one, got {self.exists[gaps[0]]}"
             )
         self.counts = counts
-        self.names = np.where(self.exists, self.names, None)
+        self.names = np.where(self.exists, self.names, np.array(None, dtype=object))
         for name in ("known", "known_sigma"):
             numbers = np.where(self.exists, getattr(self, name), 0.0)
             wrong = np.argwhere(~np.isfinite(numbers) | ((name == "known_sigma") & ~(numbers >= 0)))
@@ -463,7 +463,7 @@ class _Table:
         self.choice = self._choices(coding)
         for row in np.flatnonzero(self.choice >= counts):
             given = plain(self.raw_choice[row])
-            self.fail(row, f"choice must be one of the row's {counts[row]} options, got {given!r}")
+            self.fail(int(row), f"choice must be one of the row's {counts[row]} options, got {given!r}")
         if self.payoff.ndim == 1:
             payoff = np.full(self.names.shape, np.nan)
             made = np.flatnonzero(self.choice >= 0)
@@ -485,7 +485,7 @@ class _Table:
             if coding == "memory":
                 names = [plain(name) for name in self.names[row]]
                 if plain(given) not in names:
-                    self.fail(row, f"choice must be one of the row's memories {names}, got {plain(given)!r}")
+                    self.fail(int(row), f"choice must be one of the row's memories {names}, got {plain(given)!r}")
                 out[row] = names.index(plain(given))
                 continue
             first = int(coding == "from one")
