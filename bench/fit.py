@@ -87,11 +87,11 @@ def main():
     if abs(ours - theirs) > 1e-8 * abs(theirs):
         sys.exit(f"the engine gives {ours}, the loop {theirs}")
 
-    def engine(data, allocation, policy, sets=SETS):
+    def engine(data, allocation, policy, sets=SETS, calls=20):
         fitted = model_of(allocation, policy)
         free = FREE if allocation != "fixed" else ("learning_rate_q", "sigma_0")
         given = values[:sets, [FREE.index(name) for name in free]]
-        return lambda _: timed(lambda: fit.log_likelihoods(data, fitted, free, given), 20) / sets
+        return lambda _: timed(lambda: fit.log_likelihoods(data, fitted, free, given), calls) / sets
 
     contestants = {
         "the loop": lambda _: timed(lambda: loop(memory, choice, payoff, *values[0]), 1),
@@ -104,6 +104,11 @@ def main():
         "slot machines, dra, hard": engine(slots, "dra", "hard"),
         "slot machines, dra, soft": engine(slots, "dra", "soft"),
     }
+    rng = np.random.default_rng(3)
+    arms = np.tile(np.arange(4), (TRIALS, 1))
+    bandit = fit.Choices.from_arrays(arms, rng.integers(4, size=TRIALS), rng.normal(arms, 1.0)).subjects[0]
+    contestants["four arms, dra, hard"] = engine(bandit, "dra", "hard", calls=1)
+    contestants["four arms, dra, soft"] = engine(bandit, "dra", "soft", calls=1)
     results = in_turn(contestants, arguments.repetitions)
     report["milliseconds"] = {name: spread(times) for name, times in results.items()}
     ratios = [slow / fast for slow, fast in zip(results["the loop"], results["dra, hard"], strict=True)]

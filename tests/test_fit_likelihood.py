@@ -396,6 +396,22 @@ def test_replay_of_a_training_gives_its_q():
     np.testing.assert_allclose(found.q[0], q[:-1], atol=1e-12)
 
 
+def test_replay_of_simulated_trials_gives_their_q():
+    """What `simulate` recorded of q̄ before every choice, where no value ahead is sampled."""
+    for name, arguments in (("bandit", {"means": [0.2, 0.8, 0.5]}), ("slot-machines", {})):
+        one = agent(learning_rate_q=0.3)
+        trials = sm.simulate(sm.tasks.make(name, **arguments), one, episodes=60, restarts=3, seed=2, values=True)
+        data = fit.Choices.from_task(trials.task, trials)
+        assert len(data) == 3
+        for subject in data:
+            course = fit.trajectories(subject, fit.Model(agent=one, policy="soft"))
+            rows, memory = trials.q[subject.rows], subject.memory[subject.situation]
+            for a in range(memory.shape[1]):
+                there = memory[:, a] >= 0
+                found = course.q[0, np.arange(subject.n_rows), memory[:, a]]
+                np.testing.assert_allclose(found[there], rows[there, a], atol=1e-12)
+
+
 # What rows do
 
 
