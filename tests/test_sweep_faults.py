@@ -407,7 +407,7 @@ def test_paths(whole, tmp_path, monkeypatch):
 class TestSizes:
     @pytest.mark.parametrize("changes, message", [
         ({"restarts": 10**9}, "× restarts=1,000,000,000 are 2,000,000,000 runs, and a sweep may have 100,000,000"),
-        ({"restarts": 10**30}, "runs, and a sweep may have"),
+        ({"restarts": 10**30}, "restarts must be at most"),
         ({"grid": {name: {"linspace": [0.1, 1, 10**6]} for name in ("lam", "beta")}}, "1,000,000,000,000 cells"),
         ({"grid": {"lam": {"linspace": [0, 1, 10**9]}}}, "how many must be in"),
         ({"episodes": 2**53, "evaluate_every": 1}, "evaluate_every: 9,007,199,254,740,992 evaluations of each"),

@@ -236,11 +236,10 @@ def test_a_small_buffer_gives_the_same_table(case):
     streams = np.stack([engine.stream_states(3, restart) for restart in range(11)])
     engine.run(
         task, [agent] * 11, sm.Schedule(9, None, 1), streams, workers=1, slice_work=7,
-        recording=engine.Recording(False, lambda part, _: rows.append(part), rows=2),
+        recording=engine.Recording(False, lambda run, part, _: rows.append((run, part)), rows=2),
     )  # fmt: skip
-    whole = np.concatenate(rows)
-    whole = whole[np.argsort(whole["run"], kind="stable")]
-    assert max(map(len, rows)) <= 2
+    assert max(len(part) for _, part in rows) <= 2
+    whole = np.concatenate([part for _, part in sorted(rows, key=lambda row: row[0])])
     for name in ("state", "action", "reward", "next_state", "episode", "step"):
         np.testing.assert_array_equal(whole[name], getattr(trials, name))
 

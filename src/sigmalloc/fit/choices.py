@@ -290,7 +290,7 @@ class Choices:
             episode=None if episode is None else _column("episode", episode, n_rows),
         )
         table.check(coding)
-        return cls([table.subject(label, rows, blocks, chosen_only) for label, rows in _groups(owner)])
+        return cls([table.subject(label, rows, blocks, chosen_only) for label, rows in groups(owner)])
 
     @classmethod
     def from_frame(
@@ -430,7 +430,7 @@ class _Table:
     episode: npt.NDArray[Any] | None
 
     def fail(self, row: int, message: str) -> None:
-        raise ValueError(f"subject {_plain(self.owner[row])!r}, row {row}: {message}")
+        raise ValueError(f"subject {plain(self.owner[row])!r}, row {row}: {message}")
 
     def check(self, coding: str) -> None:
         counts = self.exists.sum(axis=1)
@@ -453,10 +453,11 @@ class _Table:
         for row, names in enumerate(self.names):
             there = [name for name in names if name is not None]
             if len(set(there)) < len(there):
-                self.fail(row, f"an option's memory must be its own, got {[_plain(name) for name in names]}")
+                self.fail(row, f"an option's memory must be its own, got {[plain(name) for name in names]}")
         self.choice = self._choices(coding)
         for row in np.flatnonzero(self.choice >= counts):
-            self.fail(row, f"choice must be one of the row's {counts[row]} options, got {self.raw_choice[row]!r}")
+            given = plain(self.raw_choice[row])
+            self.fail(row, f"choice must be one of the row's {counts[row]} options, got {given!r}")
         if self.payoff.ndim == 1:
             payoff = np.full(self.names.shape, np.nan)
             made = np.flatnonzero(self.choice >= 0)
@@ -476,10 +477,10 @@ class _Table:
             if _nothing(given):
                 continue
             if coding == "memory":
-                names = [_plain(name) for name in self.names[row]]
-                if _plain(given) not in names:
-                    self.fail(row, f"choice must be one of the row's memories {names}, got {_plain(given)!r}")
-                out[row] = names.index(_plain(given))
+                names = [plain(name) for name in self.names[row]]
+                if plain(given) not in names:
+                    self.fail(row, f"choice must be one of the row's memories {names}, got {plain(given)!r}")
+                out[row] = names.index(plain(given))
                 continue
             first = int(coding == "from one")
             if isinstance(given, (str, bytes)) or given != given or float(given) != int(given):
@@ -490,7 +491,7 @@ class _Table:
         return out
 
     def subject(self, label: Hashable, rows: IntArray, blocks: str, chosen_only: bool) -> Subject:
-        begins = _changes(self.block[rows])
+        begins = changes(self.block[rows])
         block = np.cumsum(begins) - 1
         names = self.names[rows]
         labels, memory = _numbered(names, block, blocks)
@@ -503,13 +504,13 @@ class _Table:
         choice = self.choice[rows]
         ends = np.ones(len(rows), dtype=np.int64)
         if self.episode is not None:
-            ends[:-1] = (_changes(self.episode[rows]) | begins)[1:]
+            ends[:-1] = (changes(self.episode[rows]) | begins)[1:]
         mode = {"reset": NEW, "carry": CARRIED, "reset_q": NEW_Q}[blocks]
         start = np.where(begins, mode, 0)
         start[0] = NEW
         scored = (choice >= 0) & ~self.forced[rows] & (self.counts[rows] > 1)
         return Subject(
-            label=_plain(label), situation=situation, following=np.full(len(rows), -1), choice=choice,
+            label=plain(label), situation=situation, following=np.full(len(rows), -1), choice=choice,
             payoff=self.payoff[rows], outcome=self.payoff[rows] - self.known[rows], scored=scored.astype(np.int64),
             episode_end=ends, block_start=start, block_memories=np.array([len(part) for part in labels])[block],
             memory=memory[where], known=self.known[rows][where], known_sigma=self.known_sigma[rows][where],
@@ -538,7 +539,7 @@ def _numbered(
     return tuple(labels), memory
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A NumPy scalar as Python's; a whole number as an int, so that 1 and 1.0 name the same."""
     if isinstance(value, np.generic):
         value = value.item()
@@ -563,7 +564,7 @@ def _names(field: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
         raise ValueError(f"{field} must have names of memories, numbers or texts, got dtype {given.dtype}")
     out = np.empty(given.shape, dtype=object)
     for place, name in enumerate(given.reshape(-1).tolist()):
-        out.reshape(-1)[place] = None if _nothing(name) else _plain(name)
+        out.reshape(-1)[place] = None if _nothing(name) else plain(name)
     return out
 
 
@@ -608,13 +609,13 @@ def _mask(field: str, value: npt.ArrayLike | None, shape: tuple[int, ...], defau
     return given
 
 
-def _changes(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def changes(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """True where a value differs from the one before it, and on the first row."""
     listed = values.tolist()
     return np.array([True, *(a != b for a, b in zip(listed[:-1], listed[1:], strict=True))])
 
 
-def _groups(owner: npt.NDArray[Any]) -> Iterator[tuple[Hashable, IntArray]]:
+def groups(owner: npt.NDArray[Any]) -> Iterator[tuple[Hashable, IntArray]]:
     """Each subject and its rows, in order of appearance."""
     rows: dict[Hashable, list[int]] = {}
     for row, label in enumerate(owner.tolist()):

@@ -57,7 +57,7 @@ def fig3c(data):
         for label, (value, style) in lines.items():
             ax.axhline(float(value), color="0.25", linestyle=style, linewidth=1, label=label, zorder=0.5)
         names = [*runs, *(f"CMA\n{kind}" for kind in black)]
-        ax.set_xticks(range(len(names)), names, fontsize=6.5)
+        ax.set_xticks(range(len(names)), names, fontsize=5.8)
         ax.set_xlim(-0.6, len(runs) + len(black) - 0.4)
         _label(ax, "N_traj, or CMA-ES" if black else "N_traj (CMA-ES left out)",
                "Objective (reward)" if ax is axes[0] else None)  # fmt: skip

@@ -1,0 +1,484 @@
+"""Parameters from choices: `fit`, one subject at a time, on threads or any executor, resumable."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from .. import _checks
+from .._io import files
+from .._io.progress import shown
+from ..agents import Agent
+from . import optimise, samplers
+from .choices import Choices, Subject
+from .likelihood import log_likelihoods
+from .model import FloatArray, GradientSource, Model, Policy, SoftmaxLearner, as_model
+from .optimise import Starts
+from .parameters import Space, make_space
+from .results import FORMAT, Fit, SubjectFit, packed_model, packed_subject
+from .target import NoisyTarget, Normal, Priors, Target, checked_priors
+from .work import as_done
+
+Method: TypeAlias = Literal["lbfgsb", "bads", "emcee", "vbmc"]
+Intervals: TypeAlias = Literal["auto", "laplace", "profile"]
+
+METHODS: tuple[str, ...] = ("lbfgsb", "bads", "emcee", "vbmc")
+INTERVALS: tuple[str, ...] = ("auto", "laplace", "profile")
+_PACKAGES = {"bads": ("pybads", "bads"), "emcee": ("emcee", "emcee"), "vbmc": ("pyvbmc", "vbmc")}
+_CHAIN = {"walkers": 0, "steps": 2000, "burn": 1000, "thin": 10}
+_RETRIES = 3  # times that a profile may lead to a higher top
+_NEAR_BOUND = 0.05  # of the box: a posterior's interval that ends there is open
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """All that fitting one subject needs; it can be pickled."""
+
+    subject: Subject
+    model: Model
+    space: Space
+    priors: Priors | None = None
+    method: str = "lbfgsb"
+    starts: int = 8
+    begin: FloatArray | None = None  # further starts
+    intervals: str | None = "auto"
+    level: float = 0.95
+    seed: int = 0
+    particles: int | None = None
+    repetitions: int = 8
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def fit(
+    data: Choices | Subject,
+    agent: Agent | SoftmaxLearner | Model,
+    *,
+    free: Sequence[str] | None = None,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    priors: Priors | None = None,
+    starts: int = 8,
+    method: Method = "lbfgsb",
+    intervals: Intervals | None = "auto",
+    level: float = 0.95,
+    seed: int = 0,
+    policy: Policy | None = None,
+    gradient_source: GradientSource | None = None,
+    window: int | None = None,
+    lapse: float | None = None,
+    stickiness: float | None = None,
+    shape: Sequence[float] | None = None,
+    particles: int | None = None,
+    repetitions: int = 8,
+    options: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    store: str | Path | None = None,
+    progress: Any = False,
+) -> Fit:
+    """Estimate an agent's parameters from what each subject chose.
+
+    Parameters are climbed in coordinates (ln of a scale, log odds of what lies between 0 and 1) within a box. With
+    ``method="lbfgsb"`` the gradient comes from forward differences, f + 1 parameter sets in one pass of the engine; the
+    starts are the best of each 32 points of a Sobol sequence.
+
+    Parameters
+    ----------
+    data : Choices or Subject
+    agent : Agent, SoftmaxLearner or Model
+        Gives the kind of agent and all parameters that are not free.
+    free : sequence of str, optional
+        Names out of `PARAMETERS`. Default: α₁, α₂, λ and σ₀ of an agent that allocates; α₁ and σ₀ of one with fixed
+        precision; α₁ and β of a softmax learner. λ trades off with σ_base, and β with σ: free only one of each.
+    bounds : dict of {str: (float, float)}, optional
+        In the parameters' own units. The rest have default bounds, multiples of the standard deviation of all payoffs
+        that anybody was shown.
+    priors : dict of {str: distribution}, or Normal, optional
+        Distributions with a ``logpdf`` of the parameter in its own units, such as those of `scipy.stats`; what is
+        climbed is the density of the coordinates. A `Normal` is one over all coordinates, as `fit_group` gives.
+    starts : int
+        At least 1.
+    method : {"lbfgsb", "bads", "emcee", "vbmc"}
+        A gradient method (SciPy), or a direct search for targets that are noisy, too (PyBADS); or, besides the top, the
+        posterior by an ensemble sampler (emcee) or by variational Bayes (PyVBMC). Without priors the posterior is that
+        of a uniform prior over the box of coordinates.
+    intervals : {"auto", "laplace", "profile"} or None
+        From the Hessian where the likelihood falls as it says, else from the profile likelihood; or one of them; None
+        computes none. (The posterior's, where there is one.)
+    level : float
+        Of the intervals, in (0, 1).
+    seed : int
+        Of starts, samplers and particle filters.
+    policy, gradient_source, window, lapse, stickiness, shape
+        As for `log_likelihood`.
+    particles : int, optional
+        Takes the likelihood of the agent that *samples* its ``n_trajectories`` trajectories, by a particle filter with
+        that many particles, instead of the deterministic one. For "bads", "vbmc" and "emcee".
+    repetitions : int
+        Filters that an estimate is the mean of.
+    options : dict, optional
+        Of the method: of "emcee" ``walkers`` (default 8 f, at least 16), ``steps`` (2000), ``burn`` (1000), ``thin``
+        (10); of "vbmc" ``draws`` (4000) and what PyVBMC has; of "bads" what PyBADS has.
+    workers : int, optional
+        Subjects at once. Default: the number of processors.
+    executor : Executor, optional
+        Any `concurrent.futures.Executor`, Dask's included. Default: threads.
+    store : path, optional
+        Folder in which each subject's fit is kept as soon as it is done; a fit that is there already, of the same rows
+        and settings, is read instead of repeated.
+    progress : bool or callable(done, total)
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    ValueError
+        Naming the argument, before any work.
+    ImportError
+        If the method is an extra that is not installed.
+    """
+    model = as_model(
+        agent, policy=policy, gradient_source=gradient_source, window=window, lapse=lapse, stickiness=stickiness,
+        shape=shape,
+    )  # fmt: skip
+    jobs = make_jobs(
+        data, model, free=free, bounds=bounds, priors=priors, starts=starts, method=method, intervals=intervals,
+        level=level, seed=seed, particles=particles, repetitions=repetitions, options=options,
+    )  # fmt: skip
+    found = run_jobs(jobs, workers=workers, executor=executor, store=store, progress=progress)
+    return assembled(jobs, found)
+
+
+maximum_likelihood = fit
+
+
+def make_jobs(
+    data: Choices | Subject,
+    model: Model,
+    *,
+    free: Sequence[str] | None = None,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    priors: Priors | None = None,
+    starts: int = 8,
+    method: str = "lbfgsb",
+    intervals: str | None = "auto",
+    level: float = 0.95,
+    seed: int = 0,
+    particles: int | None = None,
+    repetitions: int = 8,
+    options: Mapping[str, Any] | None = None,
+) -> list[Job]:
+    """The jobs of a fit, everything checked; arguments as for `fit`."""
+    if isinstance(data, Subject):
+        data = Choices([data])
+    if not isinstance(data, Choices):
+        raise ValueError(f"data must be Choices or a Subject, got {data!r}")
+    _checks.choice("method", method, METHODS)
+    if intervals is not None:
+        _checks.choice("intervals", intervals, INTERVALS)
+    starts = _checks.integer("starts", starts, low=1, high=10**4)
+    level = _checks.real("level", level, low=0, high=1, low_open=True)
+    if level == 1:
+        raise ValueError("level must be below 1, got 1")
+    seed = _checks.integer("seed", seed, low=0)
+    repetitions = _checks.integer("repetitions", repetitions, low=1)
+    if particles is not None:
+        particles = _checks.integer("particles", particles, low=2)
+        if method == "lbfgsb":
+            raise ValueError(
+                "method='lbfgsb' needs a likelihood without noise; with particles use 'bads', 'vbmc' or 'emcee'"
+            )
+    if method in _PACKAGES:
+        samplers.needed(*_PACKAGES[method], method)
+    given = dict(options or {})
+    if method == "lbfgsb" and given:
+        raise ValueError(f"options: method='lbfgsb' has none, got {', '.join(given)}")
+    if method == "emcee":
+        given = _chain_options(given)
+    for subject in data:
+        if not subject.n_scored:
+            raise ValueError(f"subject {subject.label!r} has no choice that counts")
+    space = make_space(data.subjects, model, free, bounds)
+    priors = checked_priors(priors, space)
+    for subject in data:  # what does not fit together is found now
+        log_likelihoods(subject.part(1), model, space.names, space.to_values(space.box.mean(axis=1))[None])
+    return [
+        Job(subject, model, space, priors, method, starts, None, intervals, level, seed, particles, repetitions, given)
+        for subject in data
+    ]
+
+
+def _chain_options(given: dict[str, Any]) -> dict[str, Any]:
+    for name in given:
+        if name not in _CHAIN:
+            raise ValueError(f"options: unknown {name!r}; 'emcee' has {', '.join(_CHAIN)}")
+    out = {name: _checks.integer(f"options[{name!r}]", given.get(name, value), low=0) for name, value in _CHAIN.items()}
+    if out["burn"] >= out["steps"] or not 1 <= out["thin"] <= out["steps"] - out["burn"]:
+        raise ValueError(f"options: steps must exceed burn, and thin be at most what is left, got {out}")
+    return out
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    *,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    store: str | Path | None = None,
+    progress: Any = False,
+) -> list[SubjectFit]:
+    """Fits of subjects, in the order of the jobs; those that a store has are read from it."""
+    found: dict[int, SubjectFit] = {}
+    folder = None if store is None else Path(files.checked_path("store", store))
+    waiting = list(range(len(jobs)))
+    if folder is not None:
+        files.make_folder(folder)
+        for number, job in enumerate(jobs):
+            path = folder / file_name(job)
+            if files.exists(path):
+                found[number] = Fit.load(path)[0]
+        waiting = [number for number in waiting if number not in found]
+    with shown(progress, len(jobs), len(found), unit="subject") as bar:
+        for place, fitted in as_done(fit_subject, (jobs[number] for number in waiting), workers, executor):
+            number = waiting[place]
+            found[number] = fitted
+            if folder is not None:
+                assembled([jobs[number]], [fitted]).save(folder / file_name(jobs[number]))
+            bar.add(1)
+    return [found[number] for number in range(len(jobs))]
+
+
+def assembled(jobs: Sequence[Job], found: Sequence[SubjectFit]) -> Fit:
+    """Subjects' fits as one."""
+    job = jobs[0]
+    settings = {"starts": job.starts, "seed": job.seed, "intervals": job.intervals, "particles": job.particles,
+                "repetitions": job.repetitions, "options": dict(job.options)}  # fmt: skip
+    return Fit(tuple(found), job.method, job.level, settings)
+
+
+def file_name(job: Job) -> str:
+    """Name of a subject's fit in a store: the label, and a digest of rows and settings."""
+    label = re.sub(r"[^A-Za-z0-9.-]+", "_", str(job.subject.label))[:40].lstrip(".") or "subject"
+    return f"{label}-{_digest(job)}.npz"
+
+
+def _digest(job: Job) -> str:
+    facts, arrays = packed_subject(job.subject)
+    priors: Any = None
+    if isinstance(job.priors, Normal):
+        arrays = arrays | {"prior/mean": job.priors.mean, "prior/covariance": job.priors.covariance}
+    elif job.priors is not None:
+        priors = {name: _described(prior) for name, prior in job.priors.items()}
+    if job.begin is not None:
+        arrays = arrays | {"begin": job.begin}
+    about = {
+        "format": FORMAT, "subject": facts, "model": packed_model(job.model), "names": job.space.names,
+        "low": job.space.low, "high": job.space.high, "priors": priors, "method": job.method, "starts": job.starts,
+        "intervals": job.intervals, "level": job.level, "seed": job.seed, "particles": job.particles,
+        "repetitions": job.repetitions, "options": dict(job.options),
+    }  # fmt: skip
+    hashed = hashlib.blake2b(json.dumps(about, sort_keys=True, default=repr).encode(), digest_size=12)
+    for name, array in sorted(arrays.items()):
+        little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        hashed.update(f"{name}{little.dtype.str}{little.shape}".encode())
+        hashed.update(little.tobytes())
+    return hashed.hexdigest()
+
+
+def _described(prior: Any) -> list[Any]:
+    """A prior by its densities: objects do not tell what they are."""
+    points = np.concatenate([-(10.0 ** np.arange(6.0, -7.0, -0.5)), [0.0], 10.0 ** np.arange(-6.0, 6.5, 0.5)])
+    with np.errstate(all="ignore"):
+        return [repr(float(x)) for x in np.asarray(prior.logpdf(points), dtype=np.float64)]
+
+
+def fit_subject(job: Job) -> SubjectFit:
+    """One subject's fit."""
+    target = _target(job)
+    smooth = Target(job.subject, job.model, job.space, job.priors)
+    begin = optimise.first_points(smooth, job.starts, job.seed)
+    if job.begin is not None:
+        begin = np.concatenate([job.begin, begin])
+    noise = 0.0
+    if job.method == "bads":
+        starts, noise = _searched(target, begin, job)
+        top, height = starts.end[starts.best], float(starts.value[starts.best])
+    else:
+        starts = optimise.climb(smooth, begin)
+        top, height = _polished(smooth, starts)
+    parts = _Parts(job, smooth, starts, top, height)
+    samples = None
+    if job.method in ("emcee", "vbmc"):
+        curvature = parts.covariance()
+        samples = _sampled(target, parts.top, curvature, job)
+        parts.from_samples(samples)
+    elif job.intervals is not None and job.particles is None:
+        parts.find_intervals()
+    return parts.finished(samples, noise, target.evaluations if target is not smooth else 0)
+
+
+def _target(job: Job) -> Target:
+    if job.particles is None:
+        return Target(job.subject, job.model, job.space, job.priors)
+    return NoisyTarget(
+        job.subject, job.model, job.space, job.priors, particles=job.particles, repetitions=job.repetitions,
+        seed=job.seed,
+    )  # fmt: skip
+
+
+def _searched(target: Target, begin: FloatArray, job: Job) -> tuple[Starts, float]:
+    ends, values, good, counts, deviations = [], [], [], [], []
+    for number, start in enumerate(begin):
+        before = target.evaluations
+        seed = int(np.random.SeedSequence(job.seed, spawn_key=(number,)).generate_state(1, np.uint32)[0])
+        x, value, converged, deviation = samplers.direct_search(target, start, seed=seed, options=dict(job.options))
+        ends.append(x)
+        values.append(value)
+        good.append(converged)
+        counts.append(target.evaluations - before)
+        deviations.append(deviation)
+    starts = Starts(begin, np.array(ends), np.array(values), np.array(good), np.array(counts, dtype=np.int64))
+    return starts, deviations[starts.best]
+
+
+def _polished(target: Target, starts: Starts) -> tuple[FloatArray, float]:
+    """Once more from the best end: an optimiser that gave up in a fold goes on from it."""
+    again = optimise.climb(target, starts.end[starts.best][None])
+    if again.value[0] > starts.value[starts.best]:
+        return again.end[0], float(again.value[0])
+    return starts.end[starts.best], float(starts.value[starts.best])
+
+
+def _sampled(target: Target, top: FloatArray, covariance: FloatArray | None, job: Job) -> samplers.Samples:
+    box = job.space.box
+    seed = int(np.random.SeedSequence(job.seed, spawn_key=(2**31,)).generate_state(1, np.uint32)[0])
+    if job.method == "vbmc":
+        given = dict(job.options)
+        draws = _checks.integer("options['draws']", given.pop("draws", 4000), low=1)
+        return samplers.variational(target, top, draws=draws, seed=seed, options=given)
+    spread = 0.05 * (box[:, 1] - box[:, 0])
+    if covariance is not None:
+        known = np.sqrt(np.diag(covariance))
+        spread = np.where(np.isfinite(known), np.minimum(known, spread * 4), spread)
+    options = dict(job.options)
+    walkers = options.pop("walkers") or max(16, 8 * job.space.size)
+    return samplers.ensemble(target, top, spread, walkers=walkers, seed=seed, **options)
+
+
+class _Parts:
+    """Intervals of one fit as they are found; a profile may lead to a higher top."""
+
+    def __init__(self, job: Job, target: Target, starts: Starts, top: FloatArray, height: float) -> None:
+        self.job, self.target, self.starts, self.top, self.height = job, target, starts, top, height
+        self._clear()
+
+    def _clear(self) -> None:
+        f = self.job.space.size
+        self.lower, self.upper = np.full(f, np.nan), np.full(f, np.nan)
+        self.kind, self.note = [""] * f, [""] * f
+        self.spread = np.full((f, f), np.nan)
+
+    @property
+    def moving(self) -> npt.NDArray[np.int64]:
+        return np.flatnonzero(self.job.space.at_bound(self.top) == 0)
+
+    def covariance(self) -> FloatArray | None:
+        """Of the coordinates that are away from their bounds, put into ``spread``."""
+        moving = self.moving
+        if not len(moving):
+            return None
+        found = optimise.covariance_of(optimise.hessian(self.target, self.top, moving))
+        if found is not None:
+            self.spread[np.ix_(moving, moving)] = found
+        return None if found is None else self.spread
+
+    def find_intervals(self) -> None:
+        for _ in range(_RETRIES):
+            higher = self._intervals()
+            if higher is None:
+                return
+            again = optimise.climb(self.target, higher[None])
+            self.starts = Starts(*(
+                np.concatenate([getattr(self.starts, name), getattr(again, name)])
+                for name in ("begin", "end", "value", "converged", "evaluations")
+            ))  # fmt: skip
+            self.top, self.height = again.end[0], float(again.value[0])
+            self._clear()
+        self._intervals(follow=False)
+
+    def _intervals(self, follow: bool = True) -> FloatArray | None:
+        """A higher point, if the profile met one and it is to be followed."""
+        job, moving = self.job, self.moving
+        z = float(stats.norm.ppf(0.5 + job.level / 2))
+        sound = np.zeros(job.space.size, dtype=bool)
+        covariance = self.covariance()
+        if covariance is not None:
+            part = covariance[np.ix_(moving, moving)]
+            sound[moving] = optimise.is_sound(self.target, self.top, self.height, moving, part, job.level)
+        width = job.space.box[:, 1] - job.space.box[:, 0]
+        for i in range(job.space.size):
+            deviation = float(np.sqrt(self.spread[i, i]))
+            if sound[i] and job.intervals != "profile":
+                self._put(i, self.top[i] - z * deviation, self.top[i] + z * deviation, "laplace", (False, False))
+                continue
+            if job.intervals == "laplace":
+                continue
+            guess = z * deviation if np.isfinite(deviation) else 0.05 * float(width[i])
+            ends = []
+            for side in (-1, 1):
+                end = optimise.profile(self.target, self.top, self.height, i, side, guess, 0.5 * z * z)
+                if end.higher is not None and follow:
+                    return end.higher
+                ends.append(end)
+            self._put(i, ends[0].end, ends[1].end, "profile", (ends[0].open, ends[1].open))
+        return None
+
+    def _put(self, i: int, low: float, high: float, kind: str, is_open: tuple[bool, bool]) -> None:
+        point = np.tile(self.top, (2, 1))
+        point[:, i] = low, high
+        self.lower[i], self.upper[i] = self.job.space.to_values(point)[:, i]
+        self.kind[i] = kind
+        below, above = is_open
+        self.note[i] = "not identified" if below and above else "open below" if below else "open above" if above else ""
+
+    def from_samples(self, samples: samplers.Samples) -> None:
+        """Central intervals of the posterior; an end within a twentieth of the box of its bound is open."""
+        flat = samples.draws.reshape(-1, self.job.space.size)
+        tail = (1 - self.job.level) / 2
+        box = self.job.space.box
+        near = _NEAR_BOUND * (box[:, 1] - box[:, 0])
+        for i in range(self.job.space.size):
+            low, high = np.quantile(flat[:, i], [tail, 1 - tail])
+            self._put(i, low, high, "posterior", (low < box[i, 0] + near[i], high > box[i, 1] - near[i]))
+
+    def finished(self, samples: samplers.Samples | None, noise: float, evaluations: int) -> SubjectFit:
+        job = self.job
+        estimate = job.space.to_values(self.top)
+        pointwise = log_likelihoods(job.subject, job.model, job.space.names, estimate[None], pointwise=True)[0]
+        prior = float(self.target.log_prior(self.top)[0])
+        total = float(pointwise.sum()) if job.particles is None else self.height - prior
+        return SubjectFit(
+            subject=job.subject, model=fitted_model(job.model, job.space, estimate), space=job.space,
+            estimate=estimate, lower=self.lower, upper=self.upper, interval=tuple(self.kind),
+            at_bound=job.space.at_bound(self.top), note=tuple(self.note), log_likelihood=total, log_prior=prior,
+            pointwise=pointwise, starts=self.starts, covariance=self.spread, samples=samples, noise=noise,
+            evaluations=self.target.evaluations + evaluations,
+        )  # fmt: skip
+
+
+def fitted_model(model: Model, space: Space, estimate: FloatArray) -> Model:
+    """A model with estimates in it."""
+    return model.replace(**dict(zip(space.names, np.asarray(estimate).tolist(), strict=True)))
+
+
+def fitted(jobs: Sequence[Job], workers: int | None, executor: Executor | None) -> Iterator[tuple[int, SubjectFit]]:
+    """Number and fit of each job as they are done."""
+    return as_done(fit_subject, jobs, workers, executor)

@@ -1,0 +1,180 @@
+"""Choices made in a finite task: its states are the situations, its memory map and known values the subject's."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _checks
+from ..tasks import TabularMDP
+from .choices import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, Subject, changes, groups, plain
+
+_MODES = {"reset": NEW, "carry": CARRIED, "reset_q": NEW_Q}
+
+
+def choices_in_task(task: Any, trials: Any, block: str | None, blocks: str) -> list[Subject]:
+    """See `Choices.from_task`."""
+    _checks.choice("blocks", blocks, BLOCKS)
+    if not isinstance(task, TabularMDP):
+        raise ValueError(f"task must be a TabularMDP, got {task!r}")
+    if len(task.variants) > 1:
+        raise ValueError(f"task must not change, but {task.name!r} has {len(task.variants)} variants")
+    rows = _Rows(task, trials, block)
+    return [rows.subject(label, place, blocks) for label, place in groups(rows.owner)]
+
+
+class _Rows:
+    def __init__(self, task: TabularMDP, trials: Any, block: str | None) -> None:
+        self.task = task
+        self.options, self.place = _options(task)
+        state = _column(trials, "state", True)
+        n = len(state)
+        self.owner = _default(_column(trials, "subject", False, n), n)
+        self.block = _default(_column(trials, block, True, n) if block else _column(trials, "session", False, n), n)
+        self.state = self._integers("state", state, task.n_states)
+        self.choice = self._choices(_column(trials, "action", True, n))
+        self.reward = self._rewards(_column(trials, "reward", True, n))
+        following, episode = _column(trials, "next_state", False, n), _column(trials, "episode", False, n)
+        self.longer = bool((task.probability[~task.terminal[task.next_state] & task.exists[:, :, None]] > 0).any())
+        if self.longer and following is None:
+            raise ValueError(
+                f"next_state must be a column of trials: episodes of {task.name!r} can be longer than a row"
+            )
+        self.following = np.full(n, -1)
+        if following is not None:
+            entered = self._integers("next_state", following, task.n_states, missing=self.choice < 0)
+            self.following = np.where((entered < 0) | task.terminal[entered], -1, entered)
+        self.episode = np.arange(n) if episode is None and not self.longer else episode
+
+    def fail(self, row: int, message: str) -> None:
+        raise ValueError(f"subject {plain(self.owner[row])!r}, row {row}: {message}")
+
+    def _integers(
+        self, name: str, values: npt.NDArray[Any], below: int, missing: npt.NDArray[np.bool_] | None = None
+    ) -> IntArray:
+        out = np.full(len(values), -1, dtype=np.int64)
+        for row, value in enumerate(values.tolist()):
+            if missing is not None and missing[row]:
+                continue
+            if isinstance(value, (str, bytes)) or value != value or value != int(value) or not 0 <= value < below:
+                self.fail(row, f"{name} must be an integer in [0, {below - 1}], got {value!r}")
+            out[row] = int(value)
+        return out
+
+    def _choices(self, values: npt.NDArray[Any]) -> IntArray:
+        blank = np.array([value is None or value != value or value == -1 for value in values.tolist()], dtype=bool)
+        action = self._integers("action", values, self.task.n_actions, missing=blank)
+        out = np.where(blank, -1, self.place[self.state, action])
+        wrong = np.flatnonzero(~blank & (out < 0))
+        if len(wrong):
+            row = wrong[0]
+            self.fail(row, f"state {self.state[row]} has no action {action[row]}")
+        if self.task.terminal[self.state].any():
+            row = int(np.flatnonzero(self.task.terminal[self.state])[0])
+            self.fail(row, f"state {self.state[row]} is terminal: nobody chooses there")
+        return out
+
+    def _rewards(self, values: npt.NDArray[Any]) -> FloatArray:
+        reward = values.astype(np.float64)
+        if np.isinf(reward).any():
+            self.fail(int(np.flatnonzero(np.isinf(reward))[0]), "reward must be finite, or NaN where it was not shown")
+        return reward
+
+    def subject(self, label: Any, rows: IntArray, blocks: str) -> Subject:
+        task, memory_map = self.task, self.task.memory_map
+        n = len(rows)
+        begins = changes(self.block[rows])
+        following = self.following[rows]
+        ends = np.ones(n, dtype=bool)
+        if self.episode is not None:
+            ends[:-1] = (changes(self.episode[rows]) | begins)[1:]
+        else:
+            ends[:-1] = (following[:-1] < 0) | begins[1:]
+        broken = np.flatnonzero(~ends[:-1] & (following[:-1] != self.state[rows][1:]))
+        if len(broken):
+            t = broken[0]
+            self.fail(
+                rows[t], f"next_state leads to {following[t]}, but the episode goes on in {self.state[rows[t + 1]]}"
+            )
+        choice, reward = self.choice[rows], self.reward[rows]
+        payoff = np.full((n, task.n_actions), np.nan)
+        made = np.flatnonzero(choice >= 0)
+        payoff[made, choice[made]] = reward[made]
+        exists, place = self.options >= 0, np.maximum(self.options, 0)
+        state = np.arange(task.n_states)[:, None]
+        known = np.zeros(exists.shape)
+        noise = np.zeros(exists.shape)
+        if memory_map.known.any():
+            fixed = exists & memory_map.known[state, place]
+            known = np.where(fixed, np.nan_to_num(task.known_q)[state, place], 0.0)
+            noise = np.where(fixed, np.nan_to_num(task.known_sigma)[state, place], 0.0)
+        counts = exists.sum(axis=1)
+        labels = tuple(range(memory_map.n_memories))
+        shown = self.state[rows]
+        scored = (choice >= 0) & (counts[shown] > 1)
+        block = np.cumsum(begins) - 1
+        start = np.where(begins, _MODES[blocks], 0)
+        start[0] = NEW
+        return Subject(
+            label=plain(label),
+            situation=shown,
+            following=following,
+            choice=choice,
+            payoff=payoff,
+            outcome=payoff - known[shown],
+            scored=scored.astype(np.int64),
+            episode_end=ends.astype(np.int64),
+            block_start=start,
+            block_memories=np.full(n, memory_map.n_memories),
+            memory=np.where(exists, memory_map.index[state, place], -1),
+            known=known,
+            known_sigma=noise,
+            n_options=counts,
+            n_memories=memory_map.n_memories,
+            labels=(labels,) * (int(block[-1]) + 1),
+            block=block,
+            start=np.asarray(task.start, dtype=np.float64),
+            transition=_transition(task, self.options) if self.longer else None,
+            rows=rows,
+        )
+
+
+def _options(task: TabularMDP) -> tuple[IntArray, IntArray]:
+    """Action of each option of a state, −1 where there is none; and option of each action."""
+    options = np.full((task.n_states, task.n_actions), -1, dtype=np.int64)
+    place = np.full_like(options, -1)
+    for s, there in enumerate(task.exists):
+        actions = np.flatnonzero(there)
+        options[s, : len(actions)] = actions
+        place[s, actions] = np.arange(len(actions))
+    return options, place
+
+
+def _transition(task: TabularMDP, options: IntArray) -> FloatArray:
+    """Probabilities of the states that each option leads to; terminal ones are left out."""
+    out = np.zeros((task.n_states, task.n_actions, task.n_states))
+    for s, o in np.argwhere(options >= 0):
+        a = options[s, o]
+        np.add.at(out[s, o], task.next_state[s, a], task.probability[s, a])
+    out[:, :, task.terminal] = 0.0
+    return out
+
+
+def _column(trials: Any, name: str, needed: bool, n: int | None = None) -> npt.NDArray[Any] | None:
+    if isinstance(trials, Mapping) or hasattr(trials, "columns"):
+        found = trials.get(name)
+    else:
+        found = getattr(trials, name, None)
+    if found is None:
+        if needed:
+            raise ValueError(f"trials must have {name!r}")
+        return None
+    values = np.asarray(found)
+    if values.ndim != 1 or len(values) == 0 or (n is not None and len(values) != n):
+        raise ValueError(f"{name} must have shape ({'rows' if n is None else n},), got {values.shape}")
+    return values
+
+
+def _default(values: npt.NDArray[Any] | None, n: int) -> npt.NDArray[Any]:
+    return np.zeros(n, dtype=np.int64) if values is None else values

@@ -1,0 +1,90 @@
+"""Jobs on threads or any executor, a bounded number of them at a time, results as they are done.
+
+SciPy's L-BFGS-B calls LAPACK for matrices of ten numbers, and OpenBLAS wakes all its threads for them: on a busy
+machine that is nine tenths of the time of a fit. So BLAS has one thread while jobs run.
+"""
+
+import queue
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from functools import partial
+from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from .. import _checks
+from .._threads import Threads
+from ..runs import engine
+
+_J = TypeVar("_J")
+_R = TypeVar("_R")
+
+
+def as_done(
+    function: Callable[[_J], _R], jobs: Iterable[_J], workers: int | None = None, executor: Executor | None = None
+) -> Iterator[tuple[int, _R]]:
+    """Number and result of each job, in the order in which they end.
+
+    Parameters
+    ----------
+    function : callable(job)
+        With an executor of other processes or machines: one that can be pickled, as the jobs and results.
+    jobs : iterable
+        Taken as they are needed: two for each worker are with the executor.
+    workers : int, optional
+        Jobs at once. Default: the number of processors, or what the executor says that it has.
+    executor : Executor, optional
+        Any, such as ``client.get_executor()`` of a Dask cluster. Default: threads.
+
+    Raises
+    ------
+    ValueError
+        If the executor does not tell how many workers it has and ``workers`` is not given.
+    """
+    count = workers_of(workers, executor)
+    own = Threads(count, "sigmalloc-fit") if executor is None else None
+    pool: Executor = own if own is not None else executor  # type: ignore[assignment]
+    call = function if executor is None else partial(_elsewhere, function)
+    limits = threadpool_limits(1, user_api="blas")
+    upcoming = enumerate(jobs)
+    running: dict[Future[_R], int] = {}
+    done: queue.SimpleQueue[Future[_R]] = queue.SimpleQueue()
+    try:
+        while True:
+            while len(running) < 2 * count and (entry := next(upcoming, None)) is not None:
+                future = pool.submit(call, entry[1])
+                running[future] = entry[0]
+                future.add_done_callback(done.put)
+            if not running:
+                return
+            future = done.get()
+            yield running.pop(future), future.result()
+    finally:
+        for future in running:
+            future.cancel()
+        if own is not None:
+            own.shutdown(wait=False, cancel_futures=True)
+        limits.restore_original_limits()
+
+
+def _elsewhere(function: Callable[[_J], _R], job: _J) -> _R:
+    """A job in another process, or in whatever the executor is."""
+    with threadpool_limits(1, user_api="blas"):
+        return function(job)
+
+
+def workers_of(workers: int | None, executor: Executor | None) -> int:
+    """How many jobs are worked on at once."""
+    if executor is not None and not isinstance(executor, Executor):
+        raise ValueError(f"executor must be a concurrent.futures.Executor, got {executor!r}")
+    if workers is not None:
+        return _checks.integer("workers", workers, low=1)
+    if executor is None:
+        return engine.usable_processors()
+    client = getattr(executor, "_client", None)
+    if client is not None:  # Dask
+        return max(1, int(sum(client.nthreads().values())))
+    found = getattr(executor, "_max_workers", None) or getattr(executor, "num_workers", None)
+    if found is None:
+        raise ValueError(f"workers must be given: {type(executor).__name__} does not tell how many it has")
+    return int(found)

@@ -1,0 +1,336 @@
+"""What people chose: every way to give it, and what is refused, by subject and row."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import sigmalloc as sm
+from sigmalloc import fit
+
+pd = pytest.importorskip("pandas")
+MEMORY = np.array([[0, 1], [1, 2], [0, 2], [2, 1]])
+PAYOFF = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]])
+CHOICE = [0, 1, 1, 0]
+
+
+def made(**columns):
+    return fit.Choices.from_arrays(**{"memory": MEMORY, "choice": CHOICE, "payoff": PAYOFF, **columns})
+
+
+def test_rows_as_the_engine_reads_them():
+    data = made(known=[[0, 0], [0, 0.5], [0, 0], [0, 0]])
+    (subject,) = data
+    assert data.labels == (0,) and data[0] is subject and len(data) == 1
+    assert repr(data) == "Choices(1 subjects, 4 rows, 4 scored)"
+    assert subject.labels == ((0, 1, 2),)
+    assert subject.n_memories == 3
+    assert subject.situation.tolist() == [0, 1, 2, 3]
+    assert subject.memory.tolist() == MEMORY.tolist()
+    assert subject.outcome[1].tolist() == [3.0, 3.5]
+    assert subject.episode_end.tolist() == [1, 1, 1, 1]
+    assert subject.block_start.tolist() == [1, 0, 0, 0]
+    with pytest.raises(ValueError, match="read-only"):
+        subject.choice[0] = 1
+    with pytest.raises(KeyError, match="no subject 3; there are 0"):
+        data[3]
+
+
+def test_rows_that_show_the_same_share_a_situation():
+    subject = made(memory=[[0, 1], [1, 2], [0, 1], [1, 0]]).subjects[0]
+    assert subject.situation.tolist() == [0, 1, 0, 2]
+    np.testing.assert_allclose(subject.start, [0.5, 0.25, 0.25])
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"memory": np.array([["a", "b"], ["b", "c"], ["a", "c"], ["c", "b"]])},
+        {"memory": MEMORY.astype(float)},
+        {"choice": [1, 2, 2, 1], "coding": "from one"},
+        {"choice": [0, 2, 2, 2], "coding": "memory"},
+        {"choice": np.array([0.0, 1.0, 1.0, 0.0])},
+        {"subject": ["x"] * 4},
+        {"exists": np.ones((4, 2), dtype=bool)},
+        {"forced": np.zeros(4, dtype=bool)},
+        {"block": [7] * 4},
+        {"episode": [1, 2, 3, 4]},
+    ],
+)
+def test_other_ways_to_say_the_same(columns):
+    one, other = made().subjects[0], made(**columns).subjects[0]
+    for name in (
+        "situation",
+        "choice",
+        "payoff",
+        "outcome",
+        "scored",
+        "episode_end",
+        "block_start",
+        "memory",
+        "n_options",
+    ):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_payoff_of_the_chosen_alone():
+    subject = made(payoff=[1.0, 2.0, 3.0, 4.0], choice=[0, 1, -1, 0]).subjects[0]
+    expected = np.full((4, 2), np.nan)
+    expected[[0, 1, 3], [0, 1, 0]] = [1, 2, 4]
+    np.testing.assert_array_equal(subject.payoff, expected)
+
+
+@pytest.mark.parametrize("nothing", [-1, np.nan, None, "", pd.NA])
+def test_no_response_and_no_memory(nothing):
+    choice = np.array([0, nothing, 1, 0], dtype=object)
+    assert made(choice=choice).subjects[0].choice.tolist() == [0, -1, 1, 0]
+    memory = MEMORY.astype(object)
+    memory[2, 1] = nothing
+    assert made(memory=memory).subjects[0].memory[2].tolist() == [0, -1]
+
+
+def test_subjects_are_kept_in_order_and_may_alternate():
+    data = made(subject=["b", "a", "b", "a"])
+    assert data.labels == ("b", "a")
+    assert data["b"].rows.tolist() == [0, 2]
+    assert data["a"].labels == ((1, 2),)
+    assert data.n_rows == data.n_scored == 4
+
+
+def test_blocks_have_memories_of_their_own_where_they_reset():
+    columns = {"memory": [["a", "b"], ["a", "b"], ["c", "d"], ["d", "e"]], "block": [1, 1, 2, 2]}
+    reset, carry = made(**columns).subjects[0], made(**columns, blocks="carry").subjects[0]
+    assert reset.labels == (("a", "b"), ("c", "d", "e"))
+    assert reset.memory[reset.situation].tolist() == [[0, 1], [0, 1], [0, 1], [1, 2]]
+    assert reset.block_memories.tolist() == [2, 2, 3, 3]
+    assert reset.block_start.tolist() == [1, 0, 1, 0]
+    assert carry.labels == (("a", "b", "c", "d", "e"),) * 2
+    assert carry.block_start.tolist() == [1, 0, 3, 0]
+    assert made(**columns, blocks="reset_q").subjects[0].block_start.tolist() == [1, 0, 2, 0]
+
+
+def test_episodes_end_where_a_block_does():
+    subject = made(episode=[1, 1, 1, 2], block=[0, 0, 1, 1]).subjects[0]
+    assert subject.episode_end.tolist() == [0, 1, 1, 1]
+
+
+def test_a_frame_a_mapping_and_a_file(tmp_path):
+    frame = pd.DataFrame({
+        "who": ["p", "p", "q", "q"], "left": list("abac"), "right": list("bccb"), "pick": [1, 2, 2, 1],
+        "lw": PAYOFF[:, 0], "rw": PAYOFF[:, 1], "price": [0.0, 1.0, 2.0, 3.0], "session": [1, 1, 1, 1],
+        "run": [1, 2, 1, 1], "forced": [0, 0, 0, 1],
+    })  # fmt: skip
+    columns = {
+        "options": ("left", "right"), "choice": "pick", "payoff": ("lw", "rw"), "subject": "who", "coding": "from one",
+        "known": (None, "price"), "block": ("session", "run"), "forced": "forced",
+    }  # fmt: skip
+    path = tmp_path / "choices.csv"
+    frame.to_csv(path, index=False)
+    first = fit.Choices.from_frame(frame, **columns)
+    for other in (
+        fit.Choices.from_frame({name: frame[name].to_numpy() for name in frame}, **columns),
+        fit.Choices.from_csv(path, **columns),
+    ):
+        for one, two in zip(first, other, strict=True):
+            assert one.labels == two.labels
+            np.testing.assert_array_equal(one.outcome, two.outcome)
+    assert first["p"].block_start.tolist() == [1, 1]
+    assert first["q"].scored.tolist() == [1, 0]
+    slot = fit.Choices.from_frame(
+        frame, options=("left", None), known=(None, "price"), choice="pick", payoff="lw", coding="from one"
+    ).subjects[0]
+    assert slot.memory[:, 1].tolist() == [-1, -1, -1, -1]
+    with pytest.raises(ValueError, match="choice: no column 'choice'; the columns are 'who', 'left'"):
+        fit.Choices.from_frame(frame, **{**columns, "choice": "choice"})
+    with pytest.raises(ValueError, match="known must have 2 entries"):
+        fit.Choices.from_frame(frame, **{**columns, "known": ("price",)})
+    with pytest.raises(ValueError, match="payoff must be numbers"):
+        fit.Choices.from_frame(frame, **{**columns, "payoff": "left"})
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"choice": [0, 1, 2, 0]}, "subject 's', row 2: choice must be one of the row's 2 options, got 2"),
+        ({"choice": [0, 1, 0.5, 0]}, "subject 's', row 2: choice must be the number of an option, got 0.5"),
+        (
+            {"choice": [0, 1, -3, 0]},
+            "subject 's', row 2: choice must be the number of an option, counted from 0, got -3",
+        ),
+        (
+            {"choice": [1, 2, 0, 1], "coding": "from one"},
+            "row 2: choice must be the number of an option, counted from 1",
+        ),
+        (
+            {"choice": list("abca"), "coding": "memory"},
+            r"row 0: choice must be one of the row's memories \[0, 1\], got 'a'",
+        ),
+        ({"memory": [[0, 1], [1, 1], [0, 2], [2, 1]]}, r"row 1: an option's memory must be its own, got \[1, 1\]"),
+        ({"payoff": np.where(PAYOFF == 6, np.inf, PAYOFF)}, "row 2: payoff of option 1 must be finite, or NaN"),
+        ({"known": np.where(PAYOFF == 6, np.nan, 0)}, "row 2: known of option 1 must be finite, got nan"),
+        ({"known_sigma": np.where(PAYOFF == 6, -1, 0)}, "row 2: known_sigma of option 1 must be finite and at least 0"),
+        ({"exists": PAYOFF != 5}, "row 2: the options that exist must come first"),
+        ({"payoff": PAYOFF[:3]}, r"payoff must have shape \(4, 2\) or \(4,\), got \(3, 2\)"),
+        ({"payoff": "abc"}, "payoff must be numbers"),
+        ({"memory": [0, 1, 0, 1]}, r"memory must have shape \(rows, options\)"),
+        ({"memory": MEMORY + 1j}, "memory must have names of memories"),
+        ({"known": np.zeros((3, 2))}, r"known must be numbers of shape \(4, 2\)"),
+        ({"forced": [0, 0, 0, 1]}, r"forced must be an array of bool of shape \(4,\)"),
+        ({"subject": ["s", "s", None, "s"]}, "subject: row 2 has none"),
+        ({"subject": ["s", "s"]}, r"subject must have shape \(4,\)"),
+        ({"blocks": "forget"}, "blocks must be one of 'reset', 'carry', 'reset_q', got 'forget'"),
+        ({"coding": "letters"}, "coding must be one of"),
+        ({"chosen_only": 1}, "chosen_only must be True or False"),
+    ],
+)
+def test_what_is_refused(columns, message):
+    with pytest.raises(ValueError, match=message):
+        made(**{"subject": ["s"] * 4, **columns})
+
+
+def test_parts_and_other_choices():
+    subject = made().subjects[0]
+    assert subject.part(2).rows.tolist() == [0, 1]
+    assert subject.scoring(np.array([True, False, False, True])).scored.tolist() == [1, 0, 0, 1]
+    assert subject.with_choices([1, 1, -1, 0]).scored.tolist() == [1, 1, 0, 1]
+    with pytest.raises(ValueError, match="choice: row 1 has options 0 to 1, got 2"):
+        subject.with_choices([0, 2, 0, 0])
+    with pytest.raises(ValueError, match="rows must be an array of bool"):
+        subject.scoring([1, 0, 0, 1])
+    with pytest.raises(ValueError, match="rows must be in"):
+        subject.part(5)
+    again = pickle.loads(pickle.dumps(subject))
+    agent = sm.Agent()
+    assert fit.log_likelihood(again, agent) == fit.log_likelihood(subject, agent)
+
+
+def test_lists_of_subjects():
+    subject = made().subjects[0]
+    with pytest.raises(ValueError, match="subjects must not be empty"):
+        fit.Choices([])
+    with pytest.raises(ValueError, match="labels of their own"):
+        fit.Choices([subject, subject])
+    with pytest.raises(ValueError, match="must be a sequence of Subject"):
+        fit.Choices(["a"])
+
+
+# Finite tasks
+
+
+def trials(**columns):
+    table = {
+        "state": [0, 1, 0, 2, 0, 1], "action": [0, 1, 1, 0, 0, 0], "reward": [0, 1, 0, 0, 0, 1],
+        "next_state": [1, 3, 2, 3, 1, 3], "episode": [0, 0, 1, 1, 2, 2], "subject": [1, 1, 1, 1, 2, 2],
+    }  # fmt: skip
+    return {**table, **columns}
+
+
+def test_a_task_gives_the_rows():
+    task = sm.tasks.make("two-step", trials=5)
+    data = fit.Choices.from_task(task, pd.DataFrame(trials()))
+    assert data.labels == (1, 2)
+    subject = data[1]
+    assert subject.n_memories == 6
+    assert subject.following.tolist() == [1, -1, 2, -1]
+    assert subject.episode_end.tolist() == [0, 1, 0, 1]
+    np.testing.assert_array_equal(subject.payoff[:2], [[0, np.nan], [np.nan, 1]])
+    np.testing.assert_allclose(subject.transition[0, 0], [0, 0.7, 0.3, 0])
+    assert subject.transition[1:].sum() == 0
+    assert subject.longer_episodes
+    broken = subject.transition.sum(axis=2)
+    assert broken.max() <= 1
+
+
+def test_known_values_and_shared_memories_of_a_task():
+    task = sm.tasks.make("slot-machines")
+    data = fit.Choices.from_task(task, {"state": [0, 1], "action": [0, 1], "reward": [2.0, 1.0]})
+    subject = data.subjects[0]
+    index = task.memory_map.index
+    assert subject.memory.tolist() == index.tolist()
+    assert subject.n_memories == task.memory_map.n_memories
+    known = task.memory_map.known
+    np.testing.assert_array_equal(subject.known[known], task.known_q[known])
+    assert np.isfinite(fit.log_likelihood(data, sm.Agent()))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"state": [0, 1, 0, 9, 0, 1]}, r"subject 1, row 3: state must be an integer in \[0, 3\], got 9"),
+        ({"state": [0, 1, 0, 3, 0, 1]}, "subject 1, row 3: state 3 "),
+        ({"action": [0, 1, 1, 4, 0, 0]}, r"row 3: action must be an integer in \[0, 1\], got 4"),
+        ({"next_state": [2, 3, 2, 3, 1, 3]}, "row 0: next_state leads to 2, but the episode goes on in 1"),
+        ({"next_state": None}, "next_state must be a column of trials"),
+        ({"reward": None}, "trials must have 'reward'"),
+        ({"reward": [0, np.inf, 0, 0, 0, 0]}, "row 1: reward must be finite"),
+        ({"subject": [1, 1]}, r"subject must have shape \(6,\)"),
+    ],
+)
+def test_trials_that_are_refused(columns, message):
+    table = {name: column for name, column in trials(**columns).items() if column is not None}
+    with pytest.raises(ValueError, match=message):
+        fit.Choices.from_task(sm.tasks.make("two-step", trials=5), table)
+
+
+def test_tasks_that_are_refused():
+    with pytest.raises(ValueError, match="task must be a TabularMDP"):
+        fit.Choices.from_task(sm.tasks.mountain_car(), trials())
+    with pytest.raises(ValueError, match="task must not change"):
+        fit.Choices.from_task(sm.tasks.grid_world(change_at=3), trials())
+
+
+# Other packages' tables
+
+
+def test_hbayesdm(tmp_path):
+    text = "trial\tsubjID\tchoice\toutcome\n1\ta\t1\t1\n2\ta\t2\t-1\n1\tb\t2\t1\n"
+    path = tmp_path / "bandit2arm_exampleData.txt"
+    path.write_text(text, encoding="utf-8")
+    data = fit.read_hbayesdm(path)
+    assert data.labels == ("a", "b")
+    assert data["a"].choice.tolist() == [0, 1]
+    np.testing.assert_array_equal(data["a"].payoff, [[1, np.nan], [np.nan, -1]])
+    four = pd.DataFrame({"subj_ID": [1, 1], "choice": [4, 2], "gain": [50, 10], "loss": [0, -50.0]})
+    subject = fit.read_hbayesdm(four).subjects[0]
+    assert subject.memory.tolist() == [[0, 1, 2, 3]]
+    assert (subject.payoff[0, 3], subject.payoff[1, 1]) == (50, -40)
+    assert fit.read_hbayesdm(four, n_options=6).subjects[0].memory.shape == (1, 6)
+    with pytest.raises(ValueError, match="no column 'choice'"):
+        fit.read_hbayesdm(four.drop(columns="choice"))
+    with pytest.raises(ValueError, match="table must be a pandas.DataFrame or a path"):
+        fit.read_hbayesdm(3)
+
+
+def test_cpm(tmp_path):
+    names = "index,ppt,trial,stimulus_left,stimulus_right,reward_1,reward_2,responses,feedback"
+    text = f"{names}\n0,1,1,2,4,1,0,1,1\n1,1,2,4,1,0,1,2,1\n"
+    path = tmp_path / "bandit_small.csv"
+    path.write_text(text, encoding="utf-8")
+    chosen, everything = fit.read_cpm(path).subjects[0], fit.read_cpm(path, shown="all").subjects[0]
+    assert chosen.labels == ((2, 4, 1),)
+    assert chosen.choice.tolist() == [0, 1]
+    np.testing.assert_array_equal(chosen.payoff, [[1, np.nan], [np.nan, 1]])
+    np.testing.assert_array_equal(everything.payoff, [[1, 0], [0, 1]])
+    older = pd.read_csv(path).rename(columns={
+        "stimulus_left": "arm_left", "stimulus_right": "arm_right", "reward_1": "reward_left",
+        "reward_2": "reward_right", "responses": "response",
+    })  # fmt: skip
+    older["response"] -= 1
+    np.testing.assert_array_equal(fit.read_cpm(older, coding="index").subjects[0].payoff, chosen.payoff)
+    with pytest.raises(ValueError, match="shown must be one of"):
+        fit.read_cpm(older, shown="none")
+    with pytest.raises(ValueError, match="no column 'stimulus_left' or 'arm_left'"):
+        fit.read_cpm(older.drop(columns="arm_left"))
+
+
+def test_hssm():
+    frame = pd.DataFrame(
+        {"participant_id": [0, 0, 1], "response": [0, 1, 1], "feedback": [1.0, 0.0, 1.0], "rt": [0.5, -999, 1]}
+    )
+    data = fit.read_hssm(frame)
+    assert data[0].choice.tolist() == [0, -1]
+    assert data[1].choice.tolist() == [1]
+    signs = frame.assign(response=[-1, 1, 1])
+    assert fit.read_hssm(signs)[0].choice.tolist() == [0, -1]
+    with pytest.raises(ValueError, match="response must be 0 and 1, or −1 and 1"):
+        fit.read_hssm(frame.assign(response=[0, 1, 2]))
