@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.linalg import lapack
+from scipy.linalg import get_lapack_funcs
 from scipy.sparse import linalg as sparse_linalg
 
 from ..tasks.tabular import TabularMDP
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+
+_getrf, _getrs = get_lapack_funcs(("getrf", "getrs"), dtype=np.float64)
 
 LARGEST_DENSE = 300
 LONGEST = 1e9
@@ -215,8 +217,8 @@ class System:
         if chain.model.dense:
             matrix = -gamma * flow
             matrix[np.arange(len(kept)), np.arange(len(kept))] = diagonal
-            factors, pivots, _ = lapack.dgetrf(matrix)
-            self._solve = lambda b, transposed: lapack.dgetrs(factors, pivots, b, trans=int(transposed))[0]
+            factors, pivots, _ = _getrf(matrix)
+            self._solve = lambda b, transposed: _getrs(factors, pivots, b, trans=int(transposed))[0]
         else:
             try:
                 factors = _factorised((sparse.diags_array(diagonal) - gamma * flow).tocsc())

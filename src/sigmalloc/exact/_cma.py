@@ -165,10 +165,10 @@ def cma_es(
         best.append(-min(found))
     result: Any
     if objective == "exact":
-        sigma = memories(search.result.xbest)
+        sigma = memories(np.asarray(search.result.xbest))
         result = evaluation(problem, Point(held, sigma, samples))
     else:
-        sigma = memories(search.result.xfavorite)
+        sigma = memories(np.asarray(search.result.xfavorite))
         result = simulate(sigma, 10 * episodes)
     return BlackBox(
         tidy_sigma(problem, sigma), sigma, tidy_q(problem, held), float(result.objective), float(result.value),

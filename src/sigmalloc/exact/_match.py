@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -195,7 +196,8 @@ class _Frontier:
             return np.concatenate((np.clip(point[:n] + shift, low, base), point[n:]))
 
         span = high - low
-        return at(brentq(lambda shift: self.excess(at(shift))[0], -span, span, xtol=1e-10))
+        shift: Any = brentq(lambda shift: self.excess(at(shift))[0], -span, span, xtol=1e-10)
+        return at(shift)
 
     def climb(self, point: Floats) -> tuple[float, Floats, float] | None:
         """(value − effort, ln σ and ln n, multiplier) of the local maximum on the frontier reached from a point."""
