@@ -81,7 +81,9 @@ def test_information_grows_and_names_what_trades_off():
         assert np.linalg.eigvalsh(later - earlier).min() > -1e-9
     assert (found.alone <= found.standard_error * (1 + 1e-9)).all()
     errors, vectors = found.directions
-    np.testing.assert_allclose(vectors @ found.matrix[-1] @ vectors.T, np.diag(1 / errors**2), atol=1e-6 / errors[-1] ** 2)
+    np.testing.assert_allclose(
+        vectors @ found.matrix[-1] @ vectors.T, np.diag(1 / errors**2), atol=1e-6 / errors[-1] ** 2
+    )
     assert found.trials_for("lam", 1e9) == 100 and found.trials_for("lam", 1e-9) is None
     assert list(found.to_frame().columns) == list(found.space.names)
 
@@ -199,8 +201,12 @@ def test_recovery_on_slot_machines():
 
 def test_flexible_and_equal_precision_are_the_same_agent_in_one_pair():
     agents = {"dra": AGENT, "equal": AGENT.replace(allocation="equal"), "softmax": LEARNER}
-    simulated = {name: {"learning_rate_q": (0.1, 0.3), "lam": (0.05, 0.2), "sigma_0": (0.5, 2.0)} for name in ("dra", "equal")}
-    found = recover_models(BANDIT, agents, trials=60, subjects=2, starts=1, simulated=simulated, gradient_source="replay")
+    simulated = {
+        name: {"learning_rate_q": (0.1, 0.3), "lam": (0.05, 0.2), "sigma_0": (0.5, 2.0)} for name in ("dra", "equal")
+    }
+    found = recover_models(
+        BANDIT, agents, trials=60, subjects=2, starts=1, simulated=simulated, gradient_source="replay"
+    )
     assert found.same == (("dra", "equal"),)
     assert "in this design dra and equal are the same agent" in repr(found)
     np.testing.assert_array_equal(found.log_likelihood[..., 0], found.log_likelihood[..., 1])

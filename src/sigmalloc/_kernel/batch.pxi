@@ -434,7 +434,7 @@ cdef class Batch:
         if not agent.goes_on or not self.usage.shape[0]:
             memset(lane.usage, 0, self.task.n_states * sizeof(double))
         lane.deferred = agent.credit != NOW
-        lane.mean_baseline = agent.baseline == MEAN_BASELINE
+        lane.mean_baseline = agent.baseline == MEAN_BASELINE and not lane.deferred  # a return has no baseline
         lane.constant_baseline = -1.0 if lane.deferred else 0.0
         self.tick.immediate[which] = 0.0 if lane.deferred else 1.0
         for i in range(self.task.n_states):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..agents import ALLOCATIONS, GRADIENTS
+from .training import check_words
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
@@ -364,6 +365,7 @@ class Learner:
         self.softmax = setting.allocation == "softmax"
         self.rule = ALLOCATIONS["fixed" if self.softmax else setting.allocation]
         self.psi = GRADIENTS[setting.gradient]
+        check_words(self.psi, self.rule)
         self.memory = subject.memory.tolist()
         self.known, self.spread = subject.known.tolist(), subject.known_sigma.tolist()
         self.n_options = subject.n_options.tolist()

@@ -19,7 +19,20 @@ from ..runs.result import Result
 from ..runs.schedule import Schedule
 
 HARD = 1e300  # a β so large that the softmax is the argmax
-CREDITS = {word: word for word in ("now", "reward_to_go", "path_return", "best_return")}
+WORDS = {
+    "credit": ("now", "reward_to_go", "path_return", "best_return"),
+    "baseline": ("none", "mean"),
+    "update": ("each", "scale", "none"),
+    "importance": ("flat", "usage", "spread"),
+}
+
+
+def check_words(gradient, allocation):
+    """Raise a ValueError for a word of a rule that the twins do not know: they take no other word for one of theirs."""
+    for word in ("credit", "baseline"):
+        look_up(f"gradient: {word}", dict.fromkeys(WORDS[word]), getattr(gradient, word), "the twin")
+    for word in ("update", "importance"):
+        look_up(f"allocation: {word}", dict.fromkeys(WORDS[word]), getattr(allocation, word), "the twin")
 
 
 @dataclass(frozen=True)
@@ -96,7 +109,8 @@ class Run:
 
     def __init__(self, task, agent, seed, restart, q=None, sigma=None):
         self.task, self.agent = task, agent
-        self.credit = look_up("gradient: credit", CREDITS, agent.gradient_rule.credit, "the twin")
+        check_words(agent.gradient_rule, agent.allocation_rule)
+        self.credit = agent.gradient_rule.credit
         self.stream, self.evaluation_stream = Stream(seed, (restart,)), Stream(seed, (restart, 0))
         self.maps, self.worlds = task.places.maps, task.worlds()
         self.q, self.sigma = [0.0] * task.n_memories, [agent.sigma_base] * task.n_memories
@@ -281,10 +295,6 @@ class Run:
                 psi = q[recalled.chosen]
                 if self.agent.gradient_rule.baseline == "mean":
                     psi -= running_sum(q) / len(q)
-                elif self.agent.gradient_rule.baseline != "none":
-                    raise ValueError(
-                        f"gradient: baseline {self.agent.gradient_rule.baseline!r} is not known to the twin"
-                    )
             yield psi, state, recalled
 
     def _clipped(self, sigma):
@@ -302,8 +312,6 @@ class Run:
             for m in memories:
                 self.sigma[m] = self._clipped(self.sigma[m] + rate * slope[m])
             return
-        if rule.update != "scale":
-            raise ValueError(f"allocation: update {rule.update!r} is not known to the twin")
         if not memories:
             return
         # one learned scale c, σ = c w with w = 1 / √(1 + importance / mean importance)
@@ -325,8 +333,6 @@ class Run:
         kind = self.agent.allocation_rule.importance
         if kind == "flat":
             return total
-        if kind not in ("usage", "spread"):
-            raise ValueError(f"allocation: importance {kind!r} is not known to the twin")
         for s, uses in enumerate(self.uses):
             q, _ = self.shown(s)
             of_state = self.usage[s] if kind == "usage" else max(q) - min(q) if q else 0.0

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import xarray
 
 FORMAT = 2
+FIRST_BITS = "1"
+BITS = "1"  # another number where a run gives other bits than before, which tests/data/bits.json would tell
 CURVES = ("reward", "value", "cost", "objective", "cutoffs")
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -40,7 +42,7 @@ _FACTS = ("seed", "training_episodes", "evaluation_episodes", "evaluation_policy
 
 def versions() -> dict[str, str]:
     """Versions that a result depends on or that help to repeat it."""
-    return {"sigmalloc": __version__, "numpy": np.__version__, "python": platform.python_version()}
+    return {"sigmalloc": __version__, "bits": BITS, "numpy": np.__version__, "python": platform.python_version()}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
