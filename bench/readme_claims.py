@@ -1,8 +1,9 @@
-"""Writes the table of claims into the README: from `sigmalloc reproduce`, and how often each verdict holds.
+"""Writes the table of claims into the README, and the steps of the studies and the deviations into the documentation.
 
 sigmalloc reproduce --out sigmalloc-out
-python bench/verdicts.py --json bench/verdicts.json
-python bench/readme_claims.py sigmalloc-out/claims.json bench/verdicts.json
+python bench/verdicts.py --json bench/verdicts.json --confirm
+python -m sigmalloc.paper.deviations > deviations.md
+python bench/readme_claims.py sigmalloc-out/claims.json bench/verdicts.json deviations.md
 """
 
 import json
@@ -14,7 +15,7 @@ from common import into_readme
 
 def table(claims, verdicts):
     """The claims as a Markdown table."""
-    lines = ["| id | claim | here | verdict | other seeds |", "|---|---|---|---|---|"]
+    lines = ["| id | claim | here | verdict | fresh seeds |", "|---|---|---|---|---|"]
     others = {row["id"]: row for row in verdicts["claims"]}
     for claim in claims:
         row = others[claim["id"]]
@@ -26,10 +27,28 @@ def table(claims, verdicts):
     return "\n".join(lines)
 
 
+def steps(facts):
+    """Environment steps of the studies as a Markdown table."""
+    lines = ["| study | environment steps |", "|---|---|"]
+    lines += [f"| {name} | {count:,} |" for name, count in facts["steps"].items()]
+    return "\n".join([*lines, f"| together | {sum(facts['steps'].values()):,} |"])
+
+
 def main():
-    """Replace what stands between the two marks."""
-    facts, verdicts = (json.loads(Path(path).read_text(encoding="utf-8")) for path in sys.argv[1:])
-    into_readme("claims", table(facts["claims"], verdicts))
+    """Replace what stands between the marks."""
+    claims, verdicts, deviations = map(Path, sys.argv[1:])
+    facts = json.loads(claims.read_text(encoding="utf-8"))
+    into_readme("claims", table(facts["claims"], json.loads(verdicts.read_text(encoding="utf-8"))))
+    page = Path(__file__).parents[1] / "docs" / "paper.md"
+    between(page, "steps", steps(facts))
+    between(page, "deviations", deviations.read_text(encoding="utf-8").strip())
+
+
+def between(page, mark, text):
+    """Put text between <!-- mark --> and <!-- end of mark --> of a page."""
+    begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
+    before, rest = page.read_text(encoding="utf-8").split(begin)
+    page.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -58,12 +58,13 @@ def main():
 
 def confirm(rows, args):
     """Write the verdicts with the fresh seeds to where the report reads them."""
-    if args.quick or args.seeds != list(FRESH):
+    if args.quick or not set(args.seeds) <= set(FRESH):
         raise SystemExit("--confirm is for full runs with the fresh seeds")
     path = Path(confirmed.__file__)
-    head = path.read_text(encoding="utf-8").partition("CONFIRMED")[0]
+    head = path.read_text(encoding="utf-8").partition("SEEDS")[0]
     lines = [f"    {json.dumps(entry['id'], ensure_ascii=False)}: {json.dumps(entry['verdicts'])},\n" for entry in rows]
-    path.write_text(f"{head}CONFIRMED: dict = {{\n{''.join(lines)}}}\n", encoding="utf-8")
+    seeds = f"SEEDS: tuple = {tuple(args.seeds)}\n"
+    path.write_text(f"{head}{seeds}CONFIRMED: dict = {{\n{''.join(lines)}}}\n", encoding="utf-8")
 
 
 def row(number, found, seeds):

@@ -77,6 +77,12 @@ AGENT = {
     "reward_rate": (0, 1, "True", None, NAN, []),
     "decision_time": (*NOT_NUMBERS, *NOT_FINITE, *NEGATIVE),
     "non_decision_time": (*NOT_NUMBERS, *NOT_FINITE, *POSITIVE),
+    "samples": (*NOT_NUMBERS, *NOT_FINITE, *POSITIVE, 0.99, 100.1),
+    "learn_samples": ("", "No", "both", None, 0, NAN, True, ["no"]),
+    "samples_max": (*NOT_NUMBERS, *NOT_FINITE, *POSITIVE, 0.99, 1.1e9),
+    "sample_correlation": (*NOT_NUMBERS, *NOT_FINITE, *NEGATIVE, 1.01),
+    "sample_time": (*NOT_NUMBERS, *NOT_FINITE, *NEGATIVE),
+    "opportunity_cost": (*NOT_NUMBERS, *NOT_FINITE, *NEGATIVE),
 }
 
 

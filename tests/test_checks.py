@@ -203,3 +203,19 @@ def test_every_synonym_is_for_a_name_that_exists():
     known |= {*inspect.signature(sm.TabularMDP.from_dense).parameters}
     for given, meant in _checks.SYNONYMS.items():
         assert set(meant) <= known, given
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("--lambda", "--lam"), ("--alpha-2=.1", "--learning-rate-sigma"), ("--sigma", "--sigma-0"),
+     ("--runs", "--restarts"), ("--evaluate-evry", "--evaluate-every")],
+)  # fmt: skip
+def test_the_command_line_says_what_may_have_been_meant(given, meant, capsys):
+    from sigmalloc.cli import main
+
+    with pytest.raises(SystemExit):
+        main(["run", "grid-world", given, "3"])
+    assert f"did you mean {meant}?" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["run", "grid-world", "--colour", "3"])
+    assert "did you mean" not in capsys.readouterr().err

@@ -204,7 +204,7 @@ def test_help_teaches(capsys):
     assert run("--help") == 0
     text = capsys.readouterr().out
     assert "examples:" in text and "sigmalloc run grid-world" in text
-    for name in ("run", "reproduce", "sweep"):
+    for name in ("run", "simulate", "reproduce", "sweep"):
         assert name in text
     assert run("run", "--help") == 0
     text = capsys.readouterr().out
@@ -219,7 +219,20 @@ def test_help_teaches(capsys):
 
 
 REPEATED = {
-    "grid-world": ("--change-at", 3, "--step-limit", 200, "--snapshots", 2, 5, "--q-init", -1, 1, "--lam", 0.3),
+    "grid-world": (
+        "--change-at",
+        3,
+        "--step-limit",
+        200,
+        "--snapshots",
+        2,
+        5,
+        "--q-init",
+        -1,
+        1,
+        "--lam",
+        "linear:0.3,0.1,5",
+    ),
     "mountain-car": ("--parameters", "scripts", "--start", "uniform", "--step-limit", 60),
     "planning": ("--moves", 4, "--known-last-move", "--search-budget", 50, "--planner", "depth-first"),
 }
@@ -242,11 +255,12 @@ def test_configuration_repeats_the_run(name, tmp_path):
     assert run("run", name, *REPEATED[name], *small, "--out", tmp_path / "first") == 0
     config = json.loads((tmp_path / "first" / "config.json").read_text(encoding="utf-8"))
     assert config["versions"]["sigmalloc"] == sm.__version__
-    asked = config["command"]
+    asked = config["task"]["arguments"]
     keys = {"grid-world": ("change_at", "step_limit"), "mountain-car": ("start", "step_limit")}
     keys = keys.get(name, ("moves", "known_last_move"))
-    task = getattr(sm.tasks, name.replace("-", "_"))(**{key: asked[key] for key in keys})
-    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in config["agent"].items()}
+    assert set(asked) == {key for key in keys if f"--{key.replace('_', '-')}" in REPEATED[name]}
+    task = getattr(sm.tasks, name.replace("-", "_"))(**asked)
+    fields = config["agent"]
     names = ("episodes", "restarts", "seed", "evaluate_every", "evaluation_episodes", "evaluation_policy", "snapshots")
     again = sm.train(task, sm.Agent(**fields), **{key: config[key] for key in names}, workers=1)
     first = sm.Result.load(tmp_path / "first" / "result.npz")
@@ -257,6 +271,20 @@ def test_configuration_repeats_the_run(name, tmp_path):
     options = ["--seed", config["seed"], "--workers", 1]
     assert run("run", name, *REPEATED[name], *small, *options, "--out", tmp_path / "second") == 0
     assert (tmp_path / "first/curves.csv").read_bytes() == (tmp_path / "second/curves.csv").read_bytes()
+    again = (
+        "--config",
+        tmp_path / "first" / "config.json",
+        "--workers",
+        1,
+        "--no-figures",
+        "--out",
+        tmp_path / "third",
+    )
+    assert run("run", *again) == 0
+    third = sm.Result.load(tmp_path / "third" / "result.npz")
+    for array in arrays:
+        np.testing.assert_array_equal(getattr(third, array), getattr(first, array), err_msg=array)
+    assert json.loads((tmp_path / "third" / "config.json").read_text(encoding="utf-8")) == config
 
 
 def test_unwritable_folder(tmp_path, capsys, monkeypatch):

@@ -277,12 +277,13 @@ def test_learning_ends_at_the_equilibrium():
 
 
 MACHINES = Agent(sigma_base=20.0, sigma_0=10.0, lam=1.0)
+OFFSETS = (-6.0, -2.0, 2.0, 6.0)
 
 
 @pytest.mark.parametrize("policy", ["hard", "soft"])
 def test_slot_machines(policy):
     def best(**keywords):
-        return optimum(slot_machines(**keywords), MACHINES, policy=policy, starts=12)
+        return optimum(slot_machines(offsets=OFFSETS, **keywords), MACHINES, policy=policy, starts=12)
 
     same = best()
     assert same.memory_sigma.shape == (4,)
@@ -300,7 +301,8 @@ def test_slot_machines(policy):
 def test_stakes_beyond_doubt_need_less_precision():
     # prices far away in units of σ are told apart anyway: there, doubling the stakes raises σ
     agent = MACHINES.replace(lam=0.05)
-    same, much = (optimum(slot_machines(stakes=stakes), agent, starts=12) for stakes in (None, [1, 2, 1, 1]))
+    machines = [slot_machines(offsets=OFFSETS, stakes=stakes) for stakes in (None, [1, 2, 1, 1])]
+    same, much = (optimum(task, agent, starts=12) for task in machines)
     assert same.memory_sigma[1] < 2
     assert much.memory_sigma[1] > same.memory_sigma[1]
 
@@ -325,7 +327,7 @@ def test_optimum_over_memories_is_a_maximum():
 
 def test_cma_es_over_memories():
     pytest.importorskip("cma")
-    task = slot_machines()
+    task = slot_machines(offsets=OFFSETS)
     found = cma_es(task, MACHINES, seed=1, evaluations=600)
     assert found.memory_sigma.shape == (4,)
     assert found.objective == pytest.approx(optimum(task, MACHINES, starts=4).objective, abs=1e-3)

@@ -237,8 +237,10 @@ def test_a_task_gives_the_rows():
     np.testing.assert_allclose(subject.transition[0, 0], [0, 0.7, 0.3, 0])
     assert subject.transition[1:].sum() == 0
     assert subject.longer_episodes
-    broken = subject.transition.sum(axis=2)
-    assert broken.max() <= 1
+    forced = fit.Choices.from_task(task, trials(forced=[True, False, False, False, False, False]))
+    assert forced[1].scored.tolist() == [0, 1, 1, 1]
+    with pytest.raises(ValueError, match="row 1: paths that were planned"):
+        fit.Choices.from_task(task, trials(path=[0, 1, 0, 0, 0, 0]))
 
 
 def test_known_values_and_shared_memories_of_a_task():

@@ -81,7 +81,7 @@ def run(subject, model, build=BUILDS[0], vectors=None, **wanted):
 def models(n_options):
     for allocation, policy, source in itertools.product(ALLOCATIONS, POLICIES, SOURCES):
         if policy == "soft" and n_options > 2:
-            continue
+            continue  # the twin takes its time: a test of its own
         gradients = ("advantage", "q", "reinforce", "return") if source == "experience" else ("advantage",)
         for gradient in gradients:
             yield fit.Model(
@@ -93,37 +93,51 @@ def models(n_options):
     yield fit.Model(agent=agent(learn_q=False), policy="hard")
 
 
-def same_as_the_twin(subject, model, build, design=None):
-    vector = model.vector()
+def same_as_the_twin(subject, model, design=None):
+    scalar = twin.evaluate(subject, model.setting, model.vector())
+    drawn = None
+    if design is not None:
+        drawn = twin.evaluate(design, model.setting, model.vector(), Stream(3, (0,))).choice
+    for build in BUILDS:
+        has_these_bits(subject, model, build, scalar)
+        if design is not None:
+            found = run(design, model, build, streams=engine.stream_states(3, (), 1))
+            assert found.choice[0].tolist() == drawn
+
+
+def has_these_bits(subject, model, build, scalar):
     kernel = run(subject, model, build, pointwise=True, course=True)
-    scalar = twin.evaluate(subject, model.setting, vector)
     assert kernel.total[0] == scalar.total
     assert kernel.pointwise[0].tolist() == scalar.pointwise
     assert kernel.q[0].tolist() == [*scalar.q, scalar.final_q]
     assert kernel.sigma[0].tolist() == [*scalar.sigma, scalar.final_sigma]
     for found, p in zip(kernel.probability[0].tolist(), scalar.probability, strict=True):
         assert found[: len(p)] == p
-    if design is not None:
-        drawn = run(design, model, build, streams=engine.stream_states(3, (), 1))
-        assert drawn.choice[0].tolist() == twin.evaluate(design, model.setting, vector, Stream(3, (0,))).choice
 
 
-@pytest.mark.parametrize("build", BUILDS)
 @pytest.mark.parametrize(("n_options", "blocks"), [(2, "carry"), (2, "reset_q"), (3, "reset"), (4, "carry")])
-def test_same_bits_as_the_twin(n_options, blocks, build):
-    subject, design = mixed(n_options, blocks=blocks), mixed(n_options, blocks=blocks, hidden=0)
+def test_same_bits_as_the_twin(n_options, blocks):
+    rows = 48 if n_options == 2 else 26
+    subject, design = (mixed(n_options, rows=rows, blocks=blocks, hidden=share) for share in (0.2, 0))
     assert subject.n_memories == 5
     for model in models(n_options):
-        same_as_the_twin(subject, model, build, design)
+        same_as_the_twin(subject, model, design)
 
 
-@pytest.mark.parametrize("build", BUILDS)
-def test_same_bits_as_the_twin_in_longer_episodes(build):
+@pytest.mark.parametrize("beta", [0.2, 1.0, 2.0, 8.0])  # each has another rule for a noisy recall
+@pytest.mark.parametrize("source", SOURCES)
+def test_same_bits_as_the_twin_with_soft_choices_among_three(source, beta):
+    subject = mixed(3, rows=8, blocks="reset", hidden=0)
+    model = fit.Model(agent=agent(beta=beta), policy="soft", gradient_source=source, window=2)
+    same_as_the_twin(subject, model, subject if source == "replay" else None)
+
+
+def test_same_bits_as_the_twin_in_longer_episodes():
     _, subject = in_two_steps()
     assert subject.longer_episodes
     for model in models(2):
         if model.shape is None:
-            same_as_the_twin(subject, model, build)
+            same_as_the_twin(subject, model)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -195,9 +209,11 @@ def known_options(n_options, rows=300, seed=1):
     return data, value, noise
 
 
-@pytest.mark.parametrize(("n_options", "policy"), [(2, "hard"), (2, "soft"), (3, "hard"), (5, "hard")])
+@pytest.mark.parametrize(
+    ("n_options", "policy"), [(2, "hard"), (2, "soft"), (3, "hard"), (3, "soft"), (5, "hard"), (5, "soft")]
+)
 def test_probabilities_are_exact(n_options, policy):
-    data, value, noise = known_options(n_options)
+    data, value, noise = known_options(n_options, rows=300 if policy == "hard" or n_options == 2 else 60)
     noise[0, 0] = 1.5
     model = fit.Model(agent=agent(allocation="fixed"), policy=policy)
     found = fit.trajectories(data, model).probability[0]
@@ -206,12 +222,14 @@ def test_probabilities_are_exact(n_options, policy):
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-14)
 
 
-@pytest.mark.parametrize(("n_options", "policy"), [(2, "hard"), (2, "soft"), (3, "hard"), (4, "hard")])
+@pytest.mark.parametrize(
+    ("n_options", "policy"), [(2, "hard"), (2, "soft"), (3, "hard"), (3, "soft"), (4, "hard"), (4, "soft")]
+)
 @pytest.mark.parametrize("source", SOURCES)
 def test_gradients_are_exact(n_options, policy, source):
     """λ = 0: the first change of σ is α₂ times the expected gradient."""
     rng = np.random.default_rng(n_options)
-    for _ in range(25):
+    for _ in range(25 if n_options == 2 or policy == "hard" else 8):
         offset = rng.normal(0, 1, n_options)
         sigma_0, noise, last_known = rng.uniform(0.2, 2), rng.uniform(0, 2), rng.random() < 0.5
         memory = np.arange(n_options)
@@ -310,7 +328,7 @@ def test_nothing_to_choose_between(n_options):
     memory = np.tile(np.arange(n_options), (rows, 1))
     data = fit.Choices.from_arrays(memory, np.arange(rows) % n_options, np.zeros(memory.shape))
     for allocation in ALLOCATIONS:
-        for policy in POLICIES[: 2 if n_options == 2 else 1]:
+        for policy in POLICIES:
             found = fit.log_likelihood(data, agent(allocation=allocation), policy=policy, pointwise=True)
             np.testing.assert_allclose(found, -math.log(n_options), rtol=1e-12)
     learner = fit.log_likelihood(data, fit.SoftmaxLearner(beta=5.0))
@@ -337,8 +355,8 @@ def test_order_of_three_options_does_not_matter():
     order = [2, 0, 1]
     one = fit.Choices.from_arrays(memory, choice, payoff)
     other = fit.Choices.from_arrays(memory[:, order], np.argsort(order)[choice], payoff[:, order])
-    for source in SOURCES:
-        found = [fit.log_likelihood(d, agent(), policy="hard", gradient_source=source) for d in (one, other)]
+    for policy, source in BOTH:
+        found = [fit.log_likelihood(d, agent(), policy=policy, gradient_source=source) for d in (one, other)]
         assert found[1] == pytest.approx(found[0], rel=1e-12)
 
 
@@ -376,6 +394,22 @@ def test_replay_of_a_training_gives_its_q():
     subject = fit.Choices.from_task(task, table).subjects[0]
     found = fit.trajectories(subject, fit.Model(agent=one, policy="hard"))
     np.testing.assert_allclose(found.q[0], q[:-1], atol=1e-12)
+
+
+def test_replay_of_simulated_trials_gives_their_q():
+    """What `simulate` recorded of q̄ before every choice, where no value ahead is sampled."""
+    for name, arguments in (("bandit", {"means": [0.2, 0.8, 0.5]}), ("slot-machines", {})):
+        one = agent(learning_rate_q=0.3)
+        trials = sm.simulate(sm.tasks.make(name, **arguments), one, episodes=60, restarts=3, seed=2, values=True)
+        data = fit.Choices.from_task(trials.task, trials)
+        assert len(data) == 3
+        for subject in data:
+            course = fit.trajectories(subject, fit.Model(agent=one, policy="soft"))
+            rows, memory = trials.q[subject.rows], subject.memory[subject.situation]
+            for a in range(memory.shape[1]):
+                there = memory[:, a] >= 0
+                found = course.q[0, np.arange(subject.n_rows), memory[:, a]]
+                np.testing.assert_allclose(found[there], rows[there, a], atol=1e-12)
 
 
 # What rows do
@@ -579,8 +613,6 @@ def test_values_that_are_refused(free, values, message):
 
 
 def test_combinations_that_are_refused():
-    with pytest.raises(ValueError, match="policy='soft' is for two options"):
-        fit.log_likelihood(mixed(3), agent(), policy="soft")
     with pytest.raises(ValueError, match="shape must have 4 entries"):
         fit.log_likelihood(pairs(), agent(allocation="stakes"), shape=[1, 2])
     with pytest.raises(ValueError, match="data must be Choices or a Subject"):

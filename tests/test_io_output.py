@@ -126,7 +126,8 @@ class TestStreams:
             assert (tmp_path / "result.npz").exists()
 
     @pytest.mark.parametrize("backend", [
-        "module://matplotlib_inline.backend_inline", "module://ipykernel.pylab.backend_inline", "nonsense", "TkAgg", "",
+        "module://matplotlib_inline.backend_inline", "nonsense",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("module://x.y", "TkAgg", "")),
     ])  # fmt: skip
     def test_backends_that_notebooks_export(self, tmp_path, backend):
         assert sm.__version__ in sigmalloc("--version", MPLBACKEND=backend)[1]

@@ -19,6 +19,7 @@ from PIL import Image
 from sigmalloc import metrics, plot, reference, tasks
 from sigmalloc.agents import Agent
 from sigmalloc.runs.train import train
+from sigmalloc.tasks.base import Plane
 from sigmalloc.tasks.tabular import TabularMDP
 
 RESTARTS = 3
@@ -471,6 +472,22 @@ class TestPlane:
         np.testing.assert_allclose(shown[inside], (centres[..., 0] + 100 * centres[..., 1])[inside], atol=1e-12)
         assert np.isnan(shown[~inside]).all()
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("Position", "Velocity (per step)")
+
+    def test_any_task_in_a_plane(self):
+        class Pendulum(TabularMDP):
+            geometry = Plane(np.arange(4) * 2.5 - 3, np.arange(3) / 7, "angle (rad)", "speed (rad/s)")
+
+        task = Pendulum(np.zeros((12, 2), int), -np.ones((12, 2)), start=0, terminal=[11])
+        ax = plot.state_map(task, np.arange(12.0), trajectory=([0, 1], [0.1, 0.2]))
+        mesh = ax.collections[0]
+        np.testing.assert_array_equal(mesh.get_array()[:, 1], [3, 4, 5])
+        np.testing.assert_allclose(mesh.get_coordinates()[0, :, 0], np.arange(5) * 2.5 - 4.25)
+        texts = drawn(ax)
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("Angle (rad)", "Speed (rad/s)") and "goal" not in texts
+        result = train(task, Agent(), episodes=2, restarts=1, seed=0)
+        assert plot.sigma_map(result).get_xlabel() == "Angle (rad)"
+        for ticks, (low, high) in ((ax.get_xticks(), ax.get_xlim()), (ax.get_yticks(), ax.get_ylim())):
+            assert 2 <= sum(low <= tick <= high for tick in ticks) <= 8
 
     def test_trajectory_is_drawn(self, car):
         x, v = np.linspace(-0.5, 0.5, 30), np.linspace(0, 0.05, 30)

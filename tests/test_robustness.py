@@ -4,6 +4,7 @@ import io
 import os
 import sys
 import threading
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -114,6 +115,75 @@ def test_a_file_that_unpacks_to_too_much(saved, tmp_path, monkeypatch):
     assert path.stat().st_size < 50_000
     with pytest.raises(ValueError, match=r"bomb.npz is not a readable result: it would unpack to 8\d+ bytes"):
         sm.Result.load(path)
+
+
+def test_no_memory_for_what_headers_give_away(saved, tmp_path):
+    """Members of 100 MB whose shape or kind is not that of a result are never unpacked."""
+    bomb = tmp_path / "bomb.npz"
+    for member, shape, dtype in (
+        ("memory_q.npy", (2, 10**8 // 16), "<f8"), ("reward.npy", (10**8 // 8,), "<f8"), ("steps.npy", (10**8,), "|u1"),
+        ("snapshot_memory_sigma.npy", (2, 1000, 6250), "<f8"), ("more.npy", (10**8,), "|u1"),
+    ):  # fmt: skip
+        rewritten(saved, bomb, member, header(shape, dtype) + bytes(10**8))
+        if member == "more.npy":
+            with zipfile.ZipFile(bomb, "a", zipfile.ZIP_DEFLATED) as file:
+                file.writestr(member, header(shape, dtype) + bytes(10**8))
+        tracemalloc.start()
+        try:
+            sm.Result.load(bomb)
+        except ValueError as error:
+            assert "bomb.npz is not a readable result: " in str(error)
+        else:
+            assert member == "more.npy"  # which nobody asked for
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 10**7, member
+
+
+@pytest.mark.slow
+def test_every_byte_of_a_result(saved, tmp_path):
+    every_byte(saved, tmp_path, 1)
+
+
+def test_some_bytes_of_a_result(saved, tmp_path):
+    every_byte(saved, tmp_path, 13)
+
+
+def every_byte(saved, tmp_path, step):
+    """Each inverted: the result is what it was, or refused by name."""
+    content, good, path = saved.read_bytes(), sm.Result.load(saved), tmp_path / "bad.npz"
+    refused = 0
+    for place in range(0, len(content), step):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :])
+        try:
+            loaded = sm.Result.load(path)
+        except ValueError as error:
+            assert str(error).startswith(f"{path} is not a readable result: ")
+            refused += 1
+        else:
+            assert differing(loaded, good) == []
+    assert refused > len(content) // step // 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+def test_what_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(ValueError, match="pipe.npz is a pipe, not a file"):
+        sm.Result.load(tmp_path / "pipe.npz")
+    with pytest.raises(ValueError, match="is a folder, not a file"):
+        sm.Result.load(tmp_path)
+
+
+def test_saving_in_threads_and_under_long_names(saved, tmp_path):
+    """Each save is whole, and the last one counts."""
+    result, path = sm.Result.load(saved), tmp_path / ("x" * 246 + ".npz")
+    threads = [threading.Thread(target=result.save, args=(path,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert os.listdir(tmp_path) == [path.name]
+    assert differing(sm.Result.load(path), result) == []
 
 
 def test_reading_writes_nothing(saved, tmp_path, monkeypatch):

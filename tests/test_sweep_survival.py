@@ -152,6 +152,27 @@ if __name__ == "__main__":
         assert os.listdir(store / "blocks") == []
         assert not open_sweep(store).done.any()
 
+    def test_a_daemon_thread_does_not_keep_the_process_alive(self, tmp_path):
+        text = """
+import sys, threading, time
+import sigmalloc as sm
+
+def long():
+    sm.sweep("grid-world", sm.Agent(), {"lam": [0.1, 0.2]}, episodes=10**6, restarts=400, seed=0, store=sys.argv[1],
+             keep="all", block_size=400, workers=2, progress=False)
+
+print("ready", flush=True)
+threading.Thread(target=long, daemon=True).start()
+time.sleep(2)
+print("over", flush=True)
+"""
+        process = start(tmp_path, tmp_path / "store", text)
+        assert process.stdout.readline() == "over\n"
+        begin = time.perf_counter()
+        assert end(process) == (0, "")
+        assert time.perf_counter() - begin < 2.0
+        assert not open_sweep(tmp_path / "store").done.any()
+
     @posix
     def test_what_was_done_is_taken_up(self, tmp_path, undisturbed):
         store = tmp_path / "store"
@@ -414,6 +435,37 @@ class TestDask:
             sweep("planning", PLANNING, store=store, progress=False, executor=cluster.get_executor(), **STUDY)
         assert killer.killed >= 2
         assert_identical(store, undisturbed)
+
+    @posix
+    @pytest.mark.slow
+    def test_a_scheduler_that_dies(self, tmp_path):
+        """The client gives up after the time that it takes to reconnect, and says what to do."""
+        distributed = pytest.importorskip("distributed")
+        command, quiet = [sys.executable, "-m"], {"stderr": subprocess.DEVNULL}
+        with open(tmp_path / "file", "w") as file:
+            scheduler = subprocess.Popen(
+                [*command, "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file",
+                 str(tmp_path / "address")], stdout=file, **quiet,
+            )  # fmt: skip
+        worker = subprocess.Popen(
+            [*command, "distributed.cli.dask_worker", "--scheduler-file", str(tmp_path / "address"), "--no-nanny",
+             "--nthreads", "2", "--no-dashboard"], **quiet,
+        )  # fmt: skip
+        try:
+            client = distributed.Client(scheduler_file=str(tmp_path / "address"), timeout=30)
+            client.wait_for_workers(1, timeout=30)
+            killer = threading.Timer(1.0, scheduler.kill)
+            killer.start()
+            with pytest.raises(WorkersLostError, match="the executor broke .*run the sweep again"):
+                sweep(
+                    "grid-world", sm.Agent(), {"lam": [0.1, 0.2]}, episodes=10**5, restarts=400, seed=0, keep="all",
+                    store=tmp_path / "s", block_size=8, progress=False, executor=client.get_executor(),
+                )  # fmt: skip
+            killer.join()
+        finally:
+            for process in (scheduler, worker):
+                process.kill()
+                process.wait()
 
     @posix
     @pytest.mark.slow

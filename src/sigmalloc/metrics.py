@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _checks
+from ._choices.solver import solve_choices
 from ._floats import finite, quietly
 
 Floats = npt.NDArray[np.float64]
@@ -46,8 +47,6 @@ def choice_probabilities(q: npt.ArrayLike, sigma: npt.ArrayLike, exists: npt.Arr
     ValueError
         Naming the array and what is wrong with it.
     """
-    from ._choices.solver import solve_choices  # SciPy is slow to load
-
     q, sigma, exists = _memories(q, sigma, exists)
     flat = (-1, q.shape[-1])
     return solve_choices(q.reshape(flat), sigma.reshape(flat), exists.reshape(flat)).probability.reshape(q.shape)
@@ -453,7 +452,7 @@ def student_t_quantile(p: float, degrees: int) -> float:
     -------
     float
     """
-    from scipy.special import stdtrit
+    from scipy.special import stdtrit  # SciPy is slow to load
 
     p = _fraction("p", p)
     degrees = _checks.integer("degrees", degrees, low=1, high=10**7)

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import math
+import warnings
+import weakref
+from typing import Any
+
+import numpy as np
 
 from .agents import Agent
 from .tasks.base import Task
 
 LARGEST_PATHS = 2**31  # of a trial
 LARGEST_SEARCH = 2**20  # paths of a depth-first trial, all of which lie between two recalls
+LARGEST_SCALED = 100_000  # memories of which q* is a matter of a second
+TOO_WIDE = 4.0  # σ_base, in ranges of q*: 0.33 and 0.43 are published (Table B.1)
+TOO_DEAR = 0.2  # λ, in ranges of q*: 0.013 and 0.0043 are published
+TOO_NARROW = 0.05  # σ_base, in differences between the actions of a state
+
+
+class ScaleWarning(UserWarning):
+    """σ_base and λ are of another order of magnitude than what can be earned."""
 
 
 def check(task: Task, agent: Agent) -> None:
@@ -52,3 +65,92 @@ def trial_time(task: Task, agent: Agent) -> float:
     if not agent.reward_rate or task.horizon is None:
         return 1.0
     return agent.decision_time * paths(task, agent) * task.horizon + agent.non_decision_time
+
+
+_scales: weakref.WeakKeyDictionary[Task, dict[float, tuple[float, float, float] | None]] = weakref.WeakKeyDictionary()
+
+
+def _scale(task: Task, gamma: float) -> tuple[float, float, float] | None:
+    """Least and largest q* of a task, and how far the actions of a state are apart; found once for a task."""
+    known = _scales.setdefault(task, {})
+    if gamma not in known:
+        known[gamma] = _found_scale(task, gamma)
+    return known[gamma]
+
+
+def _found_scale(task: Task, gamma: float) -> tuple[float, float, float] | None:
+    if not task.finite or task.n_memories > LARGEST_SCALED:
+        return None
+    finite: Any = task.unchanging()
+    try:
+        q = finite.optimal_q(gamma)
+    except ValueError:  # reward can be collected for ever
+        return None
+    table = np.where(task.exists & np.isfinite(q), q, np.nan)
+    acting = ~np.isnan(table).all(axis=1)
+    if not acting.any():
+        return None
+    low, high = float(np.nanmin(table)), float(np.nanmax(table))
+    spread = np.nanmax(table[acting], axis=1) - np.nanmin(table[acting], axis=1)
+    hangs = float(np.median(spread[spread > 0])) if (spread > 0).any() else 0.0
+    return (low, high, hangs) if high > low else None
+
+
+def scale_warning(task: Task, agent: Agent) -> str | None:
+    """What to say if σ_base and λ are out of scale for a task's rewards, or None.
+
+    Rewards have no natural unit: multiplied by k they make the same task, for an agent whose σ_base, σ₀, bounds of σ, λ
+    and α₂ are multiplied by k and whose β is divided by k. What they are measured against is the range of q*, and the
+    median difference between the best and the worst action of a state.
+
+    Parameters
+    ----------
+    task : Task
+        Tasks without a table of outcomes, without q*, or of more than 100,000 memories are not looked at.
+    agent : Agent
+
+    Returns
+    -------
+    str or None
+    """
+    scale = _scale(task, agent.gamma)
+    if scale is None:
+        return None
+    low, high, hangs = scale
+    extent, lam = high - low, agent.at("lam", 0)
+    faults = []
+    if agent.sigma_base > TOO_WIDE * extent:
+        faults.append(f"sigma_base={agent.sigma_base:.4g} is {agent.sigma_base / extent:.2g} times that")
+    if lam > TOO_DEAR * extent:
+        faults.append(f"a nat costs lam={lam:.3g}, {lam / extent:.2g} of it")
+    if faults:
+        hint = f"; {_rescaled(agent, extent / agent.sigma_base)}" if agent.sigma_base > TOO_WIDE * extent else ""
+        return (
+            f"out of scale: q* of {task.name!r} spans {extent:.3g} ({low:.3g} to {high:.3g}), but "
+            f"{' and '.join(faults)}{hint}"
+        )
+    if agent.sigma_base < TOO_NARROW * hangs:
+        return (
+            f"out of scale: the actions of a state of {task.name!r} differ by {hangs:.3g} in q* (median), so with "
+            f"sigma_base={agent.sigma_base:.4g} a memory that costs nothing is precise; "
+            f"{_rescaled(agent, hangs / agent.sigma_base)}"
+        )
+    return None
+
+
+def _rescaled(agent: Agent, factor: float) -> str:
+    """The same agent in other units of reward, as fields to set."""
+    fields = {name: getattr(agent, name) for name in ("sigma_base", "sigma_0", "lam", "learning_rate_sigma", "beta")}
+    scaled = {
+        name: value / factor if name == "beta" else value * factor
+        for name, value in fields.items()
+        if isinstance(value, float)
+    }
+    return "in its units this agent has " + ", ".join(f"{name}={value:.3g}" for name, value in scaled.items())
+
+
+def warn_of_scale(task: Task, agent: Agent, stacklevel: int = 2) -> None:
+    """Give a `ScaleWarning` in the name of the caller's caller, where there is something to say."""
+    found = scale_warning(task, agent)
+    if found is not None:
+        warnings.warn(found, ScaleWarning, stacklevel=stacklevel + 1)

@@ -126,10 +126,8 @@ def _panels(edges: Floats, top: Floats) -> tuple[npt.NDArray[np.intp], Floats, F
     cuts = np.clip(edges, 0.0, top).reshape(-1, n_states)
     order = np.argsort(cuts, axis=0, kind="stable")
     cuts = np.take_along_axis(cuts, order, axis=0)
-    allowed = np.full(cuts[1:].shape, np.inf)
-    for action in range(n_actions):
-        passed = np.cumsum(order[:-1] // n_edges == action, axis=0)
-        np.minimum(allowed, np.take_along_axis(gaps[action], passed, axis=0), out=allowed)
+    passed = np.cumsum(order[:-1] // n_edges == np.arange(n_actions)[:, None, None], axis=1)
+    allowed = np.take_along_axis(gaps, passed, axis=1).min(axis=0)
     allowed *= 1 + 1e-9
     allowed[cuts[1:] == cuts[:-1]] = np.inf
     starts = np.zeros(cuts.shape, dtype=bool)

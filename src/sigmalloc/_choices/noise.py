@@ -13,8 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import eigh_tridiagonal
-from scipy.special import ndtr
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,9 +28,17 @@ _LOGISTIC_OVER_NORMAL = ((0.6, 24), (1.0, 34), (2.0, 60), (4.0, 116))
 _NORMAL_OVER_LOGISTIC = ((6.0, 44), (np.inf, 26))
 
 
+def normal_cdf(u: Floats) -> Floats:
+    """Φ(u)."""
+    from scipy.special import ndtr  # slow to load, and much of the package does without
+
+    below: Floats = ndtr(u)
+    return below
+
+
 def normal(u: Floats) -> tuple[Floats, Floats]:
     """Φ(u) and φ(u)."""
-    return ndtr(u), np.exp(-0.5 * u * u) / _ROOT_TWO_PI
+    return normal_cdf(u), np.exp(-0.5 * u * u) / _ROOT_TWO_PI
 
 
 @functools.cache
@@ -52,6 +58,8 @@ def gauss_rule(density: Literal["gumbel", "logistic"], nodes: int) -> tuple[Floa
     density : {"gumbel", "logistic"}
     nodes : int
     """
+    from scipy.linalg import eigh_tridiagonal
+
     grid = np.linspace(-5.0, 90.0, 6001) if density == "gumbel" else np.linspace(-90.0, 90.0, 9001)
     grid = grid.astype(np.longdouble)
     tail = np.exp(-np.abs(grid))

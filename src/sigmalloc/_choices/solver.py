@@ -15,10 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
 
 from .grid import ABSENT, Floats, Grid, Mask
-from .noise import logistic_normal, normal
+from .noise import logistic_normal, normal, normal_cdf
 
 _CHUNK, _CHUNK_OF_PAIRS = 4096, 65_536  # recalls solved at a time
 
@@ -101,6 +100,8 @@ def _unit(q: Floats, sigma: Floats, mask: Mask) -> Floats:
 
 def _mark_ties(by_q: Floats, q: Floats, sigma: Floats, mask: Mask) -> None:
     certain = (sigma == 0) & mask
+    if not certain.any():
+        return
     rows = np.flatnonzero(certain.sum(axis=1) > 1)
     tied = certain[rows, :, None] & certain[rows, None, :] & (q[rows, :, None] == q[rows, None, :])
     itself = np.eye(q.shape[1], dtype=bool)
@@ -120,7 +121,7 @@ def _two_actions(q: Floats, sigma: Floats, soft: bool, derivatives: bool) -> Cho
         width = np.where(certain, 1.0, spread)
         distance = np.clip(np.where(certain, np.sign(gap) * ABSENT, gap / width), -ABSENT, ABSENT)
         first, density = normal(distance)
-        probability = np.stack((first, ndtr(-distance)), axis=1)
+        probability = np.stack((first, normal_cdf(-distance)), axis=1)
         by_gap = density / width
         by_variance = -distance * by_gap / width
     probability /= probability.sum(axis=1, keepdims=True)

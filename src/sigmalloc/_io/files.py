@@ -157,7 +157,10 @@ def make_folder(path: str | os.PathLike[str]) -> None:
     missing = []
     while not os.path.isdir(path):
         missing.append(path)
-        path = os.path.dirname(path)
+        above = os.path.dirname(path)
+        if above == path:  # a drive that is not there
+            break
+        path = above
     for path in reversed(missing):
         with contextlib.suppress(FileExistsError):
             os.mkdir(path)

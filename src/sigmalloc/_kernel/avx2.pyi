@@ -1,6 +1,10 @@
 from .baseline import Batch as Batch
+from .baseline import ChoiceRows as ChoiceRows
+from .baseline import Likelihood as Likelihood
+from .baseline import ParticleFilter as ParticleFilter
 from .baseline import Tables as Tables
 from .baseline import drive as drive
 from .baseline import elementary as elementary
 from .baseline import normals as normals
+from .baseline import precise as precise
 from .baseline import raw as raw

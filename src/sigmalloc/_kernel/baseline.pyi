@@ -41,6 +41,65 @@ class Batch:
     def over(self) -> bool: ...
     def advance(self, ticks: int) -> bool: ...
 
+@final
+class ChoiceRows:
+    def __new__(
+        cls,
+        situation: NDArray[np.int64],
+        following: NDArray[np.int64],
+        choice: NDArray[np.int64],
+        scored: NDArray[np.int64],
+        episode_end: NDArray[np.int64],
+        block_start: NDArray[np.int64],
+        block_memories: NDArray[np.int64],
+        payoff: NDArray[np.float64],
+        outcome: NDArray[np.float64],
+        memory: NDArray[np.int64],
+        known: NDArray[np.float64],
+        known_sigma: NDArray[np.float64],
+        options: NDArray[np.int64],
+        start: NDArray[np.float64],
+        transition: NDArray[np.float64],
+        n_memories: int,
+        chosen_only: bool,
+    ) -> ChoiceRows: ...
+
+@final
+class Likelihood:
+    def __new__(
+        cls,
+        rows: ChoiceRows,
+        update: int,
+        importance: int,
+        credit: int,
+        baseline: int,
+        softmax: bool,
+        source: int,
+        hard: bool,
+        sticky: bool,
+        window: int,
+        shape: NDArray[np.float64],
+    ) -> Likelihood: ...
+    def evaluate(
+        self,
+        parameters: NDArray[np.float64],
+        streams: NDArray[np.uint64],
+        total: NDArray[np.float64],
+        pointwise: NDArray[np.float64],
+        probability: NDArray[np.float64],
+        choice: NDArray[np.int64],
+        q: NDArray[np.float64],
+        sigma: NDArray[np.float64],
+    ) -> None: ...
+
+@final
+class ParticleFilter:
+    def __new__(cls, likelihood: Likelihood, bundles: int, n_trajectories: int) -> ParticleFilter: ...
+    def evaluate(
+        self, parameters: NDArray[np.float64], streams: NDArray[np.uint64], terms: NDArray[np.float64]
+    ) -> None: ...
+
+def precise(name: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> None: ...
 def elementary(name: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> None: ...
 def raw(states: NDArray[np.uint64], output: NDArray[np.uint64]) -> None: ...
 def normals(states: NDArray[np.uint64], output: NDArray[np.float64]) -> None: ...

@@ -356,12 +356,12 @@ cdef class Batch:
         cdef Py_ssize_t a, n = self.recorder.counts[which]
         cdef Trial* row = &self.recorder.rows[which, n]
         cdef double* values
-        row.run, row.episode = <int32_t> lane.run, <int32_t> lane.episode
-        row.path, row.step = <int32_t> lane.path, <int32_t> (lane.step - 1)
+        self.recorder.runs[which] = lane.run
+        row.episode, row.step = <int32_t> lane.episode, <int32_t> (lane.step - 1)
         row.state, row.next_state = <int32_t> lane.acted_in, <int32_t> lane.state
         row.action = <int32_t> (lane.acted - lane.acted_in * n_actions)
         row.reward = lane.reward
-        row.flags = ENDED if ended else (CUT if self.is_cut(lane) else 0)
+        row.path = <int32_t> (4 * lane.path + (ENDED if ended else (CUT if self.is_cut(lane) else 0)))
         if self.recorder.values.shape[0]:
             values = &self.recorder.values[which, n, 0]
             for a in range(n_actions):  # the tick still holds what was recalled
@@ -615,6 +615,8 @@ cdef class Batch:
 
     cdef void end_run(self, Lane* lane, int which) noexcept nogil:
         """Leave what a run goes on from with the caller, and take the next run."""
+        if self.recorder is not None:
+            self.work = 0
         self.counters[lane.run, 1] = lane.steps
         self.scale[lane.run] = lane.scale
         store(&self.streams, which, &self.stream_states[lane.run, 0, 0])

@@ -1,6 +1,7 @@
 """The likelihood of choices (section 11): lanes are parameter sets of one subject, all on the same rows.
 
-Every row shows the same options in every lane, so nothing diverges and nothing is gathered. Vectors are `[quantity][lane]`.
+Every row shows the same options in every lane, so nothing diverges and nothing is gathered. Vectors are
+`[quantity][lane]`.
 """
 
 from libc.math cimport sqrt
@@ -138,15 +139,21 @@ cdef struct Scratch:  # to work in
     double* value  # [option][lane], as the next two
     double* deviation
     double* probability
-    double* shifted  # [option][lane], as the next four
+    double* shifted  # [option][lane], as the next eight
     double* precision
     double* end
+    double* middle
+    double* step
+    double* tail
+    double* certain
     double* rate
     double* bend
     double* pairs  # [option][option][lane]
     double* returns  # [row][lane]
     double* matrix  # [situation][situation][lane], or NULL
     double* occupancy  # [situation][lane]
+    double* nothing  # [lane] zeros: q̄ of an option without a memory
+    double* unused  # [lane] its gradient
 
 
 cdef inline void below_term(in_ gap, in_ variance, in_ inverse_beta_squared, double weight, double tau,
@@ -237,6 +244,34 @@ cdef inline void difference(in_ first, in_ second, in_ first_deviation, in_ seco
         variance[lane] = first_deviation[lane] * first_deviation[lane] + (
             second_deviation[lane] * second_deviation[lane]
         )
+
+
+cdef inline void pull_hard(in_ first, in_ second, in_ first_sigma, in_ second_sigma, double first_known,
+                           double second_known, double weight, out first_gradient, out second_gradient) noexcept nogil:
+    """∇_b −= σ_b · weight · Δ h for both of two options of the hard policy, all in one loop: nearly all of the work."""
+    cdef int lane
+    cdef double gap, v, precision, z, pull
+    for lane in range(LANES):
+        gap = (first[lane] + first_known) - (second[lane] + second_known)
+        v = first_sigma[lane] * first_sigma[lane] + second_sigma[lane] * second_sigma[lane]
+        v = SMALLEST_VARIANCE if SMALLEST_VARIANCE > v else v
+        precision = 1.0 / v
+        z = bounded(gap * sqrt(precision))
+        pull = (weight * gap) * ((precision * (z * bell(z))) * INVERSE_ROOT_TWO_PI)
+        first_gradient[lane] = first_gradient[lane] - first_sigma[lane] * pull
+        second_gradient[lane] = second_gradient[lane] - second_sigma[lane] * pull
+
+
+cdef inline void log_hard(in_ chosen, in_ other, in_ chosen_sigma, in_ other_sigma, double chosen_known,
+                          double other_known, in_ lapse, out term) noexcept nogil:
+    """ln[(1 − ε) P_c + ε/2] of two options of the hard policy."""
+    cdef int lane
+    cdef double v, z
+    for lane in range(LANES):
+        v = chosen_sigma[lane] * chosen_sigma[lane] + other_sigma[lane] * other_sigma[lane]
+        v = SMALLEST_VARIANCE if SMALLEST_VARIANCE > v else v
+        z = bounded(((chosen[lane] + chosen_known) - (other[lane] + other_known)) * sqrt(1.0 / v))
+        term[lane] = precise_logarithm((1.0 - lapse[lane]) * normal_below(z, bell(z)) + lapse[lane] / 2.0)
 
 
 cdef inline void below_panel(in_ at, in_ value, in_ precision, out joint, out rate, out bend) noexcept nogil:

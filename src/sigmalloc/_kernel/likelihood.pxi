@@ -1,4 +1,4 @@
-"""The loop over a subject's rows, eight parameter sets side by side. Included by the modules of each instruction set."""
+"""The loop over a subject's rows, eight parameter sets side by side. Included by the module of each build."""
 
 from libc.math cimport sqrt
 from libc.stdint cimport int64_t, uint64_t
@@ -8,12 +8,13 @@ from libc.string cimport memset
 from .elementary cimport uniform
 from .lanes cimport EACH, LANES, MEAN_BASELINE, NOW, NO_UPDATE, PATH_RETURN, SPREAD, Streams, USAGE, in_, out
 from .likelihood cimport (
-    BETA, BETA_RATE, CARRIED, DISCOUNT, EXPERIENCE, LAM, LAPSE, NEW, NEW_Q, NODE, NODE_WEIGHT, NODES, PARAMETERS, Q_INIT,
-    RATE_Q, RATE_SIGMA, REPLAY, SIGMA_0, SIGMA_BASE, SIGMA_MAX, SIGMA_MIN, STICKINESS, Bundle, ChoiceData, Course,
-    FitSetting, Scratch, add_pair, add_share, allocate_each, below_of_two, below_panel, difference, learn_option, log_term,
-    recall_option, recall_situation, slope_of_two,
+    BETA, BETA_RATE, Bundle, CARRIED, ChoiceData, Course, DISCOUNT, EXPERIENCE, FitSetting, LAM, LAPSE, NEW, NODE,
+    NODES, NODE_WEIGHT, PARAMETERS, Q_INIT, RATE_Q, RATE_SIGMA, REPLAY, SIGMA_0, SIGMA_BASE, SIGMA_MAX, SIGMA_MIN,
+    STICKINESS, Scratch, add_pair, add_share, allocate_each, below_of_two, below_panel, difference, learn_option,
+    log_hard, log_term, pull_hard, recall_situation, slope_of_two,
 )
 from .precise cimport bell, bounded, normal_below, precise_exponential, precise_logarithm
+from .soft_recall cimport below_soft
 from .stream cimport load, next_in_all
 
 cdef extern from *:
@@ -25,27 +26,37 @@ cdef extern from *:
     const double FLOOR "SM_FLOOR"
 
 
-cdef void span(const Scratch* scratch, Py_ssize_t n, in_ deviation, double* low, double* high) noexcept nogil:
+cdef inline double soft_high(double s) noexcept nogil:
+    """Where 1 − G(y; s) < 1e-15, in units of 1/β."""
+    cdef double least = 4.0 + REACH * s, tail = 36.0 + 0.5 * (s * s) if s < REACH else 0.0
+    return least if least > tail else tail
+
+
+cdef void span(const double* value, const double* deviation, Py_ssize_t n, bint soft, double* low,
+               double* high) noexcept nogil:
     """Ends of the integral over the largest recall: the highest of the recalls' lower ends, and of their upper ends."""
-    cdef Py_ssize_t a
+    cdef Py_ssize_t i
     cdef int lane
-    cdef double u, s
-    for a in range(n):
-        for lane in range(LANES):
-            u, s = scratch.value[a * LANES + lane], REACH * deviation[a * LANES + lane]
-            low[lane] = u - s if a == 0 or u - s > low[lane] else low[lane]
-            high[lane] = u + s if a == 0 or u + s > high[lane] else high[lane]
+    cdef double s, lower, upper
+    for i in range(n * LANES):
+        lane, s = i % LANES, deviation[i]
+        lower = value[i] - (REACH * s + (3.7 if soft else 0.0))
+        upper = value[i] + (soft_high(s) if soft else REACH * s)
+        low[lane] = lower if i < LANES or lower > low[lane] else low[lane]
+        high[lane] = upper if i < LANES or upper > high[lane] else high[lane]
 
 
-cdef void integrate(Scratch* scratch, Py_ssize_t n, bint derivatives) noexcept nogil:
-    """P of the hard policy for any number of options, and pairs[a][b] = ∂P_a/∂σ_b for a ≠ b, before P is normalised.
+cdef void integrate(const Bundle* bundle, const FitSetting* setting, Scratch* scratch, Py_ssize_t n,
+                    bint derivatives) noexcept nogil:
+    """P for any number of options, and pairs[a][b] = ∂P_a/∂σ_b for a ≠ b.
 
     Panels start where the last recall begins to matter, so the width of one is bounded by the narrowest recall that has
-    not ended there. A lane whose integral is over adds panels of no width.
+    not ended there. A lane whose integral is over adds panels of no width. The soft policy's recalls are in units of
+    1/β. Of what it is given, u stays; σ is used up.
     """
     cdef Py_ssize_t a, b, i, j
     cdef int lane
-    cdef bint going = True
+    cdef bint going = True, soft = not setting.hard
     cdef double low[LANES]
     cdef double high[LANES]
     cdef double top[LANES]
@@ -57,49 +68,65 @@ cdef void integrate(Scratch* scratch, Py_ssize_t n, bint derivatives) noexcept n
     cdef double joint[LANES]
     cdef double share[LANES]
     cdef double total[LANES]
-    cdef double s, step
-    span(scratch, n, scratch.deviation, low, high)
+    cdef double scale[LANES]
+    cdef double s, most
+    for lane in range(LANES):
+        scale[lane] = bundle.p[BETA * LANES + lane] if soft else 1.0
+        x[lane] = total[lane] = 0.0
+    for i in range(n * LANES):
+        scratch.shifted[i] = scratch.value[i] * scale[i % LANES]
+        scratch.deviation[i] = scratch.deviation[i] * scale[i % LANES]
+    span(scratch.shifted, scratch.deviation, n, soft, low, high)
     for lane in range(LANES):
         extent[lane] = high[lane] - low[lane]
-        largest[lane] = scratch.value[lane]
-        x[lane] = total[lane] = 0.0
-    for a in range(n):
-        for lane in range(LANES):
-            i = a * LANES + lane
-            s = FLOOR * extent[lane]
-            scratch.bend[i] = s if s > scratch.deviation[i] else scratch.deviation[i]
-            largest[lane] = scratch.value[i] if scratch.value[i] > largest[lane] else largest[lane]
-    span(scratch, n, scratch.bend, low, high)
+        largest[lane] = scratch.shifted[lane]
+    for i in range(n * LANES):
+        lane = i % LANES
+        s = FLOOR * extent[lane]
+        # nothing is uncertain: any deviation will do
+        scratch.deviation[i] = 1.0 if extent[lane] <= 0.0 else (s if s > scratch.deviation[i] else scratch.deviation[i])
+        largest[lane] = scratch.shifted[i] if scratch.shifted[i] > largest[lane] else largest[lane]
+    span(scratch.shifted, scratch.deviation, n, soft, low, high)
     for lane in range(LANES):
         top[lane] = high[lane] - low[lane] if extent[lane] > 0.0 else 0.0
-    for a in range(n):
-        for lane in range(LANES):
-            i = a * LANES + lane
-            # the deviations that derivatives are scaled with are the floored ones; nothing is uncertain: any will do
-            s = scratch.bend[i] if extent[lane] > 0.0 else 1.0
-            scratch.deviation[i] = s
-            scratch.shifted[i] = scratch.value[i] - low[lane]
-            scratch.precision[i] = 1.0 / s
-            scratch.end[i] = scratch.shifted[i] + REACH * s
-            scratch.probability[i] = 0.0
+    for i in range(n * LANES):
+        lane, s = i % LANES, scratch.deviation[i]
+        scratch.probability[i] = 0.0
+        if extent[lane] <= 0.0:
+            scratch.certain[i] = 1.0 if scratch.shifted[i] == largest[lane] else 0.0
+        scratch.shifted[i] = scratch.shifted[i] - low[lane]
+        scratch.precision[i] = 1.0 / s
+        if soft:
+            scratch.middle[i] = scratch.shifted[i] + (4.0 + REACH * s)
+            scratch.end[i] = scratch.shifted[i] + soft_high(s)
+            scratch.step[i] = (7.7 + 2.0 * (REACH * s)) / 6.0
+            scratch.tail[i] = (scratch.end[i] - scratch.middle[i]) / 4.0
+        else:
+            scratch.middle[i] = scratch.end[i] = scratch.shifted[i] + REACH * s
+            scratch.step[i] = scratch.tail[i] = 2.8 * s
     for i in range(n * n * LANES):
         scratch.pairs[i] = 0.0
     while going:
         for lane in range(LANES):
             width[lane] = top[lane] - x[lane]
             width[lane] = width[lane] if width[lane] > 0.0 else 0.0
-        for a in range(n):
-            for lane in range(LANES):
-                step = 2.8 * scratch.deviation[a * LANES + lane]
-                if x[lane] < scratch.end[a * LANES + lane] and step < width[lane]:
-                    width[lane] = step
+        for i in range(n * LANES):
+            lane = i % LANES
+            most = scratch.step[i] if x[lane] < scratch.middle[i] else scratch.tail[i]
+            if x[lane] < scratch.end[i] and most < width[lane]:
+                width[lane] = most
         for j in range(NODES):
             for lane in range(LANES):
                 at[lane] = x[lane] + width[lane] * NODE[j]
                 joint[lane] = width[lane] * NODE_WEIGHT[j]
             for a in range(n):
-                below_panel(at, scratch.shifted + a * LANES, scratch.precision + a * LANES, joint,
-                            scratch.rate + a * LANES, scratch.bend + a * LANES)
+                i = a * LANES
+                if soft:
+                    below_soft(at, scratch.shifted + i, scratch.deviation + i, scratch.precision + i, joint,
+                               scratch.rate + i, scratch.bend + i)
+                else:
+                    below_panel(at, scratch.shifted + i, scratch.precision + i, joint, scratch.rate + i,
+                                scratch.bend + i)
             for a in range(n):
                 add_share(joint, scratch.rate + a * LANES, share, scratch.probability + a * LANES)
                 if derivatives:
@@ -109,22 +136,19 @@ cdef void integrate(Scratch* scratch, Py_ssize_t n, bint derivatives) noexcept n
         for lane in range(LANES):
             x[lane] = x[lane] + width[lane]
             going = going or x[lane] < top[lane]
-    for lane in range(LANES):
+    for i in range(n * LANES):
+        lane = i % LANES
         if extent[lane] <= 0.0:
-            for a in range(n):
-                i = a * LANES + lane
-                scratch.probability[i] = 1.0 if scratch.value[i] == largest[lane] else 0.0
-    for a in range(n):
-        for lane in range(LANES):
-            total[lane] = total[lane] + scratch.probability[a * LANES + lane]
-    for a in range(n):
-        for lane in range(LANES):
-            scratch.probability[a * LANES + lane] = scratch.probability[a * LANES + lane] / total[lane]
-        if derivatives:
+            scratch.probability[i] = scratch.certain[i]
+        total[lane] = total[lane] + scratch.probability[i]
+    for i in range(n * LANES):
+        scratch.probability[i] = scratch.probability[i] / total[i % LANES]
+    if derivatives:
+        for a in range(n):
             for b in range(n):
                 for lane in range(LANES):
                     i = (a * n + b) * LANES + lane
-                    scratch.pairs[i] = scratch.deviation[b * LANES + lane] * scratch.pairs[i]
+                    scratch.pairs[i] = (scratch.deviation[b * LANES + lane] * scratch.pairs[i]) * scale[lane]
 
 
 cdef void choose_by_softmax(const Bundle* bundle, Scratch* scratch, Py_ssize_t n) noexcept nogil:
@@ -165,7 +189,7 @@ cdef inline void choice_probabilities(const Bundle* bundle, const FitSetting* se
     elif setting.softmax:
         choose_by_softmax(bundle, scratch, n)
     elif n > 2:
-        integrate(scratch, n, False)
+        integrate(bundle, setting, scratch, n, False)
     else:
         difference(scratch.value + first * LANES, scratch.value + other * LANES, scratch.deviation + first * LANES,
                    scratch.deviation + other * LANES, gap, variance)
@@ -189,6 +213,46 @@ cdef inline void add_pull(const Bundle* bundle, const ChoiceData* data, Py_ssize
             gradient, deviation = bundle.gradient + memory * LANES, scratch.deviation + a * LANES
             for lane in range(LANES):
                 gradient[lane] = gradient[lane] - deviation[lane] * pull[lane]
+
+
+cdef inline void vectors_of(const Bundle* bundle, const ChoiceData* data, Scratch* scratch, Py_ssize_t place,
+                            Py_ssize_t a, double** q, double** sigma, double** gradient) noexcept nogil:
+    """q̄, σ and gradient of an option, where they are; of one without a memory, 0, its noise, and room for nothing."""
+    cdef int lane
+    cdef int64_t memory = data.memory[place]
+    if memory >= 0:
+        q[0], sigma[0] = bundle.q + memory * LANES, bundle.sigma + memory * LANES
+        gradient[0] = bundle.gradient + memory * LANES
+        return
+    q[0], sigma[0], gradient[0] = scratch.nothing, scratch.deviation + a * LANES, scratch.unused + a * LANES
+    for lane in range(LANES):
+        sigma[0][lane] = data.known_sigma[place]
+
+
+cdef inline void add_hard_pair(const Bundle* bundle, const ChoiceData* data, Scratch* scratch, Py_ssize_t s,
+                               double weight) noexcept nogil:
+    """`add_expected` for two options of the hard policy, all lanes with the same weight."""
+    cdef Py_ssize_t place = s * data.n_options
+    cdef double* q[2]
+    cdef double* sigma[2]
+    cdef double* gradient[2]
+    vectors_of(bundle, data, scratch, place, 0, &q[0], &sigma[0], &gradient[0])
+    vectors_of(bundle, data, scratch, place + 1, 1, &q[1], &sigma[1], &gradient[1])
+    pull_hard(q[0], q[1], sigma[0], sigma[1], data.known[place], data.known[place + 1], weight, gradient[0],
+              gradient[1])
+
+
+cdef inline void score_hard_pair(const Bundle* bundle, const ChoiceData* data, Scratch* scratch, Py_ssize_t s,
+                                 Py_ssize_t c, out term) noexcept nogil:
+    """ln P of a choice between two options of the hard policy, lapses included."""
+    cdef Py_ssize_t place = s * data.n_options
+    cdef double* q[2]
+    cdef double* sigma[2]
+    cdef double* gradient[2]
+    vectors_of(bundle, data, scratch, place + c, 0, &q[0], &sigma[0], &gradient[0])
+    vectors_of(bundle, data, scratch, place + 1 - c, 1, &q[1], &sigma[1], &gradient[1])
+    log_hard(q[0], q[1], sigma[0], sigma[1], data.known[place + c], data.known[place + 1 - c], bundle.p + LAPSE * LANES,
+             term)
 
 
 cdef bint remembers(const ChoiceData* data, Py_ssize_t s) noexcept nogil:
@@ -217,7 +281,7 @@ cdef inline void add_expected(const Bundle* bundle, const ChoiceData* data, cons
             pull[lane] = (weight[lane] * gap[lane]) * slope[lane]
         add_pull(bundle, data, s, scratch, pull)
     elif n > 2 and remembers(data, s):
-        integrate(scratch, n, True)
+        integrate(bundle, setting, scratch, n, True)
         for b in range(n):
             memory = data.memory[s * data.n_options + b]
             if memory < 0:
@@ -283,7 +347,8 @@ cdef void own_trajectory(const Bundle* bundle, const ChoiceData* data, const Fit
                     total = total + scratch.value[a * LANES + lane]
                 psi[lane] = psi[lane] - total / n_options
         if n == 2:
-            difference(scratch.value, scratch.value + LANES, scratch.deviation, scratch.deviation + LANES, gap, variance)
+            difference(scratch.value, scratch.value + LANES, scratch.deviation, scratch.deviation + LANES, gap,
+                       variance)
             for lane in range(LANES):
                 gap[lane] = gap[lane] if bundle.made[t * LANES + lane] == 0.0 else -gap[lane]
             below_of_two(bundle, setting, gap, variance, below)
@@ -292,7 +357,7 @@ cdef void own_trajectory(const Bundle* bundle, const ChoiceData* data, const Fit
                 pull[lane] = (psi[lane] * slope[lane]) / below[lane]
             add_pull(bundle, data, s, scratch, pull)
         elif remembers(data, s):
-            integrate(scratch, n, True)
+            integrate(bundle, setting, scratch, n, True)
             for lane in range(LANES):
                 c = <Py_ssize_t> bundle.made[t * LANES + lane]
                 below[lane] = scratch.probability[c * LANES + lane]
@@ -313,7 +378,8 @@ cdef void own_trajectory(const Bundle* bundle, const ChoiceData* data, const Fit
                             bundle.gradient[memory * LANES + lane] -= pull[lane] * own[lane]
 
 
-cdef void occupy(const Bundle* bundle, const ChoiceData* data, const FitSetting* setting, Scratch* scratch) noexcept nogil:
+cdef void occupy(const Bundle* bundle, const ChoiceData* data, const FitSetting* setting,
+                 Scratch* scratch) noexcept nogil:
     """d = (I − P_πᵀ)⁻¹ d₀ by elimination without pivots: the matrix is an M-matrix, its columns dominated."""
     cdef int lane
     cdef Py_ssize_t s, a, r, k, j, n, size = data.n_situations
@@ -365,6 +431,9 @@ cdef double expected_gradient(const Bundle* bundle, const ChoiceData* data, cons
     if setting.source == REPLAY:
         for i in range(course.n_active):
             s = course.active[i]
+            if setting.hard and data.options[s] == 2:
+                add_hard_pair(bundle, data, scratch, s, <double> course.count[s])
+                continue
             for lane in range(LANES):
                 weight[lane] = <double> course.count[s]
             add_expected(bundle, data, setting, scratch, s, weight)
@@ -548,7 +617,7 @@ cdef void see(const ChoiceData* data, Course* course, Py_ssize_t row) noexcept n
 
 
 cdef void close_episode(const ChoiceData* data, Course* course, Py_ssize_t row) noexcept nogil:
-    """The episode that ends on a row enters the window, if anything was answered in it; the oldest leaves a full one."""
+    """The episode that ends on a row enters the window, if any of it was answered; the oldest leaves a full one."""
     cdef Py_ssize_t t, s, place, slot
     cdef bint answered = False
     for t in range(course.begin, row + 1):
@@ -682,8 +751,8 @@ cdef class ChoiceRows:
                   const int64_t[::1] options, const double[::1] start, const double[:, :, ::1] transition,
                   Py_ssize_t n_memories, bint chosen_only):
         self.arrays = (
-            situation, following, choice, scored, episode_end, block_start, block_memories, payoff, outcome, memory, known,
-            known_sigma, options, start, transition,
+            situation, following, choice, scored, episode_end, block_start, block_memories, payoff, outcome, memory,
+            known, known_sigma, options, start, transition,
         )
         cdef Py_ssize_t rows = situation.shape[0], n_options = memory.shape[1], situations = memory.shape[0]
         if not (
@@ -761,7 +830,8 @@ cdef class Likelihood:
             raise ValueError(f"window must be at least 1, got {window}")
         self.rows, self.given_shape = rows, shape
         self.setting.update, self.setting.importance, self.setting.credit = update, importance, credit
-        self.setting.mean_baseline, self.setting.softmax, self.setting.source = baseline == MEAN_BASELINE, softmax, source
+        self.setting.mean_baseline, self.setting.softmax = baseline == MEAN_BASELINE, softmax
+        self.setting.source = source
         self.setting.hard, self.setting.sticky = hard, sticky
         self.setting.window = window if window < data.n_rows else data.n_rows
         self.setting.shape = &shape[0] if shape.shape[0] else NULL
@@ -773,7 +843,7 @@ cdef class Likelihood:
     cdef int furnish(self) except -1:
         cdef const ChoiceData* data = &self.rows.data
         cdef Py_ssize_t k = data.n_memories * LANES, a = data.n_options * LANES, s = data.n_situations
-        cdef Py_ssize_t vectors = PARAMETERS * LANES + 4 * k + 2 * data.n_rows * LANES + 8 * a + a * data.n_options
+        cdef Py_ssize_t vectors = LANES * (PARAMETERS + 2 * data.n_rows + 3) + 4 * k + a * (12 + data.n_options)
         cdef Py_ssize_t square = s * s * LANES if data.transition != NULL and self.setting.source == 2 else 0
         cdef Py_ssize_t ring = self.setting.window + 1
         cdef Py_ssize_t words = vectors + square + s * LANES + 2 * ring + 4 * s + 2 * data.n_memories
@@ -795,9 +865,15 @@ cdef class Likelihood:
         self.scratch.shifted, word = word, word + a
         self.scratch.precision, word = word, word + a
         self.scratch.end, word = word, word + a
+        self.scratch.middle, word = word, word + a
+        self.scratch.step, word = word, word + a
+        self.scratch.tail, word = word, word + a
+        self.scratch.certain, word = word, word + a
         self.scratch.rate, word = word, word + a
         self.scratch.bend, word = word, word + a
         self.scratch.pairs, word = word, word + a * data.n_options
+        self.scratch.nothing, word = word, word + LANES
+        self.scratch.unused, word = word, word + 2 * LANES
         self.scratch.matrix, word = word, word + square
         self.scratch.occupancy, word = word, word + s * LANES
         self.course.ring, word = <int64_t*> word, word + 2 * ring
@@ -862,6 +938,8 @@ cdef class Likelihood:
         cdef Py_ssize_t t, s, n, c, a
         cdef int lane
         cdef bint learns_sigma = setting.update != NO_UPDATE
+        # nothing but the term is wanted of a row
+        cdef bint direct = setting.hard and not (setting.softmax or setting.sticky or draws or probability.shape[0])
         cdef double term[LANES]
         cdef double sums[LANES]
         for lane in range(LANES):
@@ -881,13 +959,16 @@ cdef class Likelihood:
                 self.record(t, n_sets, q, sigma)
             for lane in range(LANES):
                 bundle.made[t * LANES + lane] = <double> c
-            if data.scored[t] or probability.shape[0]:
+            if direct and n == 2 and data.scored[t]:
+                score_hard_pair(bundle, data, scratch, s, c, term)
+            elif data.scored[t] or probability.shape[0]:
                 recall_row(bundle, data, setting, scratch, s)
                 choice_probabilities(bundle, setting, scratch, n, c if c >= 0 and not draws else 0)
             if data.scored[t] and draws:
                 draw_choices(bundle, scratch, &self.streams, n, bundle.made + t * LANES)
             elif data.scored[t]:
-                log_term(bundle.p + LAPSE * LANES, scratch.probability + c * LANES, <double> n, term)
+                if not (direct and n == 2):
+                    log_term(bundle.p + LAPSE * LANES, scratch.probability + c * LANES, <double> n, term)
                 for lane in range(LANES):
                     sums[lane] = sums[lane] + term[lane]
                 if pointwise.shape[0]:
@@ -917,7 +998,8 @@ cdef class Likelihood:
         for lane in range(n_sets):
             total[lane] = sums[lane]
 
-    cdef void record(self, Py_ssize_t t, Py_ssize_t n_sets, double[:, :, ::1] q, double[:, :, ::1] sigma) noexcept nogil:
+    cdef void record(self, Py_ssize_t t, Py_ssize_t n_sets, double[:, :, ::1] q,
+                     double[:, :, ::1] sigma) noexcept nogil:
         """q̄ and σ as they are before a row."""
         cdef Py_ssize_t i, m
         for i in range(n_sets):

@@ -8,14 +8,12 @@ cdef enum Flags:
 
 cdef struct Trial:  # one choice that was made; the layout is engine.TRIAL_DTYPE
     double reward
-    int32_t run
     int32_t episode
-    int32_t path
     int32_t step
     int32_t state
     int32_t action
     int32_t next_state
-    int32_t flags
+    int32_t path  # times 4, plus the flags: 32 bytes in all, since writing them is what recording costs
 
 cdef struct Choice:  # one choice that is to be replayed; the layout is engine.CHOICE_DTYPE
     int64_t state

@@ -21,6 +21,7 @@ cdef class Recorder:
     cdef Trial[:, ::1] rows
     cdef double[:, :, ::1] values
     cdef int64_t counts[LANES]
+    cdef int64_t runs[LANES]  # a slice ends where a run does, so what is fetched of a lane is of one run
 
     def __cinit__(self, Trial[:, ::1] rows, double[:, :, ::1] values):
         if rows.shape[0] != LANES or rows.shape[1] < 1 or (
@@ -30,9 +31,9 @@ cdef class Recorder:
         self.rows, self.values = rows, values
 
     def fetch(self):
-        """Number of new rows of each lane, which the caller has read before the next slice."""
+        """Run and number of new rows of each lane, which the caller has read before the next slice."""
         cdef int lane
-        counts = [self.counts[lane] for lane in range(LANES)]
+        fetched = [(self.runs[lane], self.counts[lane]) for lane in range(LANES)]
         for lane in range(LANES):
             self.counts[lane] = 0
-        return counts
+        return fetched

@@ -24,23 +24,24 @@ SMALLEST_BETA = 1e-100  # with less, actions that a state does not have would co
 class Agent:
     """A Dynamic Resource Allocator or one of the agents it is compared with.
 
-    The defaults are the grid-world column of Table B.1. Instances are frozen and are checked when they are
-    made; `replace` gives a changed copy.
+    The defaults are the grid-world column of Table B.1. Instances are frozen and are checked when they are made;
+    `replace` gives a changed copy. Fields that may be a schedule take an `Exponential` or `Points` (`linear`) over the
+    episodes.
 
     Parameters
     ----------
     learning_rate_q : float or schedule
-        α₁, step size of the expected SARSA update of q̄, in (0, 1]. This field and the next two may be `Exponential` or
-        `Points` over the episodes.
+        α₁, step size of the expected SARSA update of q̄, in (0, 1].
     learning_rate_sigma : float or schedule
-        α₂, step size of the σ update (Eq. 7), at least 0.
+        α₂, step size of the σ update (Eq. 7), in units of reward, at least 0.
     beta : float or schedule
         β, inverse temperature of the soft policy (A.1), in 1/reward, in [1e-100, 1e100]. With a schedule, its final
         value.
     beta_0 : float or None
-        β in the first episode; episode k (from 0) has min(beta, beta_0 · exp(beta_rate · k)). None: constant.
+        β in the first episode, in 1/reward; episode k (from 0) has min(beta, beta_0 · exp(beta_rate · k)). None: β is
+        constant.
     beta_rate : float
-        Growth rate of β per episode, used with ``beta_0``.
+        Growth rate of β, in 1/episode, used with ``beta_0``.
     gamma : float
         γ, discount factor, in [0, 1].
     lam : float or schedule
@@ -48,11 +49,11 @@ class Agent:
     sigma_base : float
         σ_base, standard deviation of a memory that costs nothing, in units of reward.
     sigma_0 : float
-        σ₀, initial standard deviation of every memory, within [sigma_min, sigma_max].
+        σ₀, initial standard deviation of every memory, in units of reward, within [sigma_min, sigma_max].
     sigma_min, sigma_max : float
         Bounds of σ after every update, in units of reward; every σ is above 0 and at most 1e100.
     q_init : float or (float, float)
-        Initial q̄: a constant, or the bounds of a uniform draw.
+        Initial q̄, in units of reward: a constant, or the bounds of a uniform draw.
     n_trajectories : int
         N_traj, trajectories sampled for each σ update.
     gradient : {"advantage", "q", "reinforce", "return", "best_path"}
@@ -71,9 +72,9 @@ class Agent:
     reward_rate : bool
         Planning tasks: maximise reward per unit of time (Eq. 8) instead of reward.
     decision_time : float
-        a_dec, time per state visited while planning, used with ``reward_rate``.
+        a_dec, time for each state visited while planning, in units of time, used with ``reward_rate``.
     non_decision_time : float
-        t_nondec, time per trial spent on all else, used with ``reward_rate``.
+        t_nondec, time of a trial spent on all else, in units of time, used with ``reward_rate``.
     samples : float
         n, effort: samples that one decision averages, in [1, samples_max]; where it is learned, its first value.
     learn_samples : {"no", "shared", "state"}
@@ -81,11 +82,11 @@ class Agent:
     samples_max : float
         Largest effort, from 1 to 1e9.
     sample_time : float
-        t_sample, time that a sample takes.
+        t_sample, time that a sample takes, in units of time.
     sample_correlation : float
         ρ, correlation of the samples of one decision, in [0, 1].
     opportunity_cost : float
-        ω, price of time: the reward that could be earned in a unit of it.
+        ω, price of time, in units of reward per unit of time: what could be earned in it.
 
     Raises
     ------

@@ -1,17 +1,13 @@
 """The policy of noisy recalls, without sampling."""
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._choices.policy import Policy, checked_beta
 from .._choices.solver import solve_choices
-from ..agents import LARGEST_Q
-from ..agents.agent import SMALLEST_BETA
-
-Policy = Literal["hard", "soft"]
-POLICIES = ("hard", "soft")
 
 _Tables = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.bool_]]
 
@@ -85,16 +81,6 @@ def choice_gradients(
     shape, tables, beta = _checked(q, sigma, policy, beta, mask)
     probability, by_sigma, by_q = solve_choices(*tables, beta, derivatives=True)
     return probability.reshape(shape), by_sigma.reshape(*shape, shape[-1]), by_q.reshape(*shape, shape[-1])
-
-
-def checked_beta(policy: Policy, beta: float | None) -> float | None:
-    """β of a policy: None for the hard one, which has none."""
-    _checks.choice("policy", policy, POLICIES)
-    if beta is not None:
-        beta = _checks.real("beta", beta, low=SMALLEST_BETA, high=LARGEST_Q)
-    elif policy == "soft":
-        raise ValueError("beta must be given for the soft policy")
-    return beta if policy == "soft" else None
 
 
 def _checked(

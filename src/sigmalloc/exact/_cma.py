@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._choices.policy import Policy
 from .._floats import quietly
+from .._mdp.chain import ImproperPolicyError
+from .._mdp.problem import Floats, Point, Problem
 from ..agents import Agent
 from ..runs.evaluate import evaluate as simulated
 from ..tasks.base import Task
-from ._chain import ImproperPolicyError
-from ._choice import Policy
 from ._evaluate import evaluation
 from ._optimum import start_q, tidy_q, tidy_sigma
-from ._problem import Floats, Point, Problem
 
 Objective = Literal["exact", "simulated"]
 OBJECTIVES = ("exact", "simulated")
@@ -165,10 +165,10 @@ def cma_es(
         best.append(-min(found))
     result: Any
     if objective == "exact":
-        sigma = memories(search.result.xbest)
+        sigma = memories(np.asarray(search.result.xbest))
         result = evaluation(problem, Point(held, sigma, samples))
     else:
-        sigma = memories(search.result.xfavorite)
+        sigma = memories(np.asarray(search.result.xfavorite))
         result = simulate(sigma, 10 * episodes)
     return BlackBox(
         tidy_sigma(problem, sigma), sigma, tidy_q(problem, held), float(result.objective), float(result.value),

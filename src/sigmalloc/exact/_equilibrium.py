@@ -7,13 +7,13 @@ import numpy.typing as npt
 from scipy import sparse
 
 from .. import _checks
+from .._choices.policy import Policy
 from .._floats import quietly
+from .._mdp.chain import Chain, Pool
+from .._mdp.problem import Floats, Point, Problem
 from ..agents import Agent
 from ..tasks.base import Task
-from ._chain import Chain, Pool
-from ._choice import Policy
 from ._optimum import start_q, tidy_q
-from ._problem import Floats, Point, Problem
 
 
 @quietly
@@ -58,7 +58,7 @@ def equilibrium(
     tolerance = _checks.real("tolerance", tolerance, low=0, low_open=True)
     max_iterations = _checks.integer("max_iterations", max_iterations, low=1)
     point = Point(start_q(problem, q), problem.vector("sigma", sigma), problem.effort(samples))
-    step, before = 1.0, np.inf
+    step, size, before = 1.0, np.inf, np.inf
     for _ in range(max_iterations):
         change = _backup(problem, point) - point.q
         size = float(np.abs(change).max(initial=0.0))

@@ -18,12 +18,12 @@ import numpy.typing as npt
 
 from .._choices.solver import score_moments
 from .._floats import finite, quietly
+from .._mdp.chain import Chain
+from .._mdp.problem import Floats, Point, Problem
 from ..agents import Agent
 from ..agents.rules import look_up
 from ..pairing import trial_time
 from ..tasks.base import Task
-from ._chain import Chain
-from ._problem import Floats, Point, Problem
 
 LARGEST_VARIANCE = 2000
 _COLUMNS = 4_000_000  # numbers in the tables of some memories that are held at a time
@@ -95,9 +95,7 @@ def expected_estimator(
     credit = agent.gradient_rule.credit
     std = None
     if problem.program is not None and credit == "best_return":
-        everywhere = problem.whole(policy)
-        probability = problem.program.forward(everywhere)
-        slope = problem.program.backward(everywhere, probability)[problem.model.acting]
+        slope = problem.program.best_and_slope(problem.whole(policy))[1][problem.model.acting]
         mean = problem.scatter_add(np.matmul(slope[:, None, :], by_sigma)[:, 0])
     elif problem.program is not None and agent.depth_first:
         raise ValueError(

@@ -8,11 +8,11 @@ from typing import NamedTuple, overload
 import numpy as np
 import numpy.typing as npt
 
+from .._choices.policy import Policy
 from .._floats import quietly
+from .._mdp.problem import Point, Problem
 from ..agents import Agent
 from ..tasks.base import Task
-from ._choice import Policy
-from ._problem import Point, Problem
 
 Floats = npt.NDArray[np.float64]
 

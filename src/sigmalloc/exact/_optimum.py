@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +10,16 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from .. import _checks
+from .._choices.policy import Policy
 from .._floats import quietly
+from .._mdp.chain import ImproperPolicyError
+from .._mdp.problem import Floats, Point, Problem
 from ..agents import Agent
 from ..agents.agent import LEARN_SAMPLES, LearnSamples
 from ..tasks.base import Task
-from ._chain import ImproperPolicyError
-from ._choice import Policy
 from ._evaluate import evaluation
-from ._problem import Floats, Point, Problem
+
+Loss = Callable[[Floats], tuple[float, Floats]]
 
 _EQUAL_LEVELS = 8
 _SCAN = 121
@@ -126,7 +128,7 @@ def optimum(
     if learn == "state" and problem.program is not None and agent.depth_first:
         raise ValueError("learn_samples='state' needs planner='rollouts', or one path")
     held = start_q(problem, q)
-    search = _Search(problem, held, problem.effort(samples), equal_precision, learn)
+    search = Search(problem, held, problem.effort(samples), equal_precision, learn)
     points = search.scan() if equal_precision else search.points(starts, np.random.default_rng(seed))
     results = [result for point in points if (result := search.climb(point)) is not None]
     if not results:
@@ -169,7 +171,7 @@ def tidy_sigma(problem: Problem, sigma: Floats) -> Floats:
     return table if known is None else np.where(problem.map.known, known, table)
 
 
-class _Search:
+class Search:
     """The objective as a function of ln σ, of every memory or of all together, and of ln n."""
 
     def __init__(self, problem: Problem, q: Floats, samples: Floats, equal: bool, learn: str) -> None:
@@ -199,11 +201,14 @@ class _Search:
         self.evaluations += 1
         point = self.place(coordinates)
         slope = self.problem.slope(point)
-        by_sigma = (slope.by_sigma * point.sigma)[self.problem.allocated]
-        if self.equal and self.n_sigma:
-            by_sigma = by_sigma.sum(keepdims=True)
+        by_sigma = self.collected(slope.by_sigma * point.sigma)
         by_effort = slope.by_log_samples.sum(keepdims=True) if self.learn == "shared" else slope.by_log_samples
         return -slope.objective, -np.concatenate((by_sigma, by_effort[: self.n_effort]))
+
+    def collected(self, by_log_sigma: Floats) -> Floats:
+        """A derivative by ln σ of the memories, by the coordinates."""
+        held = by_log_sigma[self.problem.allocated]
+        return held.sum(keepdims=True) if self.equal and self.n_sigma else held
 
     def points(self, starts: int, generator: np.random.Generator) -> Iterator[Floats]:
         base, (low, high) = np.log(self.problem.agent.sigma_base), self.bounds
@@ -243,18 +248,24 @@ class _Search:
         except ImproperPolicyError as error:
             self.failure = error
             return None
-        if not len(start):
-            return -first, start
+        worst = abs(first) * 10 + 1e6
 
         def loss(coordinates: Floats) -> tuple[float, Floats]:
             try:
                 return self.loss(coordinates)
             except ImproperPolicyError:  # the line search turns back
-                return abs(first) * 10 + 1e6, np.zeros(len(start))
+                return worst, np.zeros(len(start))
 
+        value, end = self.descend(loss, start)
+        return -value, end
+
+    def descend(self, loss: Loss, start: Floats) -> tuple[float, Floats]:
+        """A local minimum of a loss within the bounds, from a point on."""
+        if not len(start):
+            return loss(start)[0], start
         bounds = [tuple(self.bounds)] * self.n_sigma + [(0.0, self.longest)] * self.n_effort
         result = minimize(
             loss, start, jac=True, method="L-BFGS-B", bounds=bounds,
             options={"maxiter": 2000, "maxfun": 10_000, "ftol": 1e-14, "gtol": 1e-8},
         )  # fmt: skip
-        return -float(result.fun), result.x
+        return float(result.fun), result.x

@@ -404,10 +404,16 @@ class Choices:
             One that does not change. Its memory map and its known values are the subject's.
         trials : pandas.DataFrame, mapping of columns, or anything with attributes of these names
             ``state``, ``action``, ``reward``; ``next_state`` if episodes are longer than a row; ``subject``,
-            ``episode`` and ``session`` where there are several.
+            ``episode``, ``session`` and ``forced`` where there are such. `Trials` has them all.
         block : str, optional
             Column of the block. Default: ``session`` if there is one.
         blocks : {"reset", "carry", "reset_q"}
+            See `from_arrays`.
+
+        Raises
+        ------
+        ValueError
+            Naming the argument, or the subject and the row.
         """
         from .tasks import choices_in_task
 
@@ -441,7 +447,7 @@ class _Table:
                 gaps[0], f"the options that exist must come first, and be at least one, got {self.exists[gaps[0]]}"
             )
         self.counts = counts
-        self.names = np.where(self.exists, self.names, None)
+        self.names = np.where(self.exists, self.names, np.array(None, dtype=object))
         for name in ("known", "known_sigma"):
             numbers = np.where(self.exists, getattr(self, name), 0.0)
             wrong = np.argwhere(~np.isfinite(numbers) | ((name == "known_sigma") & ~(numbers >= 0)))
@@ -457,7 +463,7 @@ class _Table:
         self.choice = self._choices(coding)
         for row in np.flatnonzero(self.choice >= counts):
             given = plain(self.raw_choice[row])
-            self.fail(row, f"choice must be one of the row's {counts[row]} options, got {given!r}")
+            self.fail(int(row), f"choice must be one of the row's {counts[row]} options, got {given!r}")
         if self.payoff.ndim == 1:
             payoff = np.full(self.names.shape, np.nan)
             made = np.flatnonzero(self.choice >= 0)
@@ -479,7 +485,7 @@ class _Table:
             if coding == "memory":
                 names = [plain(name) for name in self.names[row]]
                 if plain(given) not in names:
-                    self.fail(row, f"choice must be one of the row's memories {names}, got {plain(given)!r}")
+                    self.fail(int(row), f"choice must be one of the row's memories {names}, got {plain(given)!r}")
                 out[row] = names.index(plain(given))
                 continue
             first = int(coding == "from one")

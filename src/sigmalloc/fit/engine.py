@@ -123,8 +123,6 @@ def check(subject: Subject, setting: Setting) -> None:
         )
     if setting.allocation == "softmax":
         return
-    if setting.policy == "soft" and subject.n_options.max() > 2:
-        raise ValueError("policy='soft' is for two options; with more, use policy='hard' (or a SoftmaxLearner)")
     if setting.gradient_source == "task" and subject.longer_episodes and subject.transition is None:
         raise ValueError("gradient_source='task' needs the task's transitions: make the data with Choices.from_task")
     if GRADIENTS[setting.gradient].waits and ALLOCATIONS[setting.allocation].update != "none":

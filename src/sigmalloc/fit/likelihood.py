@@ -110,10 +110,14 @@ def log_likelihood(
     vector = model.vector()[None]
 
     def one(subject: Subject) -> FloatArray:
-        return engine.run(subject, model.setting, vector, pointwise=pointwise).log_likelihood()[0]
+        found: FloatArray = np.atleast_1d(
+            engine.run(subject, model.setting, vector, pointwise=pointwise).log_likelihood()[0]
+        )
+        return found
 
     parts = over_subjects(one, subjects, workers)
-    return np.concatenate(parts) if pointwise else float(np.sum(parts))
+    terms = np.concatenate(parts)
+    return terms if pointwise else float(terms.sum())
 
 
 def log_likelihoods(
@@ -203,7 +207,7 @@ def simulate(
     free_rows = np.flatnonzero(subject.scored)
     there = np.arange(subject.payoff.shape[1]) < subject.n_options[subject.situation][:, None]
     needed = there & (subject.memory[subject.situation] >= 0)
-    blank = free_rows[(np.isnan(subject.payoff) & needed).any(axis=1)[free_rows]]
+    blank = free_rows[np.any((np.isnan(subject.payoff) & needed)[free_rows], axis=1)]
     if len(blank) and not np.isnan(np.where(needed, subject.payoff, np.nan)).all():
         raise ValueError(f"payoff: row {blank[0]} has an option whose payoff is not known; simulating needs them all")
     vectors = _vectors(model, free, values)

@@ -1,6 +1,7 @@
 """What is fitted: an agent, how it responds, where its offline trajectories come from, and its vector of parameters."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -38,6 +39,7 @@ RANGES: dict[str, tuple[float, float, bool]] = {
 }
 PARAMETERS: tuple[str, ...] = tuple(RANGES)
 _OF_RESPONSE = ("lapse", "stickiness")
+_SIGMA_0, _SIGMA_MIN, _SIGMA_MAX = (PARAMETERS.index(name) for name in ("sigma_0", "sigma_min", "sigma_max"))
 _SMALLEST_SCALE = 1e-100  # of β and of every σ: their squares must be numbers
 
 
@@ -178,7 +180,7 @@ class Model:
         """The allocation, or "softmax"."""
         return self.agent.allocation if isinstance(self.agent, Agent) else "softmax"
 
-    @property
+    @functools.cached_property
     def setting(self) -> Setting:
         """What the engine reads."""
         agent = self.agent
@@ -189,7 +191,7 @@ class Model:
         shape = None if self.shape is None else tuple(self.shape)
         return Setting(self.kind, self.policy, self.gradient_source, gradient, window, shape)
 
-    @property
+    @functools.cached_property
     def parameters(self) -> tuple[str, ...]:
         """Names of what can matter to this model."""
         without: set[str] = set()
@@ -205,6 +207,10 @@ class Model:
 
     def vector(self) -> FloatArray:
         """All parameters in the order of `PARAMETERS`, in their own units; shape (13,)."""
+        return self._vector.copy()
+
+    @functools.cached_property
+    def _vector(self) -> FloatArray:
         values = dict.fromkeys(PARAMETERS, 0.0) | dict.fromkeys(("sigma_base", "sigma_0", "sigma_min"), 1.0)
         values["sigma_max"] = 1.0
         for name in PARAMETERS:
@@ -247,29 +253,36 @@ class Model:
         given = np.asarray(values, dtype=np.float64)
         if given.ndim != 2 or given.shape[1] != len(names) or not len(given):
             raise ValueError(f"values must have shape (sets, {len(names)}), got {given.shape}")
-        out = np.tile(self.vector(), (len(given), 1))
-        for column, name in enumerate(names):
-            out[:, PARAMETERS.index(name)] = given[:, column]
+        out = np.tile(self._vector, (len(given), 1))
+        if names:
+            out[:, [PARAMETERS.index(name) for name in names]] = given
         self._check_vectors(out)
         return out
 
-    def _check_vectors(self, vectors: FloatArray) -> None:
+    @functools.cached_property
+    def _ranges(self) -> FloatArray:
+        """Lowest and highest value of each parameter; of those that do not matter, none."""
+        ranges = np.full((2, len(PARAMETERS)), ((-np.inf,), (np.inf,)))
         for column, (name, (low, high, open_)) in enumerate(RANGES.items()):
-            if name not in self.parameters:
-                continue
-            least = _SMALLEST_SCALE if open_ else low
-            x = vectors[:, column]
-            wrong = np.flatnonzero(~((x >= least) & (x <= high)))
-            if len(wrong):
-                raise ValueError(f"{name} must be in [{least:g}, {high:g}], got {x[wrong[0]]!r} in set {wrong[0]}")
+            if name in self.parameters:
+                ranges[:, column] = _SMALLEST_SCALE if open_ else low, high
+        return ranges
+
+    def _check_vectors(self, vectors: FloatArray) -> None:
+        low, high = self._ranges
+        inside = (vectors >= low) & (vectors <= high)
+        if not inside.all():
+            i, column = np.argwhere(~inside)[0]
+            name, x = PARAMETERS[column], float(vectors[i, column])
+            raise ValueError(f"{name} must be in [{low[column]:g}, {high[column]:g}], got {x!r} in set {i}")
         if self.kind == "softmax":
             return
-        low, start, high = (vectors[:, PARAMETERS.index(name)] for name in ("sigma_min", "sigma_0", "sigma_max"))
-        wrong = np.flatnonzero(~((low <= start) & (start <= high)))
-        if len(wrong):
-            i = wrong[0]
+        least, start, most = vectors[:, _SIGMA_MIN], vectors[:, _SIGMA_0], vectors[:, _SIGMA_MAX]
+        within = (least <= start) & (start <= most)
+        if not within.all():
+            i = int(np.flatnonzero(~within)[0])
             raise ValueError(
-                f"sigma_0 must be in [sigma_min, sigma_max] = [{low[i]}, {high[i]}], got {start[i]} in set {i}"
+                f"sigma_0 must be in [sigma_min, sigma_max] = [{least[i]}, {most[i]}], got {start[i]} in set {i}"
             )
 
     def replace(self, **changes: Any) -> "Model":

@@ -28,14 +28,18 @@ class _Rows:
     def __init__(self, task: TabularMDP, trials: Any, block: str | None) -> None:
         self.task = task
         self.options, self.place = _options(task)
-        state = _column(trials, "state", True)
+        state = _needed(trials, "state")
         n = len(state)
-        self.owner = _default(_column(trials, "subject", False, n), n)
-        self.block = _default(_column(trials, block, True, n) if block else _column(trials, "session", False, n), n)
+        self.owner = _default(_column(trials, "subject", n), n)
+        self.block = _default(_needed(trials, block, n) if block else _column(trials, "session", n), n)
         self.state = self._integers("state", state, task.n_states)
-        self.choice = self._choices(_column(trials, "action", True, n))
-        self.reward = self._rewards(_column(trials, "reward", True, n))
-        following, episode = _column(trials, "next_state", False, n), _column(trials, "episode", False, n)
+        self.choice = self._choices(_needed(trials, "action", n))
+        self.reward = self._rewards(_needed(trials, "reward", n))
+        forced, path = _column(trials, "forced", n), _column(trials, "path", n)
+        self.forced = np.zeros(n, dtype=bool) if forced is None else forced.astype(bool)
+        if path is not None and path.any():
+            self.fail(int(np.flatnonzero(path)[0]), "paths that were planned in one trial are not choices")
+        following, episode = _column(trials, "next_state", n), _column(trials, "episode", n)
         self.longer = bool((task.probability[~task.terminal[task.next_state] & task.exists[:, :, None]] > 0).any())
         if self.longer and following is None:
             raise ValueError(
@@ -105,14 +109,14 @@ class _Rows:
         state = np.arange(task.n_states)[:, None]
         known = np.zeros(exists.shape)
         noise = np.zeros(exists.shape)
-        if memory_map.known.any():
+        if memory_map.known_q is not None and memory_map.known_sigma is not None:
             fixed = exists & memory_map.known[state, place]
-            known = np.where(fixed, np.nan_to_num(task.known_q)[state, place], 0.0)
-            noise = np.where(fixed, np.nan_to_num(task.known_sigma)[state, place], 0.0)
+            known = np.where(fixed, np.nan_to_num(memory_map.known_q)[state, place], 0.0)
+            noise = np.where(fixed, np.nan_to_num(memory_map.known_sigma)[state, place], 0.0)
         counts = exists.sum(axis=1)
         labels = tuple(range(memory_map.n_memories))
         shown = self.state[rows]
-        scored = (choice >= 0) & (counts[shown] > 1)
+        scored = (choice >= 0) & ~self.forced[rows] & (counts[shown] > 1)
         block = np.cumsum(begins) - 1
         start = np.where(begins, _MODES[blocks], 0)
         start[0] = NEW
@@ -161,14 +165,17 @@ def _transition(task: TabularMDP, options: IntArray) -> FloatArray:
     return out
 
 
-def _column(trials: Any, name: str, needed: bool, n: int | None = None) -> npt.NDArray[Any] | None:
-    if isinstance(trials, Mapping) or hasattr(trials, "columns"):
-        found = trials.get(name)
-    else:
-        found = getattr(trials, name, None)
+def _needed(trials: Any, name: str, n: int | None = None) -> npt.NDArray[Any]:
+    values = _column(trials, name, n)
+    if values is None:
+        raise ValueError(f"trials must have {name!r}")
+    return values
+
+
+def _column(trials: Any, name: str, n: int | None = None) -> npt.NDArray[Any] | None:
+    by_key = isinstance(trials, Mapping) or hasattr(trials, "get")  # a DataFrame has one
+    found = trials.get(name) if by_key else getattr(trials, name, None)
     if found is None:
-        if needed:
-            raise ValueError(f"trials must have {name!r}")
         return None
     values = np.asarray(found)
     if values.ndim != 1 or len(values) == 0 or (n is not None and len(values) != n):

@@ -8,6 +8,20 @@
 Studies (`studies`) compute, claims (`claims`) judge, `figures` draw and `report` writes one page about all of it.
 """
 
-from .reproducing import Reproduction, names, reproduce
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .reproducing import Reproduction, names, reproduce
 
 __all__ = ["Reproduction", "names", "reproduce"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:  # every other command of the command line does without figures and statistics
+        return getattr(importlib.import_module(".reproducing", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

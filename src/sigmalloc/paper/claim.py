@@ -22,7 +22,7 @@ class Row:
     parts : dict of {str: bool}
         What has to hold, in words, and whether it does.
     here : str
-        The numbers of the table.
+        The numbers of the table, which has the rows that decide.
     evidence : str
         The same in a sentence.
     numbers : list of Number
@@ -88,9 +88,10 @@ class Claim:
         rows = self.judge(data)
         deciding = [row for row in rows if row.decides]
         several = len(rows) > 1
+        here = "; ".join(f"{row.name}: {row.here}" if len(deciding) > 1 else row.here for row in deciding)
         return {
             "id": self.id, "claim": self.text, "where": self.where, "paper": self.paper,
-            "here": "; ".join(f"{row.name}: {row.here}" if several else row.here for row in rows),
+            "here": here,
             "criterion": self.criterion, "verdict": verdict(deciding),
             "evidence": "; ".join(f"{row.name}: {row.evidence}" if several else row.evidence for row in rows),
             "setting": "; ".join(dict.fromkeys(row.setting for row in rows)),

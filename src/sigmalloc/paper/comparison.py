@@ -32,13 +32,14 @@ def better_than_equal(data, k, setting):
         times = ratio(f"{label}: ratio", equal, flexible)
         low, high = near(k)
         parts = {"above 1": about(times, k) > 0, f"in [{low:g}, {high:g}]": low <= times.value <= high}
+        side = "above" if times.value > k else "below"
         rows.append(
             Row(
                 label,
                 setting(name, ("DRA", "equal")),
                 parts,
                 f"{times}×",
-                f"final objective {f} with DRA and {e} with equal precision",
+                f"final objective {f} with DRA and {e} with equal precision, {times} times as good: {side} {k:g}",
                 [f, e, times],
                 only=about(times, k),
             )  # fmt: skip

@@ -4,7 +4,7 @@ No part of `reproduce`: a deviation is measured by naming it, ``python -m sigmal
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +35,7 @@ class Deviation:
     measure: Callable
 
 
-def measured(deviation, seed=0, scale=1.0):
+def measured(deviation: Deviation, seed: int = 0, scale: float = 1.0) -> list[tuple[Number, Number, Number]]:
     """What a deviation changes.
 
     Returns
@@ -76,52 +76,37 @@ def _alpha1(seed, scale):
 # Planning
 
 
-def _fixed_starts(task, episodes, rng):
-    """A task that draws one start for each episode, and with it for all trajectories of its update."""
-    starts = rng.choice(task.n_states, size=episodes, p=task.start)
-    base = task.unchanging()
-    variants = [_started(base, state) for state in range(task.n_states) if task.start[state] > 0]
-    following = {int(np.flatnonzero(variant.start)[0]): variant for variant in variants}
-    first = following[int(starts[0])]
-    changes = [(number, following[int(state)]) for number, state in enumerate(starts) if number
-               and state != starts[number - 1]]  # fmt: skip
-    return _started(base, int(np.flatnonzero(first.start)[0]), changes)
-
-
-def _started(task, state, changes=()):
+def started(task, state):
+    """The task with one start."""
     start = np.zeros(task.n_states)
     start[state] = 1.0
     return TabularMDP(
         task.next_state, task.reward, task.probability, start=start, terminal=task.terminal, horizon=task.horizon,
-        known_q=task.known_q, known_sigma=task.known_sigma, name=task.name, changes=changes,
+        name=task.name,
     )  # fmt: skip
 
 
-def _worth(task, results):
-    """Exact objective of trained σ with q̄ = q* and the hard policy."""
-    q = task.optimal_q()
-    return np.array([
-        exact.evaluate(task, result.agent, q, sigma, policy="hard").objective
-        for result in results
-        for sigma in result.snapshot_sigma.reshape(-1, *q.shape)
-    ]).reshape(sum(len(result.sigma) for result in results), -1).mean(axis=1)  # fmt: skip
-
-
 def _same_start(seed, scale):
-    task = tasks.planning()
-    agent = Agent.table_b1("planning", learn_q=False)
-    episodes = _shortened(20_000, scale)
-    options = {
-        "episodes": episodes, "restarts": 8, "q": task.optimal_q(),
-        "snapshots": [episodes * part // 20 for part in range(16, 21)],
-    }  # fmt: skip
-    drawn, reused = [], []
-    for group in range(2):
-        changing = _fixed_starts(task, episodes, np.random.default_rng([seed, group]))
-        options["seed"] = batch.group_seed(seed, group)
-        drawn.append(train(task, agent, **options))
-        reused.append(train(changing, agent, **options))
-    return [("exact objective, q̄ = q*", _worth(task, drawn), _worth(task, reused))]
+    """With q̄ = q*, one σ update at a time: from the task itself, or from the task with the start of that update."""
+    task, groups, restarts = tasks.planning(), 4, 4
+    agent, q = Agent.table_b1("planning", learn_q=False), task.optimal_q()
+    episodes = _shortened(10_000, scale)
+    by_start = {int(state): started(task, state) for state in np.flatnonzero(task.start)}
+    found = {"drawn": [], "reused": []}
+    for group in range(groups):
+        starts = np.random.default_rng([seed, group]).choice(list(by_start), size=episodes)
+        for name, worth in found.items():
+            sigma, late = None, []
+            for number, start in enumerate(starts):
+                result = train(
+                    task if name == "drawn" else by_start[int(start)], agent, episodes=1, restarts=restarts, q=q,
+                    sigma=sigma, seed=batch.group_seed(seed, 1 + group * episodes + number), workers=1,
+                )  # fmt: skip
+                sigma = result.sigma
+                if number >= 0.8 * episodes and (number + 1) % max(1, episodes // 50) == 0:
+                    late.append([exact.evaluate(task, agent, q, one, policy="hard").objective for one in sigma])
+            worth.append(np.mean(late, axis=0))
+    return [("exact objective, q̄ = q*", *(np.concatenate(worth) for worth in found.values()))]
 
 
 def _one_learning_path(seed, scale):
@@ -150,7 +135,7 @@ def _one_learning_path(seed, scale):
         )  # fmt: skip
     q = [np.abs(result.q - task.optimal_q())[:, task.memories].mean(axis=1) for result in found.values()]
     objectives = [result.objective[:, 0] for result in found.values()]
-    return [("objective at a budget of 100 %", *objectives), ("mean |q̄ − q*|", *q)]
+    return [("objective at a budget of 100 %", *objectives), ("mean distance of q̄ from q*", *q)]
 
 
 def _sigma_40(seed, scale):
@@ -200,7 +185,7 @@ DEVIATIONS = {
 """Every deviation by its name."""
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print what deviations change, as rows of a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("only", nargs="*", choices=[[], *DEVIATIONS], metavar="name", help=", ".join(DEVIATIONS))

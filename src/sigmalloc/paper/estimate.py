@@ -1,10 +1,12 @@
 """How long studies will take on the machine at hand: environment steps as measured, pace by a pilot of a second."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
 from .. import Agent, tasks, train
+from .study import Study
 
 TASKS = {"grid-world": tasks.grid_world, "mountain-car": tasks.mountain_car, "planning": tasks.planning}
 PILOT = {"grid-world": (16, 1000), "mountain-car": (16, 150), "planning": (16, 15_000)}
@@ -34,7 +36,7 @@ OTHER = {"grid-change": (4, 2), "planning-trajectories": (25, 3), "planning-opti
 """Seconds of one processor for all else than training, where they are more than one."""
 
 
-def pace(name):
+def pace(name: str) -> float:
     """Seconds of one processor for an environment step of training in a task."""
     restarts, episodes = PILOT[name]
     began = time.perf_counter()
@@ -44,7 +46,7 @@ def pace(name):
     return (time.perf_counter() - began) / int(result.steps.sum())
 
 
-def seconds(studies, quick, workers, paces=None):
+def seconds(studies: Sequence[Study], quick: bool, workers: int, paces: dict[str, float] | None = None) -> float:
     """Estimated time of studies: their training shared by all threads, and what only one of them can do.
 
     Parameters
@@ -64,13 +66,13 @@ def seconds(studies, quick, workers, paces=None):
     return sum(share(study, quick, paces) for study in studies) / workers
 
 
-def share(study, quick, paces=None):
+def share(study: Study, quick: bool, paces: dict[str, float] | None = None) -> float:
     """Processor seconds of a study."""
     paces = dict.fromkeys(TASKS, PACE) if paces is None else paces
     training = sum(steps * paces[name] for name, steps in STEPS[study.name][quick].items())
     return training + OTHER.get(study.name, (1, 0.5))[quick] * paces["planning"] / PACE
 
 
-def total_steps(studies, quick):
+def total_steps(studies: Sequence[Study], quick: bool) -> float:
     """Environment steps that studies take, as measured."""
     return float(np.sum([sum(STEPS[study.name][quick].values()) for study in studies]))

@@ -4,8 +4,8 @@ import base64
 from html import escape
 
 from .catalogue import FIGURES
-from .confirmed import CONFIRMED
-from .readings import CHANGES, FRESH, READINGS
+from .confirmed import CONFIRMED, SEEDS
+from .readings import CHANGES, READINGS
 
 _STYLE = """
 :root{--ink:#1c2430;--dim:#5b6674;--line:#dfe4ea;--paper:#fff;--wash:#f6f8fa;--blue:#0072b2}
@@ -76,7 +76,7 @@ def page(facts, claims, figures):
     claims : list of dict
         As in `Reproduction.claims`.
     figures : dict of {str: list of Path}
-        Files of each figure: PNG first, and maybe a GIF. Each stands with the first claim that it shows.
+        Files of each figure: PNG first, and maybe a GIF. Each stands with a claim whose main figure it is, if any.
     """
     title = "Dynamic allocation of limited memory, claim by claim"
     counts = {
@@ -92,9 +92,9 @@ def page(facts, claims, figures):
     notices = "".join(f'<p class="banner">{escape(notice)}</p>' for notice in facts["notices"])
     more = " and five more" if facts["thorough"] else ""
     shown, home = set(), {}
-    for claim in claims:
-        for name in claim["figures"]:
-            home.setdefault(name, claim["id"])
+    for names in ([claim["figures"][:1] for claim in claims], [claim["figures"][1:] for claim in claims]):
+        for claim, some in zip(claims, names, strict=True):
+            home |= {name: claim["id"] for name in some if name not in home}
     sections = "".join(_claim(claim, figures, home, shown, facts["seed"]) for claim in claims)
     rest = "".join(_figure(name, files) for name, files in figures.items() if name not in shown)
     about = {claim["id"] for claim in claims}
@@ -278,8 +278,8 @@ def _changes(about):
     ]
     return _cards(
         "Changed, and why",
-        f"Rules and settings that were changed after numbers had been seen. The last column is the verdict with seeds "
-        f"{FRESH[0]} to {FRESH[-1]}, which nobody had looked at. Of all claims, earlier: the objective became "
-        "undiscounted reward − cost in both parameter sets, as the scripts report it.",
+        "Rules and settings that were changed after numbers had been seen. The last column is the verdict with seeds "
+        f"that nobody had looked at: {', '.join(map(str, SEEDS)) or 'still to be run'}. Of all claims, earlier: the "
+        "objective became undiscounted reward − cost in both parameter sets, as the scripts report it.",
         ("Claim", "Before", "Verdict then", "Now", "Why", "Fresh seeds"), rows,
     )  # fmt: skip

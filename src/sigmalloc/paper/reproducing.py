@@ -5,9 +5,11 @@ import json
 import os
 import platform
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .. import __version__, _checks
 from .._io.progress import duration
@@ -53,24 +55,24 @@ class Reproduction:
         Environment steps of every study.
     """
 
-    claims: list
-    figures: list
+    claims: list[dict[str, Any]]
+    figures: list[Path]
     report: Path
-    data: list
+    data: list[Path]
     quick: bool
     thorough: bool
     seed: int
-    notices: list
-    computed: list
-    steps: dict
+    notices: list[str]
+    computed: list[str]
+    steps: dict[str, int]
 
 
-def names():
+def names() -> list[str]:
     """Every name that `reproduce` takes in ``only``: claims, then figures."""
     return [*CLAIMS, *FIGURES]
 
 
-def resolve(only):
+def resolve(only: str | Sequence[str] | None) -> tuple[list[str], list[str]]:
     """The claims and figures that names stand for.
 
     Names are those of claims or figures in any case; λ and σ may be spelled out, and figures named without "fig".
@@ -122,8 +124,16 @@ def _spellings(claim):
 
 
 def reproduce(
-    out="sigmalloc-out", *, only=None, seed=0, quick=False, thorough=False, workers=None, progress=False, announce=None
-):
+    out: str | os.PathLike[str] = "sigmalloc-out",
+    *,
+    only: str | Sequence[str] | None = None,
+    seed: int = 0,
+    quick: bool = False,
+    thorough: bool = False,
+    workers: int | None = None,
+    progress: bool | Callable[[float, str], object] = False,
+    announce: Callable[[str], object] | None = None,
+) -> Reproduction:
     """Check the paper's claims and draw its figures.
 
     Studies are kept in ``out/data`` under what determines them (study, settings, seed, version, and a hash of all that
@@ -323,7 +333,7 @@ def _labelled(arrays, settings):
     return labelled
 
 
-def machine():
+def machine() -> str:
     """The machine, for the record."""
     processors = batch.usable_processors()
     return f"{platform.system()} {platform.machine()}, {processors} processors, Python {platform.python_version()}"

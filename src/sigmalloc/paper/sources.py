@@ -11,7 +11,7 @@ PACKAGE = __package__.partition(".")[0]
 
 
 @cache
-def digest(module):
+def digest(module: str) -> str:
     """Hash of the sources that decide what a module computes.
 
     Parameters
@@ -29,7 +29,7 @@ def digest(module):
     return found.hexdigest()[:16]
 
 
-def files(module):
+def files(module: str) -> list[Path]:
     """The files of a module, of every module of the package that it needs (imports within functions included), and of
     the compiled kernel, in order."""
     seen, todo = set(), [module]

@@ -2,8 +2,10 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from .. import metrics
@@ -56,6 +58,12 @@ def difference(name, first, second):
     """first − second, of independent runs."""
     a, b = mean("", first), mean("", second)
     return Number(name, a.value - b.value, math.hypot(a.error, b.error))
+
+
+def best_of(name, values):
+    """Best of runs, with the error of it by bootstrap over them."""
+    picks = np.random.default_rng(0).choice(values, size=(RESAMPLES, len(values)))
+    return Number(name, float(np.max(values)), float(picks.max(axis=1).std()))
 
 
 def ratio(name, numerator, denominator):
@@ -131,7 +139,9 @@ class Reach:
     band: tuple
 
 
-def first_reach(episodes, curve, levels):
+def first_reach(
+    episodes: npt.NDArray[Any], curve: npt.NDArray[np.float64], levels: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     """Episode at which a curve first reaches each level, linear between checkpoints.
 
     Parameters
@@ -176,7 +186,12 @@ def common_levels(slow, fast, spacing="log"):
     return plateau - gaps, gaps
 
 
-def reach(episodes, slow, fast, spacing="log"):
+def reach(
+    episodes: npt.NDArray[Any],
+    slow: npt.NDArray[np.float64],
+    fast: npt.NDArray[np.float64],
+    spacing: Literal["log", "linear"] = "log",
+) -> Reach | None:
     """Ratio of the episodes that two agents take to first reach common levels of return.
 
     Parameters

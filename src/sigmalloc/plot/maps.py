@@ -15,6 +15,7 @@ from matplotlib.collections import PatchCollection, PolyCollection
 from matplotlib.colors import Colormap
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
 
 from .. import _checks
 from ..tasks.base import Plane, Task
@@ -22,6 +23,7 @@ from . import _inputs, style
 
 _DIRECTIONS = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 _LARGE = 20  # rows or columns from which on a maze has no lines between cells
+_STEPS = [1, 2, 5, 10]
 _MOST_NUMBERS = 64  # cells of a map that are still written into
 
 
@@ -166,6 +168,10 @@ def plane(
     if path is not None:
         _draw_path(ax, path, geometry, task.step_limit)
     ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    for axis, ends in ((ax.xaxis, x), (ax.yaxis, y)):
+        # eight intervals are eight ticks, unless they begin and end on one
+        whole = np.isin(ends[[0, -1]], MaxNLocator(style.MOST_TICKS, steps=_STEPS).tick_values(ends[0], ends[-1])).all()
+        axis.set_major_locator(MaxNLocator(style.MOST_TICKS - int(whole), steps=_STEPS))
     if colorbar:
         style.color_bar(ax, drawn, label)
     return ax

@@ -58,6 +58,67 @@ _NODE_WEIGHTS = (
 )  # fmt: skip
 _NODE_WEIGHTS += _NODE_WEIGHTS[::-1]
 
+# Rules for G(y; s): Gauss and Gumbel (nodes, weights) for large s; trapezoidal in ζ for small s, half of the weights.
+# bench/gumbel_rules.py prints them.
+_GUMBEL = {
+    36: ((
+        -2.5967825928826813, -2.124491477211764, -1.6421781732075347, -1.1146091219772034, -0.518350841397719,
+        0.1676962801053846, 0.9628638325699245, 1.8829257689616494, 2.9384009135084317, 4.13467493811678,
+        5.473900210668537, 6.957168062606836, 8.585815514503688, 10.361845681203619, 12.287921476882854,
+        14.367269443969581, 16.603613106226202, 19.001146251460746, 21.56453014607597, 24.29889997139137,
+        27.209869388220287, 30.303522145027454, 33.58637546383073, 37.06529062094069, 40.74728869411203,
+        44.639197398996224, 48.74699522146594, 53.0746051305794, 57.621667001414565, 62.379369517844935,
+        67.32250529054637, 72.39404681026068, 77.47501095589881, 82.32764288871924, 86.50506926742403,
+        89.28929245739707,
+    ), (
+        9.767212370854424e-06, 0.0009110689979794317, 0.014756510621624013, 0.08072983935558463, 0.1997430047249194,
+        0.2677637492130929, 0.22293838447792674, 0.1289053060258743, 0.056513373631069105, 0.019968405254158387,
+        0.005894433968976501, 0.0014792719360055156, 0.0003177551342405101, 5.850552095491889e-05,
+        9.223888662328716e-06, 1.2423999836143128e-06, 1.4253404070631728e-07, 1.387701588739716e-08,
+        1.1417169303080313e-09, 7.900085191541783e-11, 4.573064903160623e-12, 2.2016479317000456e-13,
+        8.759979210292171e-15, 2.861181010727262e-16, 7.618011514576682e-18, 1.642069783153576e-19,
+        2.847637865042918e-21, 3.955238726731534e-23, 4.396675802216904e-25, 3.935388311822702e-27,
+        2.8818071733637857e-29, 1.7348974039368633e-31, 8.417177740697075e-34, 1.4457844267768996e-36,
+        1.2490674940082216e-37, 3.391043966720718e-38,
+    )),
+    15: ((
+        -1.9344378866166936, -1.1826292203189295, -0.31624584897433705, 0.7589252402713067, 2.126209893117691,
+        3.8499568539552835, 5.9685148285318, 8.510364157214537, 11.512967608280471, 15.032191090274234,
+        19.150800769495632, 23.99564768272027, 29.777287662243722, 36.89885166585145, 46.392876757611724,
+    ), (
+        0.005037216306009874, 0.098862794407239, 0.33269619789093846, 0.3542118894918289, 0.16274607776648778,
+        0.03992294374983319, 0.005932626462674343, 0.0005566103983133912, 3.249558569640391e-05,
+        1.126271488038969e-06, 2.146901383803602e-08, 1.9973322387439952e-10, 7.433529052598926e-13,
+        7.581682072357066e-16, 8.194543446312179e-20,
+    )),
+}  # fmt: skip
+_TRAPEZOIDAL = {
+    44: (
+        3.813335150589621e-16, 8.090008123820253e-15, 1.4839505046918263e-13, 2.353511642512772e-12,
+        3.227303161006733e-11, 3.8263936993814935e-10, 3.922527700714986e-09, 3.476713170823885e-08,
+        2.664392383517806e-07, 1.76544414232156e-06, 1.0114309899292893e-05, 5.010084008308822e-05,
+        0.0002145755513764974, 0.0007945878926717029, 0.0025440762669851494, 0.007042790778317128,
+        0.016857218820143113, 0.0348861897683977, 0.062423430314766, 0.09657577439007133, 0.12918593862903827,
+        0.14941313144778784,
+    ),
+    104: (
+        1.5919748686927547e-16, 5.800420062366056e-16, 2.0604990795501505e-15, 7.136333607506134e-15,
+        2.4097256686330317e-14, 7.933225587166933e-14, 2.546371380668514e-13, 7.968625657968861e-13,
+        2.4312792683492818e-12, 7.232292939658607e-12, 2.0975238654482008e-11, 5.930994940484657e-11,
+        1.6350759725838994e-10, 4.3947893169031546e-10, 1.1516696554586289e-09, 2.942439407929785e-09,
+        7.3295425973386935e-09, 1.7800653987950143e-08, 4.2148758216969896e-08, 9.730235465495574e-08,
+        2.1900380304177306e-07, 4.805844377438237e-07, 1.028199742361503e-06, 2.1447418117584605e-06,
+        4.361765234295603e-06, 8.648470237260732e-06, 1.671883625053772e-05, 3.1511025242612895e-05,
+        5.7904026358095705e-05, 0.00010373963932349579, 0.00018120511157162302, 0.0003085928756968546,
+        0.000512378723133912, 0.0008294419929868839, 0.001309093575217609, 0.0020143971774713755,
+        0.003022102968648385, 0.004420416090871127, 0.0063038632760332725, 0.008764762646465828,
+        0.011881281199262662, 0.01570276495242871, 0.020233859301448165, 0.025419737529075823, 0.031135306014632873,
+        0.037181332987307976, 0.0432898930693586, 0.04914030084179088, 0.054384964484066364, 0.05868263789783923,
+        0.06173481444584057, 0.06331992717689157,
+    ),
+}  # fmt: skip
+_TRAPEZOIDAL_END = 8.2  # standard deviations
+
 
 def exponential(x):
     """e^x for −700 ≤ x ≤ 700, to 2e-15 of itself."""
@@ -110,45 +171,99 @@ def of_two(gap, variance, terms, inverse_beta_squared):
     return probability, slope * INVERSE_ROOT_TWO_PI
 
 
-def of_many(value, deviation):
-    """P_a of the hard policy, and ∂P_a/∂σ_b for a ≠ b, by panels over the largest recall (as `exact` has them).
+def soft_recall(y, s):
+    """G(y; s) = E[Λ(y − sζ)] = E[Φ((y − g)/s)] and its first two derivatives, as `exact` has them."""
+    below, slope, bend = 0.0, 0.0, 0.0
+    if s <= 2.0:
+        nodes = 44 if s <= 0.75 else 104
+        half = _TRAPEZOIDAL[nodes]
+        step = 2.0 * _TRAPEZOIDAL_END / (nodes - 1)
+        tau = exponential(max(min(-_TRAPEZOIDAL_END * s - y, 690.0), -690.0))
+        growth = exponential(min(step * s, 690.0))
+        for j in range(nodes):
+            weight = half[j] if j < nodes // 2 else half[nodes - 1 - j]
+            term = weight * exponential(-min(tau, 690.0))
+            below = below + term
+            slope = slope + term * tau
+            bend = bend + (term * tau) * (tau - 1.0)
+            tau = tau * growth
+    else:
+        precision = 1.0 / s
+        for noise, weight in zip(*_GUMBEL[36 if s <= 4.0 else 15], strict=True):
+            z = (y - noise) * precision
+            phi, bell = normal(z)
+            z = max(min(z, FARTHEST), -FARTHEST)
+            below = below + weight * phi
+            slope = slope + weight * bell
+            bend = bend - weight * (z * bell)
+        slope = (slope * INVERSE_ROOT_TWO_PI) * precision
+        bend = ((bend * INVERSE_ROOT_TWO_PI) * precision) * precision
+    return max(below, SMALLEST_VARIANCE), slope, bend
+
+
+def soft_high(s):
+    """Where 1 − G(y; s) < 1e-15."""
+    return max(36.0 + 0.5 * (s * s) if s < REACH else 0.0, 4.0 + REACH * s)
+
+
+def span(value, deviation, soft):
+    """The highest of the recalls' lower ends, and of their upper ends."""
+    low = max(u - (REACH * s + (3.7 if soft else 0.0)) for u, s in zip(value, deviation, strict=True))
+    high = max(u + (soft_high(s) if soft else REACH * s) for u, s in zip(value, deviation, strict=True))
+    return low, high
+
+
+def of_many(value, deviation, beta=None):
+    """P_a for any number of options, and ∂P_a/∂σ_b for a ≠ b, by panels over the largest recall (as `exact` has them).
 
     Panels start where the last recall begins to matter, so the width of one is bounded by the narrowest recall that has
-    not ended there.
+    not ended there. beta: the soft policy's, all in units of 1/β then; None: the hard policy.
     """
-    n = len(value)
-    low = max(u - REACH * s for u, s in zip(value, deviation, strict=True))
-    high = max(u + REACH * s for u, s in zip(value, deviation, strict=True))
+    n, soft, scale = len(value), beta is not None, 1.0 if beta is None else beta
+    value, deviation = [u * scale for u in value], [s * scale for s in deviation]
+    low, high = span(value, deviation, soft)
     largest, extent = max(value), high - low
     if extent <= 0.0:  # nothing is uncertain
         best = [1.0 if u == largest else 0.0 for u in value]
         total = sum(best)
         return [b / total for b in best], [[0.0] * n for _ in range(n)]
     deviation = [max(s, FLOOR * extent) for s in deviation]
-    low = max(u - REACH * s for u, s in zip(value, deviation, strict=True))
-    high = max(u + REACH * s for u, s in zip(value, deviation, strict=True))
+    low, high = span(value, deviation, soft)
     top = high - low
     value = [u - low for u in value]
     precision = [1.0 / s for s in deviation]
-    end = [u + REACH * s for u, s in zip(value, deviation, strict=True)]
-    step = [2.8 * s for s in deviation]
+    if soft:
+        middle = [u + (4.0 + REACH * s) for u, s in zip(value, deviation, strict=True)]
+        end = [u + soft_high(s) for u, s in zip(value, deviation, strict=True)]
+        step = [(7.7 + 2.0 * (REACH * s)) / 6.0 for s in deviation]
+        tail = [(e - m) / 4.0 for e, m in zip(end, middle, strict=True)]
+    else:
+        middle = end = [u + REACH * s for u, s in zip(value, deviation, strict=True)]
+        step = tail = [2.8 * s for s in deviation]
     probability = [0.0] * n
     pairs = [[0.0] * n for _ in range(n)]
     x = 0.0
     while x < top:
         width = top - x
         for a in range(n):
-            if x < end[a] and step[a] < width:
-                width = step[a]
+            most = step[a] if x < middle[a] else tail[a]
+            if x < end[a] and most < width:
+                width = most
         for node, weight in zip(_NODES, _NODE_WEIGHTS, strict=True):
             at, joint = x + width * node, width * weight
             rate, bend = [], []
             for a in range(n):
-                z = (at - value[a]) * precision[a]
-                below, bell = normal(z)
-                joint = joint * below
-                rate.append(((bell * INVERSE_ROOT_TWO_PI) * precision[a]) / below)
-                bend.append((max(min(z, FARTHEST), -FARTHEST) * precision[a]) * rate[a])
+                if soft:
+                    below, slope, curve = soft_recall(at - value[a], deviation[a])
+                    joint = joint * below
+                    rate.append(slope / below)
+                    bend.append(-curve / below)
+                else:
+                    z = (at - value[a]) * precision[a]
+                    below, bell = normal(z)
+                    joint = joint * below
+                    rate.append(((bell * INVERSE_ROOT_TWO_PI) * precision[a]) / below)
+                    bend.append((max(min(z, FARTHEST), -FARTHEST) * precision[a]) * rate[a])
             for a in range(n):
                 share = joint * rate[a]
                 probability[a] = probability[a] + share
@@ -158,7 +273,7 @@ def of_many(value, deviation):
     total = 0.0
     for p in probability:
         total = total + p
-    by_sigma = [[deviation[b] * pairs[a][b] if a != b else 0.0 for b in range(n)] for a in range(n)]
+    by_sigma = [[(deviation[b] * pairs[a][b]) * scale if a != b else 0.0 for b in range(n)] for a in range(n)]
     return [p / total for p in probability], by_sigma
 
 
@@ -298,9 +413,12 @@ class Learner:
         if self.softmax:
             return softmax(value, self.beta)
         if len(value) > 2:
-            return of_many(value, deviation)[0]
+            return self.of_many(value, deviation)[0]
         p = self.of_two(value, deviation, first)[0]
         return [p, 1.0 - p] if first == 0 else [1.0 - p, p]
+
+    def of_many(self, value, deviation):
+        return of_many(value, deviation, None if self.setting.policy == "hard" else self.p["beta"])
 
     def of_two(self, value, deviation, first=0):
         variance = deviation[0] * deviation[0] + deviation[1] * deviation[1]
@@ -412,7 +530,7 @@ class Learner:
                 if m >= 0:
                     self.gradient[m] = self.gradient[m] - s_b * pull
         elif len(value) > 2 and max(memories) >= 0:
-            _, by_sigma = of_many(value, deviation)
+            _, by_sigma = self.of_many(value, deviation)
             for b, m in enumerate(memories):
                 if m >= 0:
                     pull = 0.0
@@ -453,7 +571,7 @@ class Learner:
                     if m >= 0:
                         self.gradient[m] = self.gradient[m] - s_b * pull
             elif max(memories) >= 0:
-                p, by_sigma = of_many(value, deviation)
+                p, by_sigma = self.of_many(value, deviation)
                 pull = psi / max(p[c], 1e-280)
                 own = 0.0
                 for b, m in enumerate(memories):

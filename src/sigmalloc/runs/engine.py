@@ -50,7 +50,7 @@ RUN_DTYPE = np.dtype(
 )  # fmt: skip
 TRIAL_DTYPE = np.dtype(
     [("reward", np.float64)]
-    + [(name, np.int32) for name in ("run", "episode", "path", "step", "state", "action", "next_state", "flags")]
+    + [(name, np.int32) for name in ("episode", "step", "state", "action", "next_state", "path")]
 )
 CHOICE_DTYPE = np.dtype(
     [(name, np.int64) for name in ("state", "action", "next_state", "flags")] + [("reward", np.float64)]
@@ -229,10 +229,9 @@ def arrays(
     n, n_places = len(agents), task.places.n_places
     start_q, start_sigma = task.places.start(n, np.array([agent.sigma_base for agent in agents]), q, sigma)
     counted = any(agent.allocation_rule.importance == "usage" for agent in agents)
-    if not counted:
-        usage = np.zeros((0, 0))
-    else:
-        usage = np.zeros((n, task.n_states)) if before is None else before.usage.copy()
+    usage = np.zeros((n, task.n_states) if counted else (0, 0))
+    if counted and before is not None:
+        usage[:] = before.usage
     return Outcome(
         q=start_q,
         sigma=start_sigma,
@@ -270,14 +269,14 @@ class Recording:
     values : bool
         q̄ and σ of the actions, too.
     take : callable(rows, values)
-        Called with rows of TRIAL_DTYPE (copies), those of a run in order, and (rows, 2 · actions) values or None; from
-        several threads.
+        Called with a run, rows of TRIAL_DTYPE (copies) in order, and (rows, 2 · actions) values or None; from several
+        threads.
     rows : int
         Rows of a buffer, of each lane.
     """
 
     values: bool
-    take: Callable[[npt.NDArray[Any], Floats | None], None]
+    take: Callable[[int, npt.NDArray[Any], Floats | None], None]
     rows: int = 4096
 
 
@@ -377,11 +376,10 @@ def run(
 
 
 def _fetch(recording: Recording, recorder: Any, buffer: npt.NDArray[Any], values: Floats, first_run: int) -> None:
-    for lane, count in enumerate(recorder.fetch()):
+    for lane, (run, count) in enumerate(recorder.fetch()):
         if count:
             rows = buffer[lane, :count].copy()
-            rows["run"] += first_run
-            recording.take(rows, values[lane, :count].copy() if recording.values else None)
+            recording.take(first_run + run, rows, values[lane, :count].copy() if recording.values else None)
 
 
 def _batches(n: int, workers: int, batch_size: int | None) -> list[slice]:

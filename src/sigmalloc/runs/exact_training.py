@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .._floats import quietly
 from ..agents import Agent
 from ..tasks.base import Task
 from . import engine
@@ -33,8 +34,6 @@ def run(
 
     Learning episodes and evaluations are the kernel's, one episode a call; parameters as for the engine.
     """
-    from ..exact import gradient  # SciPy takes longer to import than a small run
-
     n, places = len(streams), task.places
     outcome = engine.arrays(task, [agent] * n, schedule, streams, q, sigma, before)
     if before is None:
@@ -58,9 +57,8 @@ def run(
             q = places.memories(learned.q)
             outcome.counters[:, 1:] += learned.counters[:, 1:]
         for restart in range(n):
-            table = gradient(here, actor, held.gather(q[restart]), held.gather(sigma[restart], 1.0), policy="soft")
-            slope = held.pick(table)[held.allocated]
-            if agent.allocation_rule.one_scale:
+            slope = _gradient(task, actor, number, q[restart], sigma[restart])[held.allocated]
+            if agent.allocation_rule.one_scale and slope.size:
                 slope = slope.mean()
             moved = sigma[restart, held.allocated] + actor.at("learning_rate_sigma", number) * slope
             sigma[restart, held.allocated] = np.clip(moved, agent.sigma_min, agent.sigma_max)
@@ -70,6 +68,15 @@ def run(
             progress(int(outcome.counters[:, 0].sum()))
     outcome.q[:], outcome.sigma[:] = places.start(n, np.full(n, agent.sigma_base), q, sigma)
     return outcome
+
+
+@quietly
+def _gradient(task: Task, actor: Agent, episode: int, q: Floats, sigma: Floats) -> Floats:
+    """∂F/∂σ of the memories, for the soft policy."""
+    from .._mdp.problem import Problem  # SciPy takes longer to import than a small run
+
+    problem = Problem(task, actor, "soft", episode)
+    return problem.slope(problem.point(q, sigma)).by_sigma
 
 
 def _before(n: int, task: Task) -> engine.Before:

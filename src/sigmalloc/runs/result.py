@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
-from .._io import archive, files
+from .._io import archive, files, terminal
 from .._io.extras import needed
 from .._io.html import table
 from ..agents import FIELDS, LATER, Agent
@@ -224,11 +225,12 @@ class Result:
         }  # fmt: skip
         for name, names in (("state", self.task.state_names), ("action", self.task.action_names)):
             if names is not None:
-                coordinates[name] = list(names)
+                coordinates[name] = [terminal.printable(label) for label in names]
         facts = {
-            "task": self.task.name, "seed": str(self.seed), "training_episodes": self.training_episodes,
-            "evaluation_episodes": self.evaluation_episodes, "evaluation_policy": self.evaluation_policy,
-            "agent": repr(self.agent), "sigmalloc": self.versions["sigmalloc"],
+            "task": terminal.printable(self.task.name), "seed": str(self.seed),
+            "training_episodes": self.training_episodes, "evaluation_episodes": self.evaluation_episodes,
+            "evaluation_policy": self.evaluation_policy, "agent": repr(self.agent),
+            "sigmalloc": self.versions["sigmalloc"],
         }  # fmt: skip
         return needed("xarray", "xarray").Dataset(variables, coordinates, facts)
 
@@ -311,8 +313,10 @@ class Result:
             facts = file.facts
             if facts.get("format") not in (1, FORMAT):
                 raise ValueError(f"its format is {facts.get('format')!r}, not {FORMAT}")
-            arrays = {name: file.array(name) for name in file.names if name != archive.FACTS}
-            task = unpack(facts["task"], arrays)
+            shapes = {name: file.shape(name) for name in file.names}  # by their headers: nothing is unpacked yet
+            task = unpack(facts["task"], {name: file.array(name) for name in shapes if name.startswith("task")})
+            layout = (_layout if facts["format"] == FORMAT else _layout_1)(task, shapes)
+            arrays = {name: file.array(name, kinds, shape) for name, (kinds, shape) in layout.items()}
             agent = dict(facts["agent"])
             if isinstance(agent.get("q_init"), list):
                 agent["q_init"] = tuple(agent["q_init"])
@@ -321,8 +325,8 @@ class Result:
                     raise ValueError(f"its agent has no {name}")
             if facts["format"] == 1:
                 arrays |= _from_format_1(task, facts, arrays)
-            held = {name: arrays[name] for name in _ARRAYS}
-            _check_arrays(task, facts, held)
+            held: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
+            _check(facts, held)
             return cls(task=task, agent=Agent(**agent), **held, **{name: facts[name] for name in _FACTS})
 
 
@@ -355,24 +359,43 @@ def mean_and_sem(values: npt.ArrayLike) -> str:
     return f"{values.mean():.3f} ± {values.std(ddof=1) / np.sqrt(len(values)):.3f}"
 
 
-def _check_arrays(task: Task, facts: dict[str, Any], fields: dict[str, Any]) -> None:
-    n, n_memories = len(fields["memory_q"]), task.n_memories
-    curve, kept = (n, len(fields["episodes"])), (n, len(fields["snapshot_episodes"]), n_memories)
-    shapes: dict[str, tuple[int, ...]] = {"memory_q": (n, n_memories), "memory_sigma": (n, n_memories)}
-    shapes |= {"snapshot_memory_q": kept, "snapshot_memory_sigma": kept, "stream": (n, 4)}
-    shapes |= {"evaluation_stream": (len(fields["evaluation_stream"]) and n, 4), "scale": (n,)}
-    shapes["usage"] = (n, fields["usage"].shape[-1] and task.n_states)
-    shapes |= dict.fromkeys(("reward", "value", "cost", "cutoffs"), curve)
-    shapes |= dict.fromkeys(("steps", "training_cutoffs"), (n,))
-    shapes |= dict.fromkeys(("episodes", "snapshot_episodes"), (-1,))
-    kinds = dict.fromkeys(("steps", "training_cutoffs", "episodes", "snapshot_episodes"), "iu")
-    for name, array in fields.items():
-        shape = shapes[name]
-        if array.shape != shape and not (shape == (-1,) and array.ndim == 1):
-            raise ValueError(f"{name} has shape {array.shape}, not {shape}")
-        if array.dtype.kind not in kinds.get(name, "iuf"):
-            raise ValueError(f"{name} must hold numbers, not {array.dtype}")
-    if n == 0:
+Layout = dict[str, tuple[str, tuple[int | None, ...]]]  # kinds of dtype and shape
+
+
+def _layout(task: Task, shapes: Mapping[str, tuple[int, ...]]) -> Layout:
+    """What the arrays of a result have to be, by the task and the lengths that are free."""
+    n = shapes["memory_q"][0]
+    table, kept = (n, task.n_memories), (n, shapes["snapshot_episodes"][0], task.n_memories)
+    streams = shapes["evaluation_stream"][0] and n  # none where a result cannot go on
+    usage = shapes["usage"][-1] and task.n_states  # none where the allocation does not go by it
+    return _common(n, shapes) | {
+        "memory_q": ("f", table), "memory_sigma": ("f", table), "snapshot_memory_q": ("f", kept),
+        "snapshot_memory_sigma": ("f", kept), "evaluation_stream": ("u", (streams, 4)), "scale": ("f", (n,)),
+        "usage": ("f", (n, usage)),
+    }  # fmt: skip
+
+
+def _layout_1(task: Task, shapes: Mapping[str, tuple[int, ...]]) -> Layout:
+    """As `_layout`, of the first format."""
+    n = shapes["q"][0]
+    table = (n, task.n_states, task.n_actions)
+    kept = (n, shapes["snapshot_episodes"][0], *table[1:])
+    return _common(n, shapes) | {
+        "q": ("f", table), "sigma": ("f", table), "snapshot_q": ("f", kept), "snapshot_sigma": ("f", kept),
+    }  # fmt: skip
+
+
+def _common(n: int, shapes: Mapping[str, tuple[int, ...]]) -> Layout:
+    return {
+        "episodes": ("iu", (None,)), "snapshot_episodes": ("iu", (None,)), "stream": ("u", (n, 4)),
+        **dict.fromkeys(("reward", "value", "cost", "cutoffs"), ("f", (n, shapes["episodes"][0]))),
+        **dict.fromkeys(("steps", "training_cutoffs"), ("iu", (n,))),
+    }  # fmt: skip
+
+
+def _check(facts: dict[str, Any], fields: dict[str, Any]) -> None:
+    """Whether what is in a result can be, beyond kinds and shapes."""
+    if len(fields["memory_q"]) == 0:
         raise ValueError("it has no runs")
     for name in ("memory_q", "memory_sigma"):
         if not np.isfinite(fields[name]).all() and not np.isnan(fields[name]).any():
@@ -380,7 +403,17 @@ def _check_arrays(task: Task, facts: dict[str, Any], fields: dict[str, Any]) -> 
     for name in ("seed", "training_episodes", "evaluation_episodes"):
         if not isinstance(facts[name], int) or isinstance(facts[name], bool) or facts[name] < 0:
             raise ValueError(f"{name} must be a whole number, got {facts[name]!r}")
+    for name in ("steps", "training_cutoffs"):
+        if fields[name].min() < 0:
+            raise ValueError(f"{name} has negative entries")
+    for name in ("episodes", "snapshot_episodes"):
+        numbers = [0, *fields[name].tolist(), facts["training_episodes"] + 1]
+        if not all(one < other for one, other in itertools.pairwise(numbers)):
+            raise ValueError(f"{name} must ascend from 1 to {facts['training_episodes']}")
     if facts["evaluation_policy"] not in ("soft", "hard"):
         raise ValueError(f"evaluation_policy must be 'soft' or 'hard', got {facts['evaluation_policy']!r}")
     if facts["estimator"] not in ("sampled", "exact"):
         raise ValueError(f"estimator must be 'sampled' or 'exact', got {facts['estimator']!r}")
+    made_by = facts["versions"]
+    if not isinstance(made_by, dict) or not all(isinstance(version, str) for version in made_by.values()):
+        raise ValueError(f"versions must be a table of text, got {made_by!r}")

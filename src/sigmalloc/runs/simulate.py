@@ -95,6 +95,8 @@ def training(
         task = make(task)
     learn = _checks.flag("learn", learn)
     check_task_and_agent(task, agent, training=False)
+    if learn:
+        pairing.warn_of_scale(task, agent, stacklevel=3)
     if not learn and (q is None or sigma is None):
         raise ValueError("learn=False needs q and sigma: what the agent acts by")
     if learn and not agent.learn_q:
@@ -135,46 +137,47 @@ class _Table:
 
     def __init__(self, task: Task, values: bool, max_rows: int) -> None:
         self.task, self.values, self.max_rows = task, values, max_rows
-        self.parts: list[tuple[npt.NDArray[Any], Floats | None]] = []
+        self.parts: list[tuple[int, npt.NDArray[Any], Floats | None]] = []
         self.rows, self.lock = 0, threading.Lock()
 
-    def take(self, rows: npt.NDArray[Any], values: Floats | None) -> None:
+    def take(self, run: int, rows: npt.NDArray[Any], values: Floats | None) -> None:
         with self.lock:
             self.rows += len(rows)
             if self.rows > self.max_rows:
                 raise ValueError(
                     f"the table has grown beyond max_rows={self.max_rows} rows: ask for more, or for fewer episodes"
                 )
-            self.parts.append((rows, values))
+            self.parts.append((run, rows, values))
 
     def trials(self, restarts: int) -> Trials:
         """The table; parts are given up one after another, each run's in the order in which they came."""
-        runs = [np.bincount(rows["run"], minlength=restarts) for rows, _ in self.parts]
-        counts = np.sum(runs, axis=0) if runs else np.zeros(restarts, dtype=np.int64)
+        counts = np.zeros(restarts, dtype=np.int64)
+        for run, rows, _ in self.parts:
+            counts[run] += len(rows)
         place = np.cumsum(counts) - counts
         n = int(counts.sum())
         names = ["episode", "step", "state", "action", "next_state"]
         zeros = {"session": np.int16(0), "path": np.int32(0), "forced": np.False_}  # columns that take no memory
-        if any(rows["path"].any() for rows, _ in self.parts):
-            names.append("path")
+        planned = any(rows["path"].max() > 3 for _, rows, _ in self.parts)
+        if planned:
             zeros.pop("path")
         table: dict[str, npt.NDArray[Any]] = {name: np.empty(n, dtype=np.int32) for name in names}
         table["reward"], flags = np.empty(n), np.empty(n, dtype=np.int8)
         values = np.empty((n, 2 * self.task.n_actions)) if self.values else None
-        for number, (rows, held) in enumerate(self.parts):
-            bounds = [0, len(rows)]
-            if rows["run"][0] != rows["run"][-1]:  # a lane takes one run after another
-                bounds[1:1] = (np.flatnonzero(np.diff(rows["run"])) + 1).tolist()
-            for begin, end in zip(bounds, bounds[1:], strict=False):
-                part, run = rows[begin:end], rows["run"][begin]
-                here = slice(place[run], place[run] + end - begin)
-                for name, column in table.items():
-                    column[here] = part[name]
-                flags[here] = part["flags"]
-                if values is not None and held is not None:
-                    values[here] = held[begin:end]
-                place[run] = here.stop
-            self.parts[number] = (rows[:0], None)
+        path = np.empty(n, dtype=np.int32) if planned else None
+        for number, (run, rows, held) in enumerate(self.parts):
+            here = slice(place[run], place[run] + len(rows))
+            for name, column in table.items():
+                column[here] = rows[name]
+            flags[here] = rows["path"] & 3
+            if path is not None:
+                path[here] = rows["path"] >> 2
+            if values is not None and held is not None:
+                values[here] = held
+            place[run] = here.stop
+            self.parts[number] = (run, rows[:0], None)
+        if path is not None:
+            table["path"] = path
         tables = {}
         if values is not None:
             half = self.task.n_actions

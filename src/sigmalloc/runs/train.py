@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from .. import _checks
+from .. import _checks, pairing
 from .._io.progress import shown
 from ..agents import Agent
 from ..tasks.base import Task
@@ -54,7 +54,7 @@ def train(
         Runs, numbered from 0. Each has its own random stream,
         ``numpy.random.SFC64(SeedSequence(seed, spawn_key=(restart,)))``.
     seed : int, optional
-        None draws one from the system and records it in the result.
+        None: drawn from the system, and recorded in the result.
     evaluate_every : int, optional
         Evaluate after every so many episodes; None: never.
     evaluation_episodes : int
@@ -87,9 +87,16 @@ def train(
         If an argument is not valid, or task and agent contradict each other; nothing has been run then.
     DivergenceError
         If a run's q̄ or σ is no longer finite; the other runs are finished and in its ``result``.
+
+    Warns
+    -----
+    ScaleWarning
+        If σ_base and λ are out of scale for the task's rewards (`sigmalloc.pairing.scale_warning`).
     """
     if isinstance(task, str):
         task = make(task)
+    if isinstance(task, Task) and isinstance(agent, Agent):
+        pairing.warn_of_scale(task, agent)
     schedule, seed, given = prepare(
         task, agent, episodes=episodes, restarts=restarts, seed=checked_seed(seed, rng), evaluate_every=evaluate_every,
         evaluation_episodes=evaluation_episodes, evaluation_policy=evaluation_policy, snapshots=snapshots, q=q,

@@ -353,8 +353,9 @@ def _checked_rows(task: Task, raw: dict[str, list[str]], fail: Fail) -> Trials:
     for place in np.flatnonzero(filled < 0):
         row = int(order[place])
         filled[place] = _only_successor(task, int(episode[row]), int(state[row]), int(action[row]), row, fail)
-    at_end = task.terminal[filled] & last
-    ended = ended[order] | at_end
+    ended = ended[order]
+    if "ended" not in raw:
+        ended = last & _terminal(task, episode[order], filled)
     cut = (cut[order] | last) & last & ~ended
     columns: dict[str, Any] = {
         "subject": subject[order], "session": session[order], "episode": episode[order], "path": path[order],
@@ -392,6 +393,8 @@ def _check(trials: Trials, fail: Fail) -> None:
         chose & ~exists[state, np.maximum(action, 0)],
         lambda r: f"state {_label(task.state_names, state[r])} has no action {_label(task.action_names, action[r])}",
     )
+    if task.finite:
+        refuse(*_impossible(trials))
     keys = [_codes(trials.subject), trials.session, trials.episode, trials.path, trials.step]
     same = [np.append(False, key[1:] == key[:-1]) for key in keys]
     run = np.logical_and.reduce(same[:2])
@@ -415,8 +418,6 @@ def _check(trials: Trials, fail: Fail) -> None:
     over = np.append(False, (trials.ended | trials.cut)[:-1])
     refuse(within & over, lambda r: f"episode {trials.episode[r]} goes on after its end")
     refuse(~within & np.append(False, ~over[1:]), lambda r: f"the episode before ends nowhere: row {r - 1} goes on")
-    if task.finite:
-        refuse(*_impossible(trials))
 
 
 def _impossible(trials: Trials) -> tuple[npt.NDArray[np.bool_], Callable[[int], str]]:
@@ -443,6 +444,13 @@ def _impossible(trials: Trials) -> tuple[npt.NDArray[np.bool_], Callable[[int], 
 
 def _label(names: Sequence[str] | None, number: int) -> str:
     return str(number) if names is None else f"{names[number]!r}"
+
+
+def _terminal(task: Task, episode: Column, state: Column) -> npt.NDArray[np.bool_]:
+    """Whether states are terminal in the variant of their episode."""
+    variant = np.sum([episode >= begin for begin, _ in task.changes], axis=0, dtype=np.int64)
+    terminal: npt.NDArray[np.bool_] = np.stack([one.terminal for one in task.variants])[variant, state]
+    return terminal
 
 
 def _codes(subject: Column) -> npt.NDArray[np.int64]:

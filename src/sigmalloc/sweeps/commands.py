@@ -12,7 +12,7 @@ import warnings
 from typing import Any
 
 from .. import _checks
-from .._io import files
+from .._io import files, terminal
 from .._io.progress import duration
 from . import driver, pilot
 from .entry import checked_shard, open_sweep, specified, sweep
@@ -161,7 +161,7 @@ def _dry_run(study: dict[str, Any], args: argparse.Namespace) -> int:
         print(json.dumps(facts))
         return 0
     for line in wanted.describe():
-        print(line)
+        print(terminal.printable(line))
     print(f"{needed.cells:,} cells × {wanted.restarts:,} restarts = {wanted.n_runs:,} runs, {done:,} of them done")
     print(f"{needed.runs:,} runs to do, in about {needed.blocks:,} files")
     print(f"time: about {duration(facts['seconds'])} with {workers} threads "
@@ -180,14 +180,14 @@ def run_status(args: argparse.Namespace) -> int:
         print(json.dumps(facts))
         return 0
     for line in result.specification.describe():
-        print(line)
+        print(terminal.printable(line))
     share = 100 * facts["done"] / facts["runs"]
     print(f"{facts['done']:,} of {facts['runs']:,} runs are done ({share:.1f} %), in {facts['blocks']:,} blocks")
     if facts["failed"]:
         print(f"{facts['failed']:,} of them diverged: q̄ or σ was no longer finite")
     print(f"{_size(facts['bytes'])} in {facts['store']}, made by sigmalloc {', '.join(facts['sigmalloc'])}")
     for path, fault in facts["damaged"].items():
-        print(f"not used: {path} {fault}")
+        print(terminal.printable(f"not used: {path} {fault}"))
     return 0
 
 

@@ -86,7 +86,8 @@ def sweep(
     Raises
     ------
     ValueError
-        If an argument or a cell is not valid (nothing has been run then), or the store holds another sweep.
+        If an argument or a cell is not valid (nothing has been run then), the store holds another sweep, or there are
+        more than 10^8 runs, or 2^33 evaluations.
     OSError
         If the disk is full or cannot be written; the message says where.
     WorkersLostError

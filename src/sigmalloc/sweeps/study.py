@@ -9,8 +9,8 @@
     store = "budgets"               # beside this file, unless the command line says otherwise
 
     [task]
-    name = "planning"               # or "grid-world", "mountain-car"
-    known_last_move = true          # any other argument of the task
+    name = "planning"               # a name of sigmalloc.tasks, or the id of a Gymnasium environment
+    known_last_move = true          # any other argument of the task, or keyword of the environment
 
     [agent]
     preset = "table_b1"             # or "scripts": the published values for the task
@@ -21,6 +21,10 @@
     lam = [0.5, 1, 2]
     search_budget = { linspace = [12.5, 100, 8] }
     task.moves = [3, 4]
+
+A task without arguments may be a line at the top: ``task = "FrozenLake8x8-v1"``, or ``task = "my_module:make_task"``
+for a function of your own that returns a task; as the name in ``[task]``, it may have arguments, too. The module is
+looked for beside the study.
 
 Further keys at the top are those of `sweep`: ``evaluation_episodes``, ``evaluation_policy``, ``keep``, ``block_size``.
 """
@@ -35,7 +39,8 @@ from typing import Any
 from .. import _checks
 from .._io import files
 from ..agents import Agent
-from ..tasks.registry import TASKS
+from ..tasks.base import Task
+from ..tasks.registry import entry, importing_from
 
 PRESETS: dict[str, Callable[..., Agent]] = {"table_b1": Agent.table_b1, "scripts": Agent.scripts}
 _TOP = {
@@ -80,25 +85,37 @@ def read_study(path: str | os.PathLike[str]) -> dict[str, Any]:
     for key, required in _TOP.items():
         if required and key not in study:
             raise ValueError(f"{path}: {key} is missing")
+    if isinstance(study["task"], str):
+        study["task"] = {"name": study["task"]}
     for key in ("task", "agent", "grid"):
         if not isinstance(study.get(key, {}), dict):
             raise ValueError(f"{path}: [{key}] must be a table")
     task = dict(study.pop("task"))
     if "name" not in task:
         raise ValueError(f"{path}: [task] has no name")
-    name = _checks.choice(f"{path}: [task] name", task.pop("name"), tuple(TASKS))
+    named, preset_task = _named(path, task.pop("name"))
     fields = dict(study.pop("agent", {}))
     preset = _checks.choice(f"{path}: [agent] preset", fields.pop("preset", "table_b1"), tuple(PRESETS))
     if isinstance(fields.get("q_init"), list):
         fields["q_init"] = tuple(fields["q_init"])
     try:
-        agent = PRESETS[preset](TASKS[name].preset, **fields)
+        agent = PRESETS[preset](preset_task, **fields)
     except ValueError as error:
         raise ValueError(f"{path}: [agent] {error}") from error
     grid = dict(study.pop("grid"))
-    arguments = study | {"task": name, "agent": agent, "task_arguments": task, "mode": grid.pop("mode", "product")}
+    arguments = study | {"task": named, "agent": agent, "task_arguments": task, "mode": grid.pop("mode", "product")}
     if "store" in arguments:
         if not isinstance(arguments["store"], str) or not arguments["store"]:
             raise ValueError(f"{path}: store must be a string, got {arguments['store']!r}")
         arguments["store"] = os.path.join(os.path.dirname(path), os.path.expanduser(arguments["store"]))
     return arguments | {"grid": grid}
+
+
+def _named(path: str, name: object) -> tuple[str | Callable[..., Task], str]:
+    """What makes the task of a name, as `sweep` takes it, and which published values go with it."""
+    try:
+        with importing_from(os.path.dirname(os.path.abspath(path))):
+            known = entry(_checks.text("name", name))
+    except ValueError as error:
+        raise ValueError(f"{path}: [task] name: {error}") from error
+    return (known.make if ":" in known.name else known.name), known.preset

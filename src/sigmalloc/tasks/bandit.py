@@ -42,14 +42,16 @@ def bandit(
     arms : int, optional
         How many to draw; default 10.
     noise : {"gaussian", "bernoulli"}
+        Distribution of the rewards about their mean.
     sd : float, optional
         Standard deviation of Gaussian rewards, in units of reward; default 1.
     drift : float
         Standard deviation of a step of each arm's random walk, a trial, in units of reward. 0: stationary.
     decay, center : float
-        A step leads to decay · mean + (1 − decay) · center, and the drift is added.
+        A step leads to decay · mean + (1 − decay) · center, and the drift is added. The decay is in [0, 1], the center
+        in units of reward.
     bounds : (float, float), optional
-        Where the walks are reflected; with Bernoulli rewards (0, 1) by default.
+        Where the walks are reflected, in units of reward; with Bernoulli rewards (0, 1) by default.
     trials : int
         Trials of a walk; there can be no more learning episodes than these.
     task_seed : int

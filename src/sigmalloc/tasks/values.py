@@ -187,7 +187,7 @@ class _Solver:
         """With γ = 1 an improved policy that does not end would collect reward for ever."""
         steps = _steps(column, row, np.flatnonzero(ends), len(kept))
         if not np.isfinite(steps).all():
-            self._refuse(self.acting[kept[np.flatnonzero(~np.isfinite(steps))[0]]])
+            self._refuse(int(self.acting[kept][~np.isfinite(steps)][0]))
 
     def _check_lost(self, lost: Mask) -> None:
         """That states from which no policy is certain to end lose reward for ever, if they can be reached."""
@@ -196,13 +196,13 @@ class _Solver:
         growing = (values[1] < 3 * values[0]) & (values[0] < 0)
         wrong = lost & ~growing & self._reached()
         if wrong.any():
-            self._refuse(self.acting[np.flatnonzero(wrong)[0]])
+            self._refuse(int(self.acting[wrong][0]))
 
     def _reached(self) -> Mask:
         state, action, outcome = np.nonzero(self.exists[:, :, None] & (self.following >= 0))
         return np.isfinite(_steps(state, self.following[state, action, outcome], self.start, self.n))
 
-    def _refuse(self, state: np.intp) -> NoReturn:
+    def _refuse(self, state: int) -> NoReturn:
         raise ValueError(
             f"q* of {self.task.name!r} did not converge with gamma=1: from state {state} on, reward can be collected "
             "for ever, or its sum has no limit; a discount below 1 always converges"

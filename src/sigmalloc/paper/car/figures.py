@@ -51,9 +51,10 @@ def _car_maps(data, key, cmap, vmin, vmax, label):
         togo = np.nansum(data[f"{name}_visits"], axis=1)
         run = int(togo.argmin())
         values = np.where(data[f"{name}_visited"][run], data[f"{name}_{key}"][run], np.nan)
-        path = paths[run, : lasted[run]].T
+        path, arrived = paths[run, : lasted[run]].T, data[f"{name}_arrived"][run]
+        if arrived:  # what is kept ends before the last step, which crosses the goal's line
+            path = np.append(path, [[task.geometry.x_goal], path[1, -1:]], axis=1)
         plot.plane(task, values, ax, trajectory=path, cmap=cmap, vmin=vmin, vmax=vmax, label=label)
-        arrived = data[f"{name}_arrived"][run]
         end = f"{lasted[run]} steps to the goal" if arrived else f"cut off after {lasted[run]} steps"
         panel_title(ax, f"{title}: {end}")
         part = {
@@ -71,7 +72,8 @@ def _car_maps(data, key, cmap, vmin, vmax, label):
 @figure(
     "fig2b", "Figure 2b: value over position and velocity", studies=("car",),
     caption="Value of every state, the largest q̄ of its actions, for the run, of those simulated, whose episodes are "
-    "shortest; the line is the shortest of them, the dot its start. Grey: never visited in training.",
+    "shortest; the line is the shortest of them, the dot its start. Grey: never visited in training. At the edge, "
+    "actions that were never tried keep their initial value, near 0.",
 )  # fmt: skip
 def fig2b(data):
     return _car_maps(data, "value", "viridis", None, None, "Value, largest q̄ (reward)")

@@ -40,7 +40,7 @@ def _by_count(data, name, kind):
     "variance: over runs, final σ scatter more (RMS around the mean over runs) with 1 than with 10. With both sets of "
     "memories; q̄ learned is a second row",
     studies=("planning-trajectories",),
-    figures=("fig3c", "figB2-n"),
+    figures=("figB2-n", "fig3c"),
 )
 def claim_b2_n(data):
     data = data["planning-trajectories"]

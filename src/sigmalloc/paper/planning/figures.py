@@ -49,7 +49,8 @@ def fig3c(data):
         black = {label: data[f"{name}_{key}"] for label, key in (("noisy", "noisy"), ("exact", "cma"))
                  if f"{name}_{key}" in data}  # fmt: skip
         points(ax, range(len(runs)), runs.values(), bars="sd")
-        points(ax, range(len(runs), len(runs) + len(black)), black.values(), color=plot.PALETTE[1], bars="sd")
+        places = [*range(len(runs)), *(len(runs) + 0.2 + 1.5 * np.arange(len(black)))]
+        points(ax, places[len(runs) :], black.values(), color=plot.PALETTE[1], bars="sd")
         lines = {"Exact optimum": (data[f"{name}_optimum"], "-"),
                  "Exact, equal precision": (data[f"{name}_optimum_equal"], ":")}  # fmt: skip
         if name == "scripts":
@@ -57,8 +58,8 @@ def fig3c(data):
         for label, (value, style) in lines.items():
             ax.axhline(float(value), color="0.25", linestyle=style, linewidth=1, label=label, zorder=0.5)
         names = [*runs, *(f"CMA\n{kind}" for kind in black)]
-        ax.set_xticks(range(len(names)), names, fontsize=6.5)
-        ax.set_xlim(-0.6, len(runs) + len(black) - 0.4)
+        ax.set_xticks(places, names, fontsize=6)
+        ax.set_xlim(-0.6, places[-1] + 0.7)
         _label(ax, "N_traj, or CMA-ES" if black else "N_traj (CMA-ES left out)",
                "Objective (reward)" if ax is axes[0] else None)  # fmt: skip
         panel_title(ax, title)

@@ -60,6 +60,7 @@ def claim_b2_sigma(data):
         for letter, (name, effect) in zip("bc", effects.items(), strict=True):
             sure = effect.value - 1 > 2 * effect.error
             parts[f"({letter}) σ_base slightly stronger on the {name}"] = 1 < effect.value <= 3 and sure
+        stronger = "λ" if effects["reward"].value < 1 else "σ_base"
         rows.append(
             Row(
                 task,
@@ -68,7 +69,7 @@ def claim_b2_sigma(data):
                 parts,
                 f"objective {show(effects['objective'].value)}×, reward {show(effects['reward'].value)}×",
                 f"done in {share:.0%} of cells, effect of σ_base over that of λ {effects['objective']} on the "
-                f"objective and {effects['reward']} on the reward",
+                f"objective and {effects['reward']} on the reward, where {stronger} is the stronger one",
                 [Number(f"{task}: cells in which the task is done", share), *effects.values()],
             )  # fmt: skip
         )

@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._choices.policy import Policy, checked_beta
 from .._choices.solver import Choices, solve_choices
 from .._floats import finite
 from ..agents import LARGEST_Q, Agent
 from ..pairing import check, paths, trial_time
 from ..tasks.base import Task
 from ..tasks.tabular import TabularMDP
-from ._chain import Chain, ImproperPolicyError, System, model
-from ._choice import Policy, checked_beta
-from ._planning import program
+from .chain import Chain, ImproperPolicyError, System, model
+from .planning import program
 
 Floats = npt.NDArray[np.float64]
 
@@ -269,11 +269,11 @@ class Problem:
         if self.program is None:
             assert chain is not None and system is not None
             value, credit = self._chained(system, chain.reward, self.model.reward, derivatives)
+        elif derivatives:
+            value, credit = self.program.best_and_slope(self.whole(policy))
+            credit = credit[self.model.acting]
         else:
-            everywhere = self.whole(policy)
-            probability = self.program.forward(everywhere)
-            value = self.program.best(probability)
-            credit = self.program.backward(everywhere, probability)[self.model.acting] if derivatives else policy
+            value, credit = self.program.best(self.program.forward(self.whole(policy))), policy
         by_log_samples = np.zeros(len(samples))
         if rate:
             length, by_length = float(self.task.horizon or 0) * float(samples[0]), np.zeros_like(credit)

@@ -148,17 +148,20 @@ class Program:
         return float(sum(weight * _best_probability(probability[root], self.power) @ share[root]
                          for weight, root in self.roots))  # fmt: skip
 
-    def backward(self, policy: Floats, probability: Floats) -> Floats:
-        """Derivative of the expected best return with respect to π, shape (states, actions)."""
-        slope = np.zeros(len(self.values))
+    def best_and_slope(self, policy: Floats) -> tuple[float, Floats]:
+        """Expected best return, and its derivative with respect to π, shape (states, actions)."""
+        probability = self.forward(policy)
+        best, slope = 0.0, np.zeros(len(self.values))
         for weight, root in self.roots:
-            slope[root] += weight * _expected_best(self.values[root], probability[root], self.power)[1]
+            expected, by_probability = _expected_best(self.values[root], probability[root], self.power)
+            best += weight * expected
+            slope[root] += weight * by_probability
         flat = policy.ravel()
         by_policy = np.zeros(len(flat))
         for target, source, _, choice, _ in reversed(self.layers):
             by_policy += np.bincount(choice, slope[target] * probability[source], len(flat))
             slope += np.bincount(source, slope[target] * flat[choice], len(slope))
-        return by_policy.reshape(policy.shape)
+        return float(best), by_policy.reshape(policy.shape)
 
 
 @functools.lru_cache(maxsize=64)
