@@ -231,8 +231,13 @@ def draw_parameters(space: Space, subjects: int, given: Mapping[str, Any] | None
             margin = (1 - _MIDDLE) / 2 * (box[i, 1] - box[i, 0])
             low, high = box[i, 0] + margin, box[i, 1] - margin
             if source is not None:
-                ends = np.array([[*space.low], [*space.low]])
-                ends[:, i] = source
+                ends = np.array([space.low, space.low])
+                ends[:, i] = [_checks.real(f"simulated[{name!r}]", end) for end in source]
+                if not space.low[i] <= ends[0, i] <= ends[1, i] <= space.high[i]:
+                    raise ValueError(
+                        f"simulated[{name!r}] must be (low, high) within the bounds {space.low[i]:g} to "
+                        f"{space.high[i]:g}, got {source!r}"
+                    )
                 low, high = space.to_coordinates(ends)[:, i]
             x = np.tile(box[:, 0], (subjects, 1))
             x[:, i] = low + uniform * (high - low)
