@@ -14,6 +14,7 @@ from .tasks.base import Task
 
 LARGEST_PATHS = 2**31  # of a trial
 LARGEST_SEARCH = 2**20  # paths of a depth-first trial, all of which lie between two recalls
+LARGE_CALL = 1000  # episodes from which on it is worth while to look at the scale of a task
 LARGEST_SCALED = 100_000  # memories of which q* is a matter of a second
 TOO_WIDE = 4.0  # σ_base, in ranges of q*: 0.33 and 0.43 are published (Table B.1)
 TOO_DEAR = 0.2  # λ, in ranges of q*: 0.013 and 0.0043 are published

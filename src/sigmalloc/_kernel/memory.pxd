@@ -56,11 +56,11 @@ cdef inline void gather(const Lane* lane, Recall* tick, int which, Py_ssize_t n_
     tick.baseline[which] = total / count if lane.mean_baseline else lane.constant_baseline
 
 
-cdef inline void scatter_add(const Lane* lane, Py_ssize_t state, const double* scores, Py_ssize_t stride, double psi,
+cdef inline void scatter_add(const Lane* lane, Py_ssize_t state, const double* scores, double psi,
                              Py_ssize_t n_actions, bint mapped) noexcept nogil:
     """Add the scores of a state's actions, times Ψ, to the gradient of their memories.
 
-    scores : IN [action · stride]
+    scores : IN [action]
     """
     cdef Py_ssize_t a
     cdef double* gradient = lane.gradient
@@ -68,11 +68,11 @@ cdef inline void scatter_add(const Lane* lane, Py_ssize_t state, const double* s
     if not mapped:
         gradient += state * n_actions
         for a in range(n_actions):
-            gradient[a] += psi * scores[a * stride]
+            gradient[a] += psi * scores[a]
         return
     for a in range(n_actions):
         if place[a] >= 0:
-            gradient[place[a]] += psi * scores[a * stride]
+            gradient[place[a]] += psi * scores[a]
 
 
 cdef inline void add_scores(const Lane* lane, const Recall* tick, int which, Py_ssize_t n_actions,

@@ -95,8 +95,6 @@ def training(
         task = make(task)
     learn = _checks.flag("learn", learn)
     check_task_and_agent(task, agent, training=False)
-    if learn:
-        pairing.warn_of_scale(task, agent, stacklevel=3)
     if not learn and (q is None or sigma is None):
         raise ValueError("learn=False needs q and sigma: what the agent acts by")
     if learn and not agent.learn_q:
@@ -109,6 +107,8 @@ def training(
     probability, values = _checks.flag("probability", probability), _checks.flag("values", values)
     max_rows = _checks.integer("max_rows", max_rows, low=1)
     engine.capacity(task, [agent])
+    if learn and episodes * restarts >= pairing.LARGE_CALL:
+        pairing.warn_of_scale(task, agent, stacklevel=3)
     if episodes * restarts > max_rows:
         raise ValueError(
             f"max_rows={max_rows} is less than one row for each of {episodes * restarts} episodes: a table of so many "

@@ -91,17 +91,18 @@ def train(
     Warns
     -----
     ScaleWarning
-        If σ_base and λ are out of scale for the task's rewards (`sigmalloc.pairing.scale_warning`).
+        If σ_base and λ are out of scale for the task's rewards (`sigmalloc.pairing.scale_warning`); small calls, of
+        fewer than 1000 episodes, are not looked at, since q* takes longer than they do.
     """
     if isinstance(task, str):
         task = make(task)
-    if isinstance(task, Task) and isinstance(agent, Agent):
-        pairing.warn_of_scale(task, agent)
     schedule, seed, given = prepare(
         task, agent, episodes=episodes, restarts=restarts, seed=checked_seed(seed, rng), evaluate_every=evaluate_every,
         evaluation_episodes=evaluation_episodes, evaluation_policy=evaluation_policy, snapshots=snapshots, q=q,
         sigma=sigma, estimator=estimator, workers=workers, progress=progress,
     )  # fmt: skip
+    if episodes * restarts >= pairing.LARGE_CALL:
+        pairing.warn_of_scale(task, agent)
     streams = np.stack([engine.stream_states(seed, restart) for restart in range(restarts)])
     outcome = advance(task, agent, schedule, streams, **given, estimator=estimator, workers=workers, progress=progress)
     return checked_result(make_result(task, agent, seed, schedule, outcome, estimator), outcome)
