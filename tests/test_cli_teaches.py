@@ -310,7 +310,7 @@ def test_train_and_simulate_warn_by_name():
     task = sm.tasks.two_step()
     for call in (sm.train, sm.simulate):
         with pytest.warns(pairing.ScaleWarning, match="out of scale: q. of 'two-step'") as caught:
-            call(task, sm.Agent(), episodes=250, restarts=4, seed=0)
+            call(task, sm.Agent(), episodes=200, restarts=5, seed=0)
         assert caught[0].filename == __file__
 
 
