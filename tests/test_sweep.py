@@ -234,7 +234,7 @@ class TestSpecification:
         ({"sigma_0": [50, 200]}, "sigma_0 must be in .*in the cell sigma_0=200"),
         ({"search_budget": [1.0]}, "less than one path"),
         ({"gradient": ["best"]}, "gradient must be one of"),
-        ({"task.move": [3]}, "unknown task.move: the task's arguments are moves, known_last_move"),
+        ({"task.move": [3]}, "unknown task.move; did you mean 'moves'\\? The task's arguments are moves, known_last_move"),
         ({"task.moves": [0]}, "task with moves=0: moves must be"),
         ({"task": {"moves": [3]}, "task.moves": [4]}, "task.moves is given twice"),
         (3, "grid must map"),
@@ -504,7 +504,7 @@ class TestStudy:
     @pytest.mark.parametrize("old, new, message", [
         ("seed = 7", "sede = 7", "unknown key 'sede'"),
         ("episodes = 40", "", "episodes is missing"),
-        ('name = "planning"', 'name = "chess"', "name must be one of"),
+        ('name = "planning"', 'name = "chess"', "name: task must be one of"),
         ('name = "planning"', "", "has no name"),
         ("known_last_move", "known_last", "unknown task.known_last"),
         ("known_last_move = true", "moves = 3", "task.moves is given both"),
