@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import snippets  # noqa: E402
+from numpydoc.xref import DEFAULT_LINKS  # noqa: E402
 
 import sigmalloc  # noqa: E402
 
@@ -18,15 +19,20 @@ copyright = "the sigmalloc developers"
 version = release = sigmalloc.__version__
 
 extensions = [
-    "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx.ext.mathjax", "sphinx_mathjax_offline", "numpydoc",
+    "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx.ext.mathjax", "sphinx-mathjax-offline", "numpydoc",
     "gallery_pages", "linking",
 ]  # fmt: skip
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "sigmalloc"
+html_theme_options = {
+    "light_css_variables": {"color-foreground-muted": "#555", "color-foreground-secondary": "#444"},
+    "dark_css_variables": {"color-foreground-muted": "#aaa"},
+}
 html_static_path = ["_static"]
 html_css_files = ["wide.css"]
-pygments_style = "a11y-high-contrast-light"  # contrast of at least 4.5 (from accessible-pygments, which furo brings)
+pygments_style = "a11y-high-contrast-light"  # (from accessible-pygments, which furo brings)
+pygments_dark_style = "a11y-high-contrast-dark"
 suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "dollarmath"]
@@ -35,6 +41,7 @@ default_role = "py:obj"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 numpydoc_xref_param_type = True
+numpydoc_xref_aliases = {name: name for name in DEFAULT_LINKS}  # no links to pages elsewhere
 numpydoc_xref_ignore = {
     "of", "optional", "shape", "or", "array", "dict", "in", "default", "and", "callable", "sequence", "restarts", "states",
 }
@@ -72,7 +79,9 @@ def run_tutorials(app):
 
 def plain_bars(app, what, name, thing, options, lines):
     """Bars in docstrings are absolute values and conditional probabilities, not substitutions."""
-    lines[:] = [line if "`" in line else line.replace("|", "\\|") for line in lines]
+    for number, line in enumerate(lines):
+        parts = line.split("`")  # every other one is code
+        lines[number] = "`".join(part if i % 2 else part.replace("|", "\\|") for i, part in enumerate(parts))
 
 
 def setup(app):

@@ -33,7 +33,7 @@ def run(script, folder):
 
 def write_pages(app):
     """Run all scripts, and write their pages beside them."""
-    pictures = HERE / "_build" / "figures" / "gallery"
+    pictures = HERE / "_build" / "gallery"
     shutil.rmtree(pictures, ignore_errors=True)
     cards = []
     for script in sorted(SCRIPTS, key=lambda path: ORDER.index(path.stem)):
