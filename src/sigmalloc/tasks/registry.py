@@ -142,9 +142,9 @@ def checked_arguments(maker: Callable[..., Task], arguments: dict[str, Any]) -> 
         for name in arguments:
             if name not in known:
                 near = _checks.nearest(name, known)
-                hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+                hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
                 raise ValueError(
-                    f"unknown task.{name}{hint or ':'} the task's arguments are {', '.join(known) or 'none'}"
+                    f"unknown task.{name}{hint} The task's arguments are {', '.join(known) or 'none'}"
                 )
     return arguments
 
