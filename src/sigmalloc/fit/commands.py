@@ -25,18 +25,18 @@ def add_parser(subparsers: Any) -> None:
     """Register the command with an ``argparse`` parser's subparsers; it sets ``run``, which returns the exit status."""
     parser = subparsers.add_parser(
         "fit", help="fit agents to what people chose",
-        description="Fit the models that a TOML file describes to a table of choices, and compare them. Every subject's "
-        "fit is kept as soon as it is done: running it again goes on where it was stopped.",
-        epilog="The folder --store gets MODEL.npz (read it with sigmalloc.fit.Fit.load), MODEL.csv with every subject's "
-        "parameters, and comparison.csv. The keys of a study are in the documentation of sigmalloc.fit.study.",
+        description="Fit the models that a TOML file describes to a table of choices, and compare them. Every "
+        "subject's fit is kept as soon as it is done: running it again goes on where it was stopped.",
+        epilog="The folder --store gets MODEL.npz (read it with sigmalloc.fit.Fit.load), MODEL.csv with every "
+        "subject's parameters, and comparison.csv. What a study says is in the documentation of sigmalloc.fit.",
     )  # fmt: skip
     parser.add_argument("study", help="TOML file")
     parser.add_argument("--store", metavar="DIR", help="folder of the results (default: the study's store)")
     parser.add_argument("--workers", type=int, metavar="N", help="subjects at once (default: one per processor)")
     parser.add_argument("--dask", metavar="ADDRESS", help="compute on the Dask cluster with this scheduler, e.g. "
                         "tcp://host:8786")  # fmt: skip
-    parser.add_argument("--dry-run", action="store_true", help="check everything, keep nothing; print what there is to do "
-                        "and how long it takes (from one start of one subject of each model)")  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="check everything, keep nothing; print what there is to "
+                        "do and how long it takes (from one start of one subject of each model)")  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON on standard output")
     parser.set_defaults(run=run_fit)
@@ -128,9 +128,7 @@ def _facts(fits: dict[str, Fit], comparison: Comparison | None, store: str) -> d
         }  # fmt: skip
     if comparison is not None:
         facts["best"] = comparison.best
-        facts["protected_exceedance"] = dict(
-            zip(comparison.names, comparison.effects.protected.tolist(), strict=True)
-        )
+        facts["protected_exceedance"] = dict(zip(comparison.names, comparison.effects.protected.tolist(), strict=True))
     return facts
 
 
@@ -163,7 +161,6 @@ def _seconds(jobs: list[Job]) -> float:
     """What the jobs take: one start of the first one, and that by starts and rows."""
     if not jobs:
         return 0.0
-
 
     begin = time.perf_counter()
     _, fit = next(iter(as_done(fit_subject, [dataclasses.replace(jobs[0], starts=1)], 1)))
