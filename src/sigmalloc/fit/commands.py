@@ -59,7 +59,7 @@ def _on_dask(study: Study, store: str, args: argparse.Namespace) -> int:
     except ImportError as error:
         raise ImportError("--dask needs distributed: pip install 'sigmalloc[dask]'") from error
     try:
-        client = Client(args.dask, timeout=10)
+        client: Any = Client(args.dask, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ValueError(f"--dask: no scheduler at {args.dask}: {error}") from error
     with client:
@@ -139,7 +139,7 @@ def _dry_run(study: Study, store: str, args: argparse.Namespace, workers: int) -
     }
     seconds = {name: _seconds(jobs) for name, jobs in waiting.items()}
     total = sum(seconds.values())
-    facts = {
+    facts: dict[str, Any] = {
         "subjects": len(study.data), "choices": study.data.n_scored, "models": list(study.jobs),
         "fits": sum(map(len, study.jobs.values())), "to_do": sum(map(len, waiting.values())), "workers": workers,
         "processor_seconds": total, "seconds": total / workers,

@@ -143,7 +143,7 @@ def _data(path: Any, columns: dict[str, Any], folder: str) -> Choices:
             raise ValueError(f"[columns] has no {key}")
     place = os.path.join(folder, os.path.expanduser(path))
     # TOML has no null: an empty text is an option without a memory, or without a known number
-    named = {
+    named: dict[str, Any] = {
         key: [name or None for name in value] if key in ("options", "known") and isinstance(value, list) else value
         for key, value in columns.items()
     }
