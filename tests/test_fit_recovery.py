@@ -213,6 +213,15 @@ def test_flexible_and_equal_precision_are_the_same_agent_in_one_pair():
     np.testing.assert_allclose(found.counts[:, 0], found.counts[:, 1])  # ties are shared
 
 
+@pytest.mark.parametrize("policy", ["soft", "hard"])
+def test_a_control_without_these_parameters_does_not_hide_it(policy):
+    agents = {
+        "learner": LEARNER, "dra": Model(agent=AGENT, policy=policy),
+        "equal": Model(agent=AGENT.replace(allocation="equal"), policy=policy),
+    }  # fmt: skip
+    assert recover_models(BANDIT, agents, trials=40, subjects=1, starts=1).same == (("dra", "equal"),)
+
+
 def test_machines_with_different_frequencies_tell_them_apart():
     agents = {"dra": AGENT, "equal": AGENT.replace(allocation="equal")}
     found = recover_models(MACHINES, agents, trials=150, subjects=2, starts=1, policy="hard")

@@ -77,6 +77,7 @@ class _Warned:
 def build_parser() -> Parser:
     """The parser of the whole command line."""
     # matplotlib comes with these, and is told where to draw before
+    from ..fit import commands as fit_commands
     from ..paper import commands as paper_commands
     from ..sweeps import commands as sweep_commands
 
@@ -88,4 +89,5 @@ def build_parser() -> Parser:
     simulate.add_parser(commands)
     paper_commands.add_parser(commands)
     sweep_commands.add_parsers(commands)
+    fit_commands.add_parser(commands)
     return parser
