@@ -11,6 +11,7 @@ The Dynamic Resource Allocator (Patel, Acerbi and Pouget, NeurIPS 2020) with a c
 """
 
 import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -18,6 +19,10 @@ from . import agents, metrics, tasks
 from .agents import Agent
 from .runs import DivergenceError, Evaluation, Policy, Result, Schedule, Trials, evaluate, replay, simulate, train
 from .tasks import TabularMDP
+
+if TYPE_CHECKING:
+    from . import exact, fit, plot
+    from .sweeps import open_sweep, sweep
 
 __all__ = [
     "Agent", "DivergenceError", "Evaluation", "Policy", "Result", "Schedule", "TabularMDP", "Trials", "agents",
@@ -29,7 +34,7 @@ _LAZY_MODULES = ("plot", "exact", "fit")
 _LAZY_FUNCTIONS = {"sweep": "sweeps", "open_sweep": "sweeps"}
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _LAZY_MODULES:
         return importlib.import_module(f".{name}", __name__)
     if name in _LAZY_FUNCTIONS:
@@ -37,5 +42,5 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

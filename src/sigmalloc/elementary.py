@@ -8,7 +8,7 @@ WORD = 2**64 - 1
 LOG2_E = 1.4426950408889634
 
 
-def power_of_two(x):
+def power_of_two(x: float) -> float:
     """2^x = 2^n 2^r with |r| ≤ ½."""
     n = round(x)
     r = x - n
@@ -18,12 +18,12 @@ def power_of_two(x):
     return math.ldexp(1.0 + r * (0.6931471805599453 + r * series), n)
 
 
-def exponential(x):
+def exponential(x: float) -> float:
     """e^x; 2^-1020 for any x below −707."""
     return x if math.isnan(x) else power_of_two(max(x * LOG2_E, -1020.0))
 
 
-def logarithm(x):
+def logarithm(x: float) -> float:
     """ln x = k ln2 + 2 atanh((m − 1) / (m + 1)) with m in [√½, √2)."""
     m, k = math.frexp(x)
     if m < math.sqrt(0.5):
@@ -35,7 +35,7 @@ def logarithm(x):
     return k * 0.6931471805599453 + f * (2.0 + t * series)
 
 
-def sine_quarter(t):
+def sine_quarter(t: float) -> float:
     """sin(πt/2) for t in [−½, ½]."""
     u = t * t
     series = -0.004681266256726245 + u * 0.00015820630355647733
@@ -44,7 +44,7 @@ def sine_quarter(t):
     return t * series
 
 
-def cosine_quarter(t):
+def cosine_quarter(t: float) -> float:
     """cos(πt/2) for t in [−½, ½]."""
     u = t * t
     series = -0.020861528342199967 + u * 0.0009067398984032665
@@ -53,7 +53,7 @@ def cosine_quarter(t):
     return series
 
 
-def cosine(x):
+def cosine(x: float) -> float:
     """cos x for |x| ≤ 10^4, in full precision."""
     n = round(x * 0.3183098861837907)
     r = (x - n * 3.1415926534682512) - n * 1.2154201013012384e-10
@@ -70,14 +70,17 @@ def cosine(x):
 class Stream:
     """SFC64, seeded as `numpy.random.SFC64(SeedSequence(seed, spawn_key=key))` is."""
 
-    def __init__(self, seed, key):
+    def __init__(self, seed: int, key: tuple[int, ...]) -> None:
         words = np.random.SeedSequence(seed, spawn_key=key).generate_state(3, np.uint64)
+        self.a: int
+        self.b: int
+        self.c: int
         self.a, self.b, self.c = words.tolist()
         self.counter = 1
         for _ in range(12):
             self.raw()
 
-    def raw(self):
+    def raw(self) -> int:
         """64 random bits."""
         output = (self.a + self.b + self.counter) & WORD
         self.counter = (self.counter + 1) & WORD
@@ -86,11 +89,11 @@ class Stream:
         self.c = (((self.c << 24) | (self.c >> 40)) + output) & WORD
         return output
 
-    def uniform(self):
+    def uniform(self) -> float:
         """A number in [0, 1)."""
         return _fraction(self.raw())
 
-    def normal_pair(self):
+    def normal_pair(self) -> tuple[float, float]:
         """Two independent standard normals (Box-Muller): 38 bits of radius, 2 of quadrant, 24 of angle."""
         word = self.raw()
         radius = math.sqrt(-2.0 * logarithm(1.0 - ((word >> 26) + 0.5) * 2.0**-38))
@@ -103,9 +106,9 @@ class Stream:
         return x, y
 
     @property
-    def state(self):
+    def state(self) -> tuple[int, int, int, int]:
         return self.a, self.b, self.c, self.counter
 
 
-def _fraction(word):
+def _fraction(word: int) -> float:
     return (word >> 12) * 2.0**-52

@@ -57,8 +57,8 @@ def paths(task: Task, agent: Agent) -> int:
         return 1
     budget = agent.search_budget / 100
     if task.horizon * math.log2(task.n_actions) > 52:  # more than a float counts
-        return math.floor(budget * 2**52) * (task.n_actions**task.horizon // 2**52)
-    return math.floor(budget * task.n_actions**task.horizon + 1e-9)
+        return math.floor(budget * 2**52) * int(task.n_actions**task.horizon // 2**52)
+    return math.floor(budget * float(task.n_actions**task.horizon) + 1e-9)
 
 
 def trial_time(task: Task, agent: Agent) -> float:

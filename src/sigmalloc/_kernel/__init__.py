@@ -6,18 +6,19 @@ same bits.
 
 import importlib.util
 import os
+from types import ModuleType
 
 from . import cpu
 
 BUILDS = ("avx2", "baseline")
 
 
-def available():
+def available() -> tuple[str, ...]:
     """Names of the builds that are installed and that the processor can execute, the fastest first."""
     return tuple(name for name in BUILDS if name == "baseline" or (cpu.has_avx2() and _installed(name)))
 
 
-def load(name):
+def load(name: str) -> ModuleType:
     """The module of one build.
 
     Raises
@@ -32,9 +33,9 @@ def load(name):
     return importlib.import_module(f"{__name__}.{name}")
 
 
-def _installed(name):
+def _installed(name: str) -> bool:
     return importlib.util.find_spec(f"{__name__}.{name}") is not None
 
 
-NAME = os.environ.get("SIGMALLOC_KERNEL") or available()[0]
-kernel = load(NAME)
+NAME: str = os.environ.get("SIGMALLOC_KERNEL") or available()[0]
+kernel: ModuleType = load(NAME)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -99,7 +100,7 @@ def save(fig: Figure, path: str | os.PathLike[str]) -> list[str]:
         "pdf": {"metadata": {"CreationDate": None, "Producer": None, "Creator": None}},
     }
     for suffix, options in hidden.items():
-        files.write(f"{stem}.{suffix}", lambda file, kind=suffix, how=options: fig.savefig(file, format=kind, **how))
+        files.write(f"{stem}.{suffix}", functools.partial(fig.savefig, format=suffix, **options))
     return [f"{stem}.{suffix}" for suffix in hidden]
 
 

@@ -4,13 +4,26 @@ One parameter set after another, the same sums in the same order, so that `evalu
 `sigmalloc.fit`, a thousand times slower. It is there to be read and to be compared with; nothing falls back on it.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from ..agents import ALLOCATIONS, GRADIENTS
 from .training import check_words
+
+if TYPE_CHECKING:
+    from ..elementary import Stream
+    from ..fit import Subject
+    from ..fit.model import Setting
+
+Row = Sequence[float]
+Terms = tuple[tuple[float, float], ...]
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
@@ -48,12 +61,12 @@ LOGISTIC = tuple(zip(
     strict=True,
 ))  # fmt: skip
 HARD = ((1.0, 0.0),)
-_NODES = (
+_NODES: tuple[float, ...] = (
     0.006858095651593787, 0.03578255816821324, 0.08639934246511749, 0.15635354759415726, 0.24237568182092295,
     0.3404438155360551, 0.44597252564632817,
 )  # fmt: skip
 _NODES += tuple(1.0 - x for x in reversed(_NODES))
-_NODE_WEIGHTS = (
+_NODE_WEIGHTS: tuple[float, ...] = (
     0.017559730165875875, 0.04007904357987999, 0.060759285343951655, 0.07860158357909681, 0.09276919873896894,
     0.10259923186064786, 0.10763192673157897,
 )  # fmt: skip
@@ -121,7 +134,7 @@ _TRAPEZOIDAL = {
 _TRAPEZOIDAL_END = 8.2  # standard deviations
 
 
-def exponential(x):
+def exponential(x: float) -> float:
     """e^x for −700 ≤ x ≤ 700, to 2e-15 of itself."""
     n = round(x * LOG2_E)
     r = (x - n * LN2_HIGH) - n * LN2_LOW
@@ -132,7 +145,7 @@ def exponential(x):
     return math.ldexp(1.0 + (r + s * series), n)
 
 
-def logarithm(x):
+def logarithm(x: float) -> float:
     """ln x for positive normal x, to 2e-16 of itself or of 1."""
     m, k = math.frexp(x)
     if m < math.sqrt(0.5):
@@ -145,7 +158,7 @@ def logarithm(x):
     return k * LN2_HIGH + (k * LN2_LOW + f * (2.0 + t * series))
 
 
-def normal(z):
+def normal(z: float) -> tuple[float, float]:
     """Φ(z), to 2e-16 absolutely, and √(2π) φ(z); of ±37 beyond that."""
     y = min(abs(z), FARTHEST)
     bell = exponential(-0.5 * (y * y))
@@ -158,7 +171,7 @@ def normal(z):
     return tail if z < 0.0 else 1.0 - tail, bell
 
 
-def of_two(gap, variance, terms, inverse_beta_squared):
+def of_two(gap: float, variance: float, terms: Terms, inverse_beta_squared: float) -> tuple[float, float]:
     """P of the first of two options, Σ_k w_k Φ(Δ/√(v + τ_k/β²)), and h with ∂P/∂σ_b = −σ_b h."""
     probability, slope = 0.0, 0.0
     variance = max(variance, SMALLEST_VARIANCE)
@@ -172,7 +185,7 @@ def of_two(gap, variance, terms, inverse_beta_squared):
     return probability, slope * INVERSE_ROOT_TWO_PI
 
 
-def soft_recall(y, s):
+def soft_recall(y: float, s: float) -> tuple[float, float, float]:
     """G(y; s) = E[Λ(y − sζ)] = E[Φ((y − g)/s)] and its first two derivatives, as `exact` has them."""
     below, slope, bend = 0.0, 0.0, 0.0
     if s <= 2.0:
@@ -202,19 +215,19 @@ def soft_recall(y, s):
     return max(below, SMALLEST_VARIANCE), slope, bend
 
 
-def soft_high(s):
+def soft_high(s: float) -> float:
     """Where 1 − G(y; s) < 1e-15."""
     return max(36.0 + 0.5 * (s * s) if s < REACH else 0.0, 4.0 + REACH * s)
 
 
-def span(value, deviation, soft):
+def span(value: Row, deviation: Row, soft: bool) -> tuple[float, float]:
     """The highest of the recalls' lower ends, and of their upper ends."""
     low = max(u - (REACH * s + (3.7 if soft else 0.0)) for u, s in zip(value, deviation, strict=True))
     high = max(u + (soft_high(s) if soft else REACH * s) for u, s in zip(value, deviation, strict=True))
     return low, high
 
 
-def of_many(value, deviation, beta=None):
+def of_many(value: Row, deviation: Row, beta: float | None = None) -> tuple[list[float], list[list[float]]]:
     """P_a for any number of options, and ∂P_a/∂σ_b for a ≠ b, by panels over the largest recall (as `exact` has them).
 
     Panels start where the last recall begins to matter, so the width of one is bounded by the narrowest recall that has
@@ -252,7 +265,8 @@ def of_many(value, deviation, beta=None):
                 width = most
         for node, weight in zip(_NODES, _NODE_WEIGHTS, strict=True):
             at, joint = x + width * node, width * weight
-            rate, bend = [], []
+            rate: list[float] = []
+            bend: list[float] = []
             for a in range(n):
                 if soft:
                     below, slope, curve = soft_recall(at - value[a], deviation[a])
@@ -278,7 +292,7 @@ def of_many(value, deviation, beta=None):
     return [p / total for p in probability], by_sigma
 
 
-def softmax(value, beta):
+def softmax(value: Row, beta: float) -> list[float]:
     """exp(β u_a) / Σ exp(β u)."""
     largest = max(value)
     weights = [exponential(max(beta * (u - largest), -690.0)) for u in value]
@@ -296,26 +310,26 @@ class Course:
     n_memories: int
     begin: int = 0
     episode: int = 0
-    window: list = field(default_factory=list)
-    active: list = field(default_factory=list)
-    seen: list = field(default_factory=list)
+    window: list[list[int]] = field(default_factory=list)
+    active: list[int] = field(default_factory=list)
+    seen: list[int] = field(default_factory=list)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.count = [0] * self.n_situations
         self.forget()
 
-    def empty_window(self):
+    def empty_window(self) -> None:
         for s in self.active:
             self.count[s] = 0
         self.window, self.active = [], []
 
-    def forget(self):
+    def forget(self) -> None:
         self.empty_window()
         self.seen = []
         self.shown = [0.0] * self.n_memories
         self.sets = [0.0] * self.n_memories
 
-    def see(self, situation, memories):
+    def see(self, situation: int, memories: Iterable[int]) -> None:
         first = situation not in self.seen
         if first:
             self.seen.append(situation)
@@ -324,7 +338,7 @@ class Course:
                 self.shown[m] += 1.0
                 self.sets[m] += float(first)
 
-    def close(self, rows, limit):
+    def close(self, rows: list[int], limit: int) -> None:
         """An episode, given as the situations answered in it, enters the window; the oldest leaves it when full."""
         if not rows:
             return
@@ -346,20 +360,22 @@ class Course:
 class Trace:
     """What `evaluate` returns: arrays by row, and the state at the end."""
 
-    pointwise: list
+    pointwise: list[float]
     total: float
-    probability: list
-    choice: list
-    q: list
-    sigma: list
-    final_q: list
-    final_sigma: list
+    probability: list[list[float]]
+    choice: list[int]
+    q: list[list[float]]
+    sigma: list[list[float]]
+    final_q: list[float]
+    final_sigma: list[float]
 
 
 class Learner:
     """One parameter set on the rows of one subject."""
 
-    def __init__(self, subject, setting, parameters, stream=None):
+    def __init__(
+        self, subject: Subject, setting: Setting, parameters: Iterable[float], stream: Stream | None = None
+    ) -> None:
         self.subject, self.setting, self.stream = subject, setting, stream
         self.p = dict(zip(setting.names, (float(x) for x in parameters), strict=True))
         self.softmax = setting.allocation == "softmax"
@@ -375,9 +391,9 @@ class Learner:
         self.q = [0.0] * subject.n_memories
         self.sigma = [0.0] * subject.n_memories
         self.scale = 0.0
-        self.answers = []
+        self.answers: list[int] = []
 
-    def begin_block(self, mode, n_memories, row):
+    def begin_block(self, mode: int, n_memories: int, row: int) -> None:
         """mode: 1 everything is new, 2 q̄ is new, 3 nothing is."""
         p, course = self.p, self.course
         self.n_memories, course.begin, course.episode = n_memories, row, 0
@@ -394,21 +410,22 @@ class Learner:
             self.last = -1
         self.warm()
 
-    def warm(self):
+    def warm(self) -> None:
         """β of the episode, for the softmax learners."""
         exponent = max(min(self.p["beta_rate"] * self.course.episode, 50.0), -50.0)
         self.beta = self.p["beta"] * exponential(exponent)
 
-    def options(self, s):
+    def options(self, s: int) -> tuple[list[float], list[float], list[int]]:
         """u, σ and memory of each option of a situation."""
-        value, deviation = [], []
+        value: list[float] = []
+        deviation: list[float] = []
         for m, k, spread in zip(self.memory[s], self.known[s], self.spread[s], strict=True):
             value.append(self.q[m] + k if m >= 0 else k)
             deviation.append(self.sigma[m] if m >= 0 else spread)
         n = self.n_options[s]
         return value[:n], deviation[:n], self.memory[s][:n]
 
-    def probabilities(self, value, deviation, first=0):
+    def probabilities(self, value: Row, deviation: Row, first: int = 0) -> list[float]:
         """P_a; of two options, that of ``first`` is the one computed."""
         if len(value) == 1:
             return [1.0]
@@ -419,20 +436,20 @@ class Learner:
         p = self.of_two(value, deviation, first)[0]
         return [p, 1.0 - p] if first == 0 else [1.0 - p, p]
 
-    def of_many(self, value, deviation):
+    def of_many(self, value: Row, deviation: Row) -> tuple[list[float], list[list[float]]]:
         return of_many(value, deviation, None if self.setting.policy == "hard" else self.p["beta"])
 
-    def of_two(self, value, deviation, first=0):
+    def of_two(self, value: Row, deviation: Row, first: int = 0) -> tuple[float, float]:
         variance = deviation[0] * deviation[0] + deviation[1] * deviation[1]
         return of_two(value[first] - value[1 - first], variance, self.terms, self.inverse_beta_squared)
 
-    def open(self, t):
+    def open(self, t: int) -> None:
         """Begin the row's block, if one begins there."""
         self.t = t
         if self.subject.block_start[t]:
             self.begin_block(int(self.subject.block_start[t]), int(self.subject.block_memories[t]), t)
 
-    def choose(self):
+    def choose(self) -> list[float]:
         """P of the row's options, what sticks to the memory chosen last included."""
         t, s = self.t, int(self.subject.situation[self.t])
         value, deviation, memories = self.options(s)
@@ -442,12 +459,12 @@ class Learner:
         choice = int(self.subject.choice[t])
         return self.probabilities(shifted, deviation, choice if choice >= 0 and self.stream is None else 0)
 
-    def responses(self, p):
+    def responses(self, p: Row) -> list[float]:
         """(1 − ε) P_a + ε/n."""
         lapse = self.p["lapse"]
         return [(1.0 - lapse) * share + lapse / len(p) for share in p]
 
-    def close(self, choice):
+    def close(self, choice: int) -> None:
         """Learn from the row's choice, and end its episode if it ends there."""
         subject, t = self.subject, self.t
         self.answers.append(choice)
@@ -459,7 +476,7 @@ class Learner:
         if subject.episode_end[t]:
             self.end_episode(t)
 
-    def run(self):
+    def run(self) -> Trace:
         subject = self.subject
         trace = Trace([], 0.0, [], [], [], [], [], [])
         for t in range(subject.n_rows):
@@ -482,7 +499,9 @@ class Learner:
         trace.final_q, trace.final_sigma = list(self.q), list(self.sigma)
         return trace
 
-    def learn(self, value, deviation, memories, choice, outcome, following):
+    def learn(
+        self, value: Row, deviation: Row, memories: Sequence[int], choice: int, outcome: Row, following: int
+    ) -> None:
         """q̄_m += α₁ (o − q̄_m) of the options whose payoff was seen."""
         ahead = 0.0
         if following >= 0:
@@ -501,7 +520,7 @@ class Learner:
         for m, q in updates:
             self.q[m] = q
 
-    def end_episode(self, row):
+    def end_episode(self, row: int) -> None:
         course = self.course
         if self.rule.update != "none":
             rows = range(course.begin, row + 1)
@@ -516,13 +535,13 @@ class Learner:
         course.begin = row + 1
         self.warm()
 
-    def replay(self, _):
+    def replay(self, _: range) -> float:
         course = self.course
         for s in course.active:
             self.add_expected(s, float(course.count[s]))
         return 1.0 / len(course.window) if course.window else 0.0
 
-    def add_expected(self, s, weight):
+    def add_expected(self, s: int, weight: float) -> None:
         """weight · Σ_a u_a ∂P_a/∂σ_b, for every memory b of a situation."""
         value, deviation, memories = self.options(s)
         if len(value) == 2:
@@ -541,9 +560,9 @@ class Learner:
                             pull = pull + (value[a] - value[b]) * by_sigma[a][b]
                     self.gradient[m] = self.gradient[m] + weight * pull
 
-    def experience(self, rows):
+    def experience(self, rows: range) -> float:
         subject = self.subject
-        returns = {}
+        returns: dict[int, float] = {}
         if self.psi.waits:
             ahead = 0.0
             for t in reversed(rows):
@@ -586,7 +605,7 @@ class Learner:
                     self.gradient[memories[c]] = self.gradient[memories[c]] - pull * own
         return 1.0
 
-    def whole_task(self, _):
+    def whole_task(self, _: range) -> float:
         subject = self.subject
         occupancy = subject.start.tolist()
         if subject.transition is not None:
@@ -596,7 +615,7 @@ class Learner:
                 self.add_expected(s, d)
         return 1.0
 
-    def occupancy(self):
+    def occupancy(self) -> list[float]:
         """d = (I − P_πᵀ)⁻¹ d₀ by elimination without pivots: the matrix is an M-matrix, its columns dominated."""
         subject = self.subject
         n = len(self.memory)
@@ -624,14 +643,14 @@ class Learner:
             d[k] = total / matrix[k][k]
         return d
 
-    def cost_slope(self, m):
+    def cost_slope(self, m: int) -> float:
         base = self.p["sigma_base"]
         return self.sigma[m] * (1.0 / (base * base)) - 1.0 / self.sigma[m]
 
-    def clipped(self, sigma):
+    def clipped(self, sigma: float) -> float:
         return min(max(sigma, self.p["sigma_min"]), self.p["sigma_max"])
 
-    def allocate(self, gain):
+    def allocate(self, gain: float) -> None:
         """σ ← clip(σ + α₂ (∇ − λ ∂D_KL/∂σ)) (Eq. 7), or the same of the one scale."""
         p = self.p
         climb = [gain * self.gradient[m] - p["lam"] * self.cost_slope(m) for m in range(self.n_memories)]
@@ -645,7 +664,7 @@ class Learner:
         self.scale = self.clipped(self.scale + p["learning_rate_sigma"] * (slope / self.n_memories))
         self.reshape()
 
-    def importance(self):
+    def importance(self) -> list[float]:
         setting, course = self.setting, self.course
         if setting.shape is not None:
             return list(setting.shape)
@@ -662,7 +681,7 @@ class Learner:
             spread = [x / n if n > 0.0 else 0.0 for x, n in zip(spread, course.sets, strict=True)]
         return spread
 
-    def reshape(self):
+    def reshape(self) -> None:
         """σ = clip(c w), w = 1/√(1 + importance / mean importance)."""
         importance, total = self.importance(), 0.0
         for m in range(self.n_memories):
@@ -677,11 +696,13 @@ class Learner:
 class Particle(Learner):
     """A learner whose σ update is sampled: Algorithm 1 with finitely many trajectories, replayed from the window."""
 
-    def __init__(self, subject, setting, parameters, stream, n_trajectories):
+    def __init__(
+        self, subject: Subject, setting: Setting, parameters: Iterable[float], stream: Stream, n_trajectories: int
+    ) -> None:
         super().__init__(subject, setting, parameters)
         self.draws, self.n_trajectories = stream, n_trajectories
 
-    def replay(self, _):
+    def replay(self, _: range) -> float:
         window = self.course.window
         if not window:
             return 0.0
@@ -694,7 +715,7 @@ class Particle(Learner):
                 self.add_sampled(episode[step] if step < len(episode) else None)
         return self.p["beta"] / self.n_trajectories
 
-    def add_sampled(self, s):
+    def add_sampled(self, s: int | None) -> None:
         """Ψ ∂log π(a)/∂σ_b / β of a recall and an action drawn from it (Eqs. 4, 5), for every memory b."""
         pairs = (self.subject.payoff.shape[1] + 1) // 2
         zeta = [z for _ in range(pairs) for z in self.draws.normal_pair()]
@@ -722,7 +743,10 @@ class Particle(Learner):
                 self.gradient[m] = self.gradient[m] + psi * score
 
 
-def evaluate_filter(subject, setting, parameters, n_trajectories, streams, resampling):
+def evaluate_filter(
+    subject: Subject, setting: Setting, parameters: npt.ArrayLike, n_trajectories: int, streams: Sequence[Stream],
+    resampling: Stream,
+) -> list[float]:  # fmt: skip
     """Log-likelihood of a sampled agent by a particle filter: exact weights, systematic resampling, sampled update.
 
     Parameters
@@ -767,7 +791,7 @@ def evaluate_filter(subject, setting, parameters, n_trajectories, streams, resam
     return terms
 
 
-def evaluate(subject, setting, parameters, stream=None):
+def evaluate(subject: Subject, setting: Setting, parameters: npt.ArrayLike, stream: Stream | None = None) -> Trace:
     """One parameter set on the rows of one subject.
 
     Parameters

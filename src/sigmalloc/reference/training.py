@@ -3,12 +3,17 @@
 Memories are lists, one number for each of them; `sigmalloc.memories` says which of them a state shows.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ..agents import LARGEST_Q
+from ..agents import LARGEST_Q, Agent
 from ..agents.rules import look_up
 from ..agents.schedules import Exponential, Points
 from ..elementary import LOG2_E, Stream, exponential, logarithm, power_of_two
@@ -16,8 +21,11 @@ from ..pairing import paths, trial_time
 from ..runs.arguments import check_task_and_agent, checked_count, checked_episodes, checked_memories, checked_seed
 from ..runs.divergence import DivergenceError
 from ..runs.result import Result
-from ..runs.schedule import Schedule
+from ..runs.schedule import Policy, Schedule
+from ..tasks.base import Task
 
+Row = Sequence[float]
+Floats = npt.NDArray[np.float64]
 HARD = 1e300  # a β so large that the softmax is the argmax
 WORDS = {
     "credit": ("now", "reward_to_go", "path_return", "best_return"),
@@ -40,15 +48,17 @@ class Recall:
     """One noisy recall in a state: ζ, q̃ and probability of each action that it has, the choice (its place among them,
     and the action), and Σ p q̄."""
 
-    zeta: list
-    memory: list
-    p: list
+    zeta: list[float]
+    memory: list[float]
+    p: list[float]
     chosen: int
     action: int
     expected_q: float
 
 
-def recall(stream, q, sigma, beta, actions, n_actions):
+def recall(
+    stream: Stream, q: Row, sigma: Row, beta: float, actions: Sequence[int], n_actions: int
+) -> Recall:
     """q̃ = q̄ + ζσ (Eq. 2), softened (A.1); HARD leaves it hard.
 
     q, sigma belong to the actions that the state has; n_actions is how many the task has, all of which are drawn for.
@@ -61,7 +71,8 @@ def recall(stream, q, sigma, beta, actions, n_actions):
     total = running_sum(weights)
     share = 1.0 / total
     target = stream.uniform() * total + 1e-280
-    p, below, chosen, expected_q = [], 0.0, 0, 0.0
+    p: list[float] = []
+    below, chosen, expected_q = 0.0, 0, 0.0
     for weight, mean in zip(weights, q, strict=True):
         below += weight
         chosen += below <= target
@@ -70,7 +81,7 @@ def recall(stream, q, sigma, beta, actions, n_actions):
     return Recall(zeta, memory, p, chosen, actions[chosen], expected_q)
 
 
-def running_sum(terms):
+def running_sum(terms: Iterable[float]) -> float:
     """The sum from left to right: `sum` compensates rounding errors in newer Pythons."""
     total = 0.0
     for term in terms:
@@ -78,27 +89,30 @@ def running_sum(terms):
     return total
 
 
-def log_policy_gradient(zeta, p, action):
+def log_policy_gradient(zeta: Row, p: Row, action: int) -> list[float]:
     """∂log π(action|s)/∂σ(s,a) / β = ζ_a (1[a = action] − p_a) for every a (Eq. 5, A.2, A.3)."""
     return [z * (float(a == action) - share) for a, (z, share) in enumerate(zip(zeta, p, strict=True))]
 
 
-def cost_gradient(sigma, sigma_base):
+def cost_gradient(sigma: float, sigma_base: float) -> float:
     """∂D_KL/∂σ = σ/σ_base² − 1/σ (A.7)."""
     return sigma * (1.0 / (sigma_base * sigma_base)) - 1.0 / sigma
 
 
-def divergence(sigma, sigma_base):
+def divergence(sigma: float, sigma_base: float) -> float:
     """D_KL(N(q̄, σ²) ‖ N(q̄, σ_base²)) of one memory, in nats (A.2)."""
     ratio = sigma / sigma_base
     return 0.5 * (ratio * ratio - 1.0) - logarithm(ratio)
+
+
+Visit = tuple[int, Recall, Any]  # state, recall, reward
 
 
 @dataclass(frozen=True)
 class Path:
     """A trajectory: (state, recall, reward) of every recall made on it, its return, and whether it was cut off."""
 
-    visits: list
+    visits: list[Visit]
     reward: float
     value: float
     cut: bool = False
@@ -107,7 +121,10 @@ class Path:
 class Run:
     """One run of Algorithm 1: the memories that are learned and the streams they depend on."""
 
-    def __init__(self, task, agent, seed, restart, q=None, sigma=None):
+    def __init__(
+        self, task: Task, agent: Agent, seed: int, restart: int, q: Row | Floats | None = None,
+        sigma: Row | Floats | None = None,
+    ) -> None:  # fmt: skip
         self.task, self.agent = task, agent
         check_words(agent.gradient_rule, agent.allocation_rule)
         self.credit = agent.gradient_rule.credit
@@ -123,7 +140,7 @@ class Run:
         self.reward_scale = 1.0 / trial_time(task, agent)
         self._initialise(q, sigma)
 
-    def _initialise(self, q, sigma):
+    def _initialise(self, q: Row | Floats | None, sigma: Row | Floats | None) -> None:
         low, high = self.agent.q_init if isinstance(self.agent.q_init, tuple) else (self.agent.q_init,) * 2
         for memory in range(self.task.n_memories):
             if q is not None:
@@ -131,10 +148,10 @@ class Run:
             else:
                 self.q[memory] = low + ((high - low) * self.stream.uniform() if high > low else 0.0)
             self.sigma[memory] = self.agent.sigma_0 if sigma is None else float(sigma[memory])
-        self.allocated = None
+        self.allocated: list[bool] | None = None
         self._enter(0)
 
-    def _enter(self, number):
+    def _enter(self, number: int) -> None:
         """From now on the task is this variant; memories that appear have the learned σ where one is shared."""
         before = self.allocated
         self.variant, self.world, self.map = self.task.variants[number], self.worlds[number], self.maps[number]
@@ -147,12 +164,14 @@ class Run:
         exists, index = self.map.exists, self.map.index.tolist()
         self.actions = [np.flatnonzero(row).tolist() for row in exists]
         self.uses = [[index[s][a] for a in actions] for s, actions in enumerate(self.actions)]
+        known_q: Any = self.map.known_q
+        known_sigma: Any = self.map.known_sigma
         self.known = {
-            (s, a): (float(self.map.known_q[s, a]), float(self.map.known_sigma[s, a]))
+            (s, a): (float(known_q[s, a]), float(known_sigma[s, a]))
             for s, a in np.argwhere(self.map.known).tolist()
         }
 
-    def shown(self, state):
+    def shown(self, state: int) -> tuple[list[float], list[float]]:
         """q̄ and σ of the actions of a state."""
         pairs = [
             (self.q[memory], self.sigma[memory]) if memory >= 0 else self.known[state, action]
@@ -160,11 +179,12 @@ class Run:
         ]
         return [q for q, _ in pairs], [sigma for _, sigma in pairs]
 
-    def memories(self):
+    def memories(self) -> list[int]:
         """The memories that are allocated."""
+        assert self.allocated is not None
         return [memory for memory, now in enumerate(self.allocated) if now]
 
-    def episode(self, number):
+    def episode(self, number: int) -> None:
         """Algorithm 1, one episode."""
         for variant, (begin, _) in enumerate(self.task.changes, start=1):
             if begin == number:
@@ -176,22 +196,23 @@ class Run:
         if self.agent.allocation_rule.update != "none":
             self.allocate(self.sampled_gradient())
 
-    def scheduled(self, name, number):
+    def scheduled(self, name: str, number: int) -> float:
         """A parameter's value in an episode."""
         value = self.agent.schedule(name)
         return value.at(number, exponential) if isinstance(value, (Exponential, Points)) else value
 
-    def recall(self, state, stream):
+    def recall(self, state: int, stream: Stream) -> Recall:
         """A recall in a state with the β of the moment."""
         return recall(stream, *self.shown(state), self.beta, self.actions[state], self.task.n_actions)
 
-    def learn(self):
+    def learn(self) -> None:
         """The learning episode: on-policy expected SARSA."""
         agent = self.agent
         rate = self.scheduled("learning_rate_q", self.number)
         start = self.world.begin(self.stream)
-        if getattr(self.task, "starts", None) is not None:
-            start = int(self.task.starts[self.number])
+        starts: Any = getattr(self.task, "starts", None)
+        if starts is not None:
+            start = int(starts[self.number])
         for _ in range(self.n_paths):
             state, step, over = start, 0, False
             while not over:
@@ -211,12 +232,12 @@ class Run:
                         raise DivergenceError("q̄")
                 state = following
 
-    def trial(self, stream):
+    def trial(self, stream: Stream) -> tuple[list[Path], Path]:
         """The paths of a trajectory (one, but where paths are planned) and the best of them."""
         paths = self.depth_first(stream) if self.agent.depth_first else self.rollouts(stream)
         return paths, max(paths, key=lambda path: path.value)
 
-    def rollouts(self, stream):
+    def rollouts(self, stream: Stream) -> list[Path]:
         """Independent paths: memories are drawn at every visit.
 
         Sampled trajectories draw no reward that nobody asks for: where Ψ is known at once, and neither paths nor usage
@@ -226,10 +247,12 @@ class Run:
             stream is self.evaluation_stream or self.credit != "now" or self.n_paths > 1
             or self.agent.allocation_rule.importance == "usage"
         )  # fmt: skip
-        start, paths = self.world.begin(stream), []
+        start = self.world.begin(stream)
+        paths: list[Path] = []
         for _ in range(self.n_paths):
             state, ended = start, False
-            visits, total, value, discount = [], 0.0, 0.0, 1.0
+            visits: list[Visit] = []
+            total, value, discount = 0.0, 0.0, 1.0
             while not ended and len(visits) < self.variant.step_limit:
                 recalled = self.recall(state, stream)
                 following, reward, ended = self.world.step(state, recalled.action, stream, self.number, rewarded)
@@ -240,11 +263,13 @@ class Run:
             paths.append(Path(visits, total, value, cut=not ended))
         return paths
 
-    def depth_first(self, stream):
+    def depth_first(self, stream: Stream) -> list[Path]:
         """No path twice: memories are drawn once a trial; after a state's choice come its best others."""
-        drawn, fresh, paths = {}, [], []
+        drawn: dict[int, Recall] = {}
+        fresh: list[Visit] = []
+        paths: list[Path] = []
 
-        def explore(state, total, value, discount):
+        def explore(state: int, total: float, value: float, discount: float) -> None:
             if state not in drawn:
                 drawn[state] = self.recall(state, stream)
                 fresh.append((state, drawn[state], None))
@@ -265,7 +290,7 @@ class Run:
         explore(self.world.begin(stream), 0.0, 0.0, 1.0)
         return paths
 
-    def sampled_gradient(self):
+    def sampled_gradient(self) -> list[float]:
         """Σ Ψ ∂log π/∂σ / β over N_traj trajectories, q̄ and σ frozen (Eqs. 3-5)."""
         gradient = [0.0] * self.task.n_memories
         for _ in range(self.agent.n_trajectories):
@@ -280,7 +305,7 @@ class Run:
                     self.usage[state] += 1.0
         return gradient
 
-    def credits(self, path, best):
+    def credits(self, path: Path, best: Path) -> Iterator[tuple[float, int, Recall]]:
         """(Ψ, state, recall) for each recall of a path, in the order of addition."""
         psi = 0.0
         for state, recalled, reward in reversed(path.visits) if self.credit == "reward_to_go" else path.visits:
@@ -297,10 +322,10 @@ class Run:
                     psi -= running_sum(q) / len(q)
             yield psi, state, recalled
 
-    def _clipped(self, sigma):
+    def _clipped(self, sigma: float) -> float:
         return min(max(sigma, self.agent.sigma_min), self.agent.sigma_max)
 
-    def allocate(self, gradient):
+    def allocate(self, gradient: Row) -> None:
         """The σ update (Eq. 7)."""
         agent, memories, rule = self.agent, self.memories(), self.agent.allocation_rule
         lam, rate = self.scheduled("lam", self.number), self.scheduled("learning_rate_sigma", self.number)
@@ -327,7 +352,7 @@ class Run:
             if math.isnan(self.sigma[m]):
                 raise DivergenceError("σ")
 
-    def importance(self):
+    def importance(self) -> list[float]:
         """What shapes σ: how often a memory was recalled, or the mean spread of q̄ where it is shown."""
         total, count = [0.0] * self.task.n_memories, [0.0] * self.task.n_memories
         kind = self.agent.allocation_rule.importance
@@ -344,7 +369,7 @@ class Run:
             return total
         return [one / n if n else one for one, n in zip(total, count, strict=True)]
 
-    def evaluate(self, completed, episodes, hard):
+    def evaluate(self, completed: int, episodes: int, hard: bool) -> tuple[float, float, float, float]:
         """Mean return, mean value, cost and number of cut-offs, with q̄ and σ frozen; training is not disturbed."""
         self.beta = HARD if hard else self.scheduled("beta", completed)
         steps, reward, value, cut = self.steps, 0.0, 0.0, 0
@@ -359,9 +384,10 @@ class Run:
 
 
 def train(
-    task, agent, *, episodes, restarts, seed, evaluate_every=None, evaluation_episodes=100, evaluation_policy="soft",
-    snapshots=(), q=None, sigma=None,
-):  # fmt: skip
+    task: Task, agent: Agent, *, episodes: int, restarts: int, seed: int, evaluate_every: int | None = None,
+    evaluation_episodes: int = 100, evaluation_policy: Policy = "soft", snapshots: Sequence[int] = (),
+    q: npt.ArrayLike | None = None, sigma: npt.ArrayLike | None = None,
+) -> Result:  # fmt: skip
     """Train an agent (Algorithm 1), with the arguments and the results of `sigmalloc.train`, bit for bit.
 
     Parameters
@@ -391,7 +417,9 @@ def train(
     schedule = Schedule(episodes, evaluate_every, evaluation_episodes, evaluation_policy, snapshots)
     checked_episodes(task, episodes)
     q, sigma = checked_memories(task, agent, q, sigma, restarts)
-    runs, reports, kept = [], [], []
+    runs: list[Run] = []
+    reports: list[tuple[float, float, float, float]] = []
+    kept: list[tuple[list[float], list[float]]] = []
     for restart in range(restarts):
         run = Run(task, agent, seed, restart, *(None if table is None else table[restart] for table in (q, sigma)))
         runs.append(run)
@@ -410,7 +438,7 @@ def train(
         raise DivergenceError(
             f"an evaluation of restart {restart} was not finite in episode {schedule.checkpoint_episodes[checkpoint]}"
         )
-    snapshots = np.array(kept).reshape(restarts, len(schedule.snapshots), 2, task.n_memories)
+    held = np.array(kept).reshape(restarts, len(schedule.snapshots), 2, task.n_memories)
     counted = agent.allocation_rule.importance == "usage"
     return Result(
         task=task,
@@ -419,15 +447,18 @@ def train(
         memory_q=np.array([run.q for run in runs]).reshape(restarts, task.n_memories),
         memory_sigma=np.array([run.sigma for run in runs]).reshape(restarts, task.n_memories),
         episodes=np.array(schedule.checkpoint_episodes, dtype=np.int64),
-        **{name: curves[:, :, i] for i, name in enumerate(("reward", "value", "cost", "cutoffs"))},
+        reward=curves[:, :, 0],
+        value=curves[:, :, 1],
+        cost=curves[:, :, 2],
+        cutoffs=curves[:, :, 3],
         steps=np.array([run.steps for run in runs]),
         training_cutoffs=np.array([run.cutoffs for run in runs]),
         training_episodes=episodes,
         evaluation_episodes=evaluation_episodes if evaluate_every else 0,
         evaluation_policy=evaluation_policy,
         snapshot_episodes=np.array(schedule.snapshots, dtype=np.int64),
-        snapshot_memory_q=snapshots[:, :, 0],
-        snapshot_memory_sigma=snapshots[:, :, 1],
+        snapshot_memory_q=held[:, :, 0],
+        snapshot_memory_sigma=held[:, :, 1],
         stream=np.array([run.stream.state for run in runs], dtype=np.uint64),
         evaluation_stream=np.array([run.evaluation_stream.state for run in runs], dtype=np.uint64),
         scale=np.array([run.scale for run in runs]),

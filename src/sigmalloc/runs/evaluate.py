@@ -132,4 +132,4 @@ def evaluate(
     if not np.isfinite([*centre.T, cost, *sems]).all():
         raise DivergenceError(f"the evaluation on {task.name!r} is not finite: rewards or σ are out of scale; {agent}")
     figures = [reward, value, cost, value - cost, *sems, cutoffs.astype(np.int64), visits / episodes]
-    return Evaluation(*(figure[0] if single else figure for figure in figures), episodes, seed)
+    return Evaluation(*(figure[0] if single else figure for figure in figures), episodes, seed)  # type: ignore[call-arg]

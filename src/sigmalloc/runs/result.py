@@ -98,7 +98,7 @@ class Result:
     training_cutoffs: Integers
     training_episodes: int
     evaluation_episodes: int
-    evaluation_policy: str
+    evaluation_policy: PolicyName
     snapshot_episodes: Integers
     snapshot_memory_q: Floats
     snapshot_memory_sigma: Floats
@@ -234,7 +234,8 @@ class Result:
             "evaluation_policy": self.evaluation_policy, "agent": repr(self.agent),
             "sigmalloc": self.versions["sigmalloc"],
         }  # fmt: skip
-        return needed("xarray", "xarray").Dataset(variables, coordinates, facts)
+        made: xarray.Dataset = needed("xarray", "xarray").Dataset(variables, coordinates, facts)
+        return made
 
     def _repr_html_(self) -> str:
         title = f"{self.task.name}: {self.restarts} runs × {self.training_episodes} episodes, seed {self.seed}"

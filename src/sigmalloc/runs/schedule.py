@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from .. import _checks
 
 Policy = Literal["soft", "hard"]
-POLICIES: tuple[str, ...] = get_args(Policy)
+POLICIES: tuple[Policy, ...] = get_args(Policy)
 LARGEST_EPISODES = 2**53
 LARGEST_REPORT = 2**34  # bytes of all evaluations of a call
 

@@ -159,7 +159,7 @@ class _Table:
         before = np.cumsum(counts) - counts
         n = int(counts.sum())
         names = ["episode", "step", "state", "action", "next_state"]
-        zeros = {"session": np.int16(0), "path": np.int32(0), "forced": np.False_}  # columns that take no memory
+        zeros: dict[str, Any] = {"session": np.int16(0), "path": np.int32(0), "forced": np.False_}  # columns that take no memory
         planned = any(rows["path"].max() > 3 for _, rows, _ in self.parts)
         if planned:
             zeros.pop("path")
@@ -270,7 +270,7 @@ def replay(
             outcome = engine.run(
                 task, [one] * n, schedule, streams, q=given_q, sigma=given_sigma,
                 replayed=engine.Replayed(choices, first), workers=workers_or_none(workers),
-                progress=None if progress is None else lambda done, before=before: meter.update(before + done),
+                progress=None if progress is None else lambda done, before=before: meter.update(before + done),  # type: ignore[misc]
             )  # fmt: skip
             results.append(checked_result(make_result(task, one, seed, schedule, outcome), outcome))
     return results[0] if isinstance(agent, Agent) else results

@@ -127,7 +127,8 @@ class Trials:
     def action_labels(self) -> npt.NDArray[np.str_]:
         """Names of the actions, shape (rows,); "" where nobody chose."""
         names = self.task.action_names or tuple(map(str, range(self.task.n_actions)))
-        return np.array(["", *names])[self.action + 1]
+        labels: npt.NDArray[np.str_] = np.array(["", *names])[self.action + 1]
+        return labels
 
     def state_labels(self) -> npt.NDArray[np.str_]:
         """Names of the states, shape (rows,)."""
@@ -147,7 +148,8 @@ class Trials:
         for name in TABLES:
             if getattr(self, name) is not None:
                 variables[name] = (("row", "action_number"), getattr(self, name), _unit(name))
-        return module.Dataset(variables, {"row": np.arange(len(self))}, {"task": self.task.name})
+        made: xarray.Dataset = module.Dataset(variables, {"row": np.arange(len(self))}, {"task": self.task.name})
+        return made
 
     def _flat(self) -> dict[str, Column]:
         flat = dict(self.columns)

@@ -82,7 +82,7 @@ class Engine:
         client = getattr(self.executor, "_client", None)
         if client is not None:
             try:
-                return max(1, sum(client.nthreads().values()))
+                return max(1, int(sum(client.nthreads().values())))
             except Exception as error:  # whatever a client says that has lost its scheduler
                 raise _broke(error) from error
         found = getattr(self.executor, "_max_workers", None) or getattr(self.executor, "num_workers", None)

@@ -38,7 +38,7 @@ class Block:
 
     @functools.cached_property
     def name(self) -> str:
-        digest = hashlib.blake2b(key_bytes(self.keys), digest_size=8).hexdigest()
+        digest = hashlib.blake2b(key_bytes(self.keys), digest_size=8).hexdigest()  # type: ignore[arg-type]
         return f"{self.generation.number:04d}-{self.number:06d}-{digest}.npz"
 
 

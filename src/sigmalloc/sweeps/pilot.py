@@ -104,7 +104,9 @@ def _shortened(schedule: Schedule) -> Schedule:
 
 def _spread(entries: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
     """At most ``count`` of the entries, evenly spread."""
-    return entries[np.unique(np.linspace(0, len(entries) - 1, min(count, len(entries))).round().astype(int))]
+    places = np.unique(np.linspace(0, len(entries) - 1, min(count, len(entries))).round().astype(int))
+    chosen: npt.NDArray[Any] = entries[places]
+    return chosen
 
 
 def run_bytes(specification: Specification, made: dict[str, Problem]) -> tuple[float, float]:

@@ -1,10 +1,15 @@
 """Tasks as a store keeps them: found by name, hashed by content, written as arrays."""
 
+from __future__ import annotations
+
 import functools
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .._io import archive, files
 from ..tasks.base import Task, unpack
@@ -16,16 +21,16 @@ class Problem:
     """A task and, where they are given, the q̄ and σ (states, actions) that runs start from."""
 
     task: Task
-    q: np.ndarray | None = None
-    sigma: np.ndarray | None = None
+    q: npt.NDArray[np.float64] | None = None
+    sigma: npt.NDArray[np.float64] | None = None
 
     @functools.cached_property
-    def digest(self):
+    def digest(self) -> str:
         """Hash of everything here that the bits of a run depend on: not of names."""
         return self.task.digest(self.q, self.sigma)
 
 
-def maker(task, arguments):
+def maker(task: Any, arguments: Sequence[str]) -> Callable[..., Task]:
     """What makes the task from arguments, its name, and the arguments that are the same for all cells.
 
     ``task`` is a task, the name of one of `sigmalloc.tasks`, or a function that returns a task.
@@ -44,7 +49,7 @@ def maker(task, arguments):
     return make
 
 
-def save(folder, problem):
+def save(folder: str, problem: Problem) -> None:
     """Write a problem into a store, unless it is there."""
     path = os.path.join(folder, problem.digest + ".npz")
     if files.exists(path):
@@ -55,7 +60,7 @@ def save(folder, problem):
 
 
 @functools.lru_cache(maxsize=64)
-def load(folder, digest):
+def load(folder: str, digest: str) -> Problem:
     """Read a problem from a store and check that it is the one it should be.
 
     Raises

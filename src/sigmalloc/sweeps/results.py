@@ -231,7 +231,8 @@ class SweepResult:
             if value not in entries:
                 raise ValueError(f"{name} has no value {at[name]!r}; it has {', '.join(map(str, entries))}")
             index.append(entries.index(value))
-        return values[tuple(index)] if index else values
+        chosen: Floats = values[tuple(index)] if index else values
+        return chosen
 
     def to_records(self, checkpoints: Literal["last", "all"] = "last") -> npt.NDArray[np.void]:
         """One row a run, as a NumPy structured array; see `to_frame`."""
@@ -266,7 +267,8 @@ class SweepResult:
             Dimensions: the axes ("cell" in zip mode), restart, episodes. q̄ and σ are there if they were kept, and the
             tables of all cells are of one shape.
         """
-        return tables.to_xarray(self, quantities)
+        made: xarray.Dataset = tables.to_xarray(self, quantities)
+        return made
 
     def export(self, path: str | os.PathLike[str], quantities: Sequence[Quantity] = QUANTITIES) -> Path:
         """Write a table or a labelled data set.

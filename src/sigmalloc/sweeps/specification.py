@@ -1,24 +1,30 @@
 """What a sweep is: its cells, its runs, and the key that tells each run from every other."""
 
+from __future__ import annotations
+
 import functools
 import hashlib
 import itertools
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import _checks
 from ..agents import FIELDS, LATER, Agent
 from ..runs import engine
 from ..runs.arguments import check_task_and_agent, checked_count, checked_episodes, checked_memories
-from ..runs.schedule import POLICIES, Schedule
+from ..runs.schedule import POLICIES, Policy, Schedule
 from ..tasks.base import Task
 from . import grid as grids
 from . import problems
 
 KEYED = ("seed", "episodes", "evaluate_every", "evaluation_episodes", "evaluation_policy")
 KEY_VERSION = 1
+Words = npt.NDArray[np.uint64]
 
 # Fields that no check relates to another field or to the task: their values are checked one by one instead of in all
 # combinations. (A relation missed here is not lost: workers make each agent anew and would refuse it.)
@@ -50,58 +56,58 @@ class Specification:
     task_name : str
     """
 
-    agent: dict
-    axes: dict
+    agent: dict[str, Any]
+    axes: dict[str, list[Any]]
     mode: str
-    tasks: list
+    tasks: list[str]
     restarts: int
     seed: int
     episodes: int
     evaluate_every: int | None
     evaluation_episodes: int
-    evaluation_policy: str
-    keep: str | list
+    evaluation_policy: Policy
+    keep: str | list[int]
     task_name: str
 
     @functools.cached_property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         """Lengths of the axes; (cells,) in zip mode."""
         return grids.cell_shape(self.axes, self.mode)
 
     @property
-    def n_cells(self):
+    def n_cells(self) -> int:
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
-    def n_runs(self):
+    def n_runs(self) -> int:
         return self.n_cells * self.restarts
 
     @property
-    def checkpoints(self):
+    def checkpoints(self) -> npt.NDArray[np.int64]:
         """Episodes completed at each evaluation, shape (checkpoints,)."""
         every = self.evaluate_every
         return np.arange(every, self.episodes + 1, every) if every else np.zeros(0, dtype=np.int64)
 
     @property
-    def kept_restarts(self):
+    def kept_restarts(self) -> list[int]:
         """Restarts whose q̄ and σ are kept, ascending."""
         if isinstance(self.keep, str):
             return list(range(self.restarts)) if self.keep == "all" else []
         return self.keep
 
     @property
-    def schedule(self):
+    def schedule(self) -> Schedule:
         return Schedule(self.episodes, self.evaluate_every, self.evaluation_episodes or 1, self.evaluation_policy)
 
     @property
-    def agent_axes(self):
+    def agent_axes(self) -> dict[str, list[Any]]:
         return {name: values for name, values in self.axes.items() if not name.startswith("task.")}
 
     @property
-    def task_axes(self):
+    def task_axes(self) -> dict[str, list[Any]]:
         return {name: values for name, values in self.axes.items() if name.startswith("task.")}
 
-    def task_numbers(self, cells):
+    def task_numbers(self, cells: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Position in ``tasks`` of the task of each cell."""
         cells = np.asarray(cells, dtype=np.int64)
         positions = grids.axis_positions(self.axes, self.mode, cells)
@@ -112,22 +118,22 @@ class Specification:
             return cells
         return np.ravel_multi_index([positions[name] for name in names], [len(self.axes[name]) for name in names])
 
-    def cell_values(self, cells, names):
+    def cell_values(self, cells: npt.NDArray[np.int64] | Sequence[int], names: Sequence[str]) -> list[tuple[Any, ...]]:
         """Rows of the cells' values of some axes, a list of tuples."""
         positions = grids.axis_positions(self.axes, self.mode, np.asarray(cells, dtype=np.int64))
         columns = [[self.axes[name][i] for i in positions[name].tolist()] for name in names]
         return list(zip(*columns, strict=True)) if columns else [()] * len(cells)
 
-    def cell_agent(self, cell):
+    def cell_agent(self, cell: int) -> Agent:
         """The agent of a cell."""
         names = list(self.agent_axes)
         return Agent(**self.agent, **dict(zip(names, self.cell_values([cell], names)[0], strict=True)))
 
-    def keys(self, runs):
+    def keys(self, runs: npt.ArrayLike) -> Words:
         """Keys of runs, by their numbers: uint64 array, shape (runs, 2)."""
         cells, restarts = np.divmod(np.asarray(runs, dtype=np.int64), self.restarts)
         constant, axis_tables, task_table, restart_step = self._key_tables
-        keys = np.multiply.outer(restarts.astype(np.uint64), restart_step)
+        keys: Words = np.multiply.outer(restarts.astype(np.uint64), restart_step)
         keys += constant
         keys += task_table[self.task_numbers(cells)]
         for name, positions in grids.axis_positions(self.axes, self.mode, cells).items():
@@ -136,18 +142,19 @@ class Specification:
         return keys
 
     @functools.cached_property
-    def _key_tables(self):
+    def _key_tables(self) -> tuple[Words, dict[str, Words], Words, Words]:
         # a field that came later and has its default says nothing: keys are those of before
         said = [pair for pair in self.agent.items() if pair[0] not in LATER or pair[1] != LATER[pair[0]]]
         fixed = [("version", KEY_VERSION), *said, *((name, getattr(self, name)) for name in KEYED)]
-        constant = np.sum([_hash(*pair) for pair in fixed], axis=0, dtype=np.uint64)
+        constant: Words = np.sum([_hash(*pair) for pair in fixed], axis=0, dtype=np.uint64)
         axis_tables = {
             name: np.array([_hash(name, value) for value in values]) for name, values in self.agent_axes.items()
         }
         task_table = np.array([_hash("task", digest) for digest in self.tasks])
-        return constant, axis_tables, task_table, _hash("restart", None) | np.uint64(1)
+        restart_step: Words = _hash("restart", None) | np.uint64(1)
+        return constant, axis_tables, task_table, restart_step
 
-    def describe(self):
+    def describe(self) -> list[str]:
         """Agent fields and axes for messages and tables."""
         lines = [f"{self.task_name}, {self.episodes} episodes, {self.restarts} restarts, seed {self.seed}"]
         for name, values in self.axes.items():
@@ -155,15 +162,15 @@ class Specification:
             lines.append(f"{name}: {', '.join(str(value) for value in some)} ({len(values)} values)")
         return lines
 
-    def to_json(self):
+    def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
-    def same_as(self, other):
+    def same_as(self, other: Specification) -> bool:
         """Whether another specification is this one, with its axes and values in the same order."""
         return json.dumps(self.to_json()) == json.dumps(other.to_json())
 
     @classmethod
-    def from_json(cls, record):
+    def from_json(cls, record: dict[str, Any]) -> Specification:
         """The specification of a manifest.
 
         Raises
@@ -178,15 +185,16 @@ class Specification:
         return cls(**fields)
 
 
-def _hash(name, value):
+def _hash(name: str, value: Any) -> Words:
     text = json.dumps([name, value], allow_nan=False)
     return np.frombuffer(hashlib.blake2b(text.encode(), digest_size=16).digest(), dtype="<u8").astype(np.uint64)
 
 
 def specify(
-    task, agent, grid, *, episodes, seed, restarts=5, evaluate_every=None, evaluation_episodes=100,
-    evaluation_policy="soft", mode="product", keep="none", q=None, sigma=None, task_arguments=None,
-):  # fmt: skip
+    task: Any, agent: Any, grid: Any, *, episodes: Any, seed: Any, restarts: Any = 5, evaluate_every: Any = None,
+    evaluation_episodes: Any = 100, evaluation_policy: Any = "soft", mode: Any = "product", keep: Any = "none",
+    q: Any = None, sigma: Any = None, task_arguments: Any = None,
+) -> tuple[Specification, dict[str, problems.Problem]]:  # fmt: skip
     """Check what a user asks for, all of it, before anything runs.
 
     Returns
@@ -236,7 +244,7 @@ def specify(
     return draft, made
 
 
-def _checked_keep(keep, restarts):
+def _checked_keep(keep: Any, restarts: int) -> str | list[int]:
     if isinstance(keep, str):
         return _checks.choice("keep", keep, ("none", "all"))
     try:
@@ -246,14 +254,18 @@ def _checked_keep(keep, restarts):
     return numbers if numbers else "none"
 
 
-def _made_tasks(task, arguments, axes, mode, q, sigma):
+def _made_tasks(
+    task: Any, arguments: dict[str, Any], axes: dict[str, list[Any]], mode: str, q: Any, sigma: Any
+) -> tuple[dict[str, problems.Problem], list[str]]:
     """Problems by digest, and the digest for each combination of the task's axes."""
     task_axes = {name: values for name, values in axes.items() if name.startswith("task.")}
     for name in task_axes:
         if name.removeprefix("task.") in arguments:
             raise ValueError(f"{name} is given both as an argument and as an axis")
     make = problems.maker(task, [*(f"task.{name}" for name in arguments), *task_axes])
-    made, digests, known = {}, [], {}
+    made: dict[str, problems.Problem] = {}
+    digests: list[str] = []
+    known: dict[str, str] = {}
     for row in grids.combinations(task_axes, mode):
         chosen = {name.removeprefix("task."): value for name, value in zip(task_axes, row, strict=True)}
         text = json.dumps(chosen)
@@ -270,16 +282,17 @@ def _made_tasks(task, arguments, axes, mode, q, sigma):
     return made, digests
 
 
-def _table(name, table):
+def _table(name: str, table: Any) -> npt.NDArray[np.float64] | None:
     if table is None:
         return None
     table = np.asarray(table)
     if table.dtype.kind not in "iuf" or table.ndim != 2:
         raise ValueError(f"{name} must be numbers of shape (states, actions), got {table.dtype} of shape {table.shape}")
-    return table.astype(np.float64)
+    floats: npt.NDArray[np.float64] = table.astype(np.float64)
+    return floats
 
 
-def _check_cells(draft, agent, made):
+def _check_cells(draft: Specification, agent: Agent, made: dict[str, problems.Problem]) -> None:
     """Make the agents of all cells, or of enough of them; put the checked values into the axes."""
     axes, mode = draft.agent_axes, draft.mode
     base = agent.to_dict()
@@ -298,8 +311,9 @@ def _check_cells(draft, agent, made):
     shape = grids.cell_shape(related, mode)
     for number, row in enumerate(grids.combinations(related, mode)):
         checked = _checked_agent(base, first | dict(zip(related, row, strict=True)))
-        for name, position in zip(related, np.unravel_index(number, shape) if shape else (), strict=True):
-            checked_values[name][position] = grids.plain(name, getattr(checked, name))
+        place: tuple[Any, ...] = np.unravel_index(number, shape) if shape else ()
+        for name, index in zip(related, place, strict=True):
+            checked_values[name][index] = grids.plain(name, getattr(checked, name))
         for problem in made.values():
             _check_pair(problem, checked, draft.episodes, related)
     for name, values in others.items():
@@ -311,14 +325,14 @@ def _check_cells(draft, agent, made):
     grids.check_distinct(axes, mode)
 
 
-def _checked_agent(base, changes):
+def _checked_agent(base: dict[str, Any], changes: dict[str, Any]) -> Agent:
     try:
         return Agent(**(base | changes))
     except ValueError as error:
         raise ValueError(f"grid: {error} (in the cell {_listed(changes)})" if changes else str(error)) from error
 
 
-def _check_pair(problem, agent, episodes, names):
+def _check_pair(problem: problems.Problem, agent: Agent, episodes: int, names: Iterable[str]) -> None:
     try:
         check_task_and_agent(problem.task, agent)
         checked_episodes(problem.task, episodes)
@@ -329,7 +343,7 @@ def _check_pair(problem, agent, episodes, names):
         raise ValueError(f"{error} (in the cell {where})" if where else str(error)) from error
 
 
-def _check_distinct_cells(draft):
+def _check_distinct_cells(draft: Specification) -> None:
     if draft.mode == "product":
         if len(set(draft.tasks)) < len(draft.tasks):
             rows = list(itertools.product(*draft.task_axes.values()))
@@ -342,8 +356,8 @@ def _check_distinct_cells(draft):
         raise ValueError(f"grid: cells {first} and {second} are the same")
 
 
-def _same(entries):
-    seen = {}
+def _same(entries: Iterable[Any]) -> tuple[int, int]:
+    seen: dict[Any, int] = {}
     for number, entry in enumerate(entries):
         if entry in seen:
             return seen[entry], number
@@ -351,11 +365,11 @@ def _same(entries):
     raise AssertionError("all entries differ")
 
 
-def _listed(values):
+def _listed(values: dict[str, Any]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in values.items())
 
 
-def differences(wanted, held):
+def differences(wanted: Specification, held: Specification) -> list[str]:
     """What makes a specification another one than a store's, as phrases; none if it is the same or larger."""
     found = [
         f"{name} is {getattr(wanted, name)!r}, but {getattr(held, name)!r} in the store"
@@ -370,9 +384,9 @@ def differences(wanted, held):
         if lost:
             some = ", ".join(map(repr, lost[:5])) + (", …" if len(lost) > 5 else "")
             found.append(f"{name} lacks {some}")
-    lost = set(held.tasks) - set(wanted.tasks)
-    if lost:
+    others = set(held.tasks) - set(wanted.tasks)
+    if others:
         arguments = [name for name in held.task_axes if name in wanted.axes]
-        what = f"{len(lost)} of the store's {len(set(held.tasks))} tasks are" if arguments else "the task is"
+        what = f"{len(others)} of the store's {len(set(held.tasks))} tasks are" if arguments else "the task is"
         found.append(f"{what} not among those asked for")
     return found

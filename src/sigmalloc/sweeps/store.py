@@ -290,7 +290,7 @@ def warn_about(bad: dict[str, str], consequence: str) -> None:
 
 def _read_manifest(path: str) -> dict[str, Any]:
     try:
-        record = json.loads(files.read(path))
+        record: dict[str, Any] = json.loads(files.read(path))
         if record["format"] != FORMAT:
             raise ValueError(f"its format is {record['format']!r}, not {FORMAT}")
         if type(record["block_size"]) is not int or record["block_size"] < 1:

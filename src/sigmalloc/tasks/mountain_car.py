@@ -62,7 +62,8 @@ class MountainCar(ContinuousTask):
 
     @property
     def action_counts(self) -> npt.NDArray[np.int64]:
-        return self.exists.sum(axis=1)
+        counts: npt.NDArray[np.int64] = self.exists.sum(axis=1)
+        return counts
 
     @property
     def geometry(self) -> Plane:
@@ -84,7 +85,8 @@ class MountainCar(ContinuousTask):
         """
         row = np.rint(10 * (np.asarray(position) + 1.2)).astype(np.int64)
         column = np.rint(100 * (np.asarray(velocity) + 0.07)).astype(np.int64)
-        return row * self.n_velocities + column
+        state: npt.NDArray[np.int64] = row * self.n_velocities + column
+        return state
 
     @property
     def positions(self) -> npt.NDArray[np.float64]:

@@ -95,6 +95,17 @@ class TabularMDP(Task):
     kind = "tabular"
     finite = True
     changes: tuple[tuple[int, TabularMDP], ...] = ()
+    n_outcomes: int
+    action_counts: npt.NDArray[np.int64]
+    next_state: npt.NDArray[np.int64]
+    reward: npt.NDArray[np.float64]
+    probability: npt.NDArray[np.float64]
+    reward_noise: Literal["gaussian", "bernoulli"]
+    reward_sd: npt.NDArray[np.float64] | None
+    starts: npt.NDArray[np.int64] | None
+    start: npt.NDArray[np.float64]
+    rewards_by_episode: npt.NDArray[np.float64] | None
+    layout: tuple[str, ...] | None
 
     def __init__(
         self, next_state: npt.ArrayLike, reward: npt.ArrayLike, probability: npt.ArrayLike | None = None, *,
@@ -147,7 +158,7 @@ class TabularMDP(Task):
         self.episode_limit = min(limits) if limits else None
         self.horizon = None if horizon is None else _checks.integer("horizon", horizon, low=1)
         if self.horizon is not None:
-            self._check_horizon()
+            self._check_horizon(self.horizon)
         self.layout = None if layout is None else self._checked_layout(layout)
         self.action_names = None if action_names is None else _checks.names("action_names", action_names, n_actions)
         self.state_names = None if state_names is None else _checks.names("state_names", state_names, n_states)
@@ -356,7 +367,7 @@ class TabularMDP(Task):
             missing = [field.name for field in ARRAYS if field.needed and named[field.name] is None]
             if missing:
                 raise ValueError(f"task{number}_{missing[0]} is missing")
-            given = {name: table for name, table in named.items() if table is not None}
+            given: dict[str, Any] = {name: table for name, table in named.items() if table is not None}
             if "actions" in given:
                 given.pop("action_counts")
             variants.append(cls(**given, **variant, changes=changes))
@@ -467,7 +478,7 @@ class TabularMDP(Task):
                     f"{table.max():g}"
                 )
 
-    def _checked_start(self, start):
+    def _checked_start(self, start: Any) -> npt.NDArray[np.float64]:
         if start is None:
             if self.starts is None:
                 raise ValueError("start must be given: a state, or probabilities of the states")
@@ -480,9 +491,12 @@ class TabularMDP(Task):
         ended = np.flatnonzero((start > 0) & self.terminal)
         if ended.size:
             raise ValueError(f"start: state {ended[0]} is terminal, so no episode can start there")
-        return start / start.sum()
+        distribution: npt.NDArray[np.float64] = start / start.sum()
+        return distribution
 
-    def _checked_known(self, known_q, known_sigma):
+    def _checked_known(
+        self, known_q: Any, known_sigma: Any
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | tuple[None, None]:
         shape = (self.n_states, self.n_actions)
         if known_q is None and known_sigma is None:
             return None, None
@@ -504,26 +518,26 @@ class TabularMDP(Task):
             raise ValueError("known_sigma must be finite and at least 0 where it is not NaN")
         return known_q.copy(), known_sigma.copy()
 
-    def _check_horizon(self):
+    def _check_horizon(self, horizon: int) -> None:
         if (self.probability.max(axis=2) < 1).any():
             raise ValueError("horizon: paths can be planned only where outcomes are certain")
         if (self.action_counts[~self.terminal] < self.n_actions).any():
             raise ValueError("horizon: paths can be planned only where every state has all the actions")
-        if self.step_limit < self.horizon:
-            raise ValueError(f"step_limit must be at least the horizon {self.horizon}, got {self.step_limit}")
+        if self.step_limit < horizon:
+            raise ValueError(f"step_limit must be at least the horizon {horizon}, got {self.step_limit}")
         here = self.start > 0
         following = self.next_state[np.arange(self.n_states)[:, None], np.arange(self.n_actions)[None, :],
                                     self.probability.argmax(axis=2)]  # fmt: skip
-        for move in range(self.horizon):
+        for move in range(horizon):
             if (here & self.terminal).any():
-                raise ValueError(f"horizon: an episode can end after {move} moves, not {self.horizon}")
+                raise ValueError(f"horizon: an episode can end after {move} moves, not {horizon}")
             there = np.zeros_like(here)
             there[following[here[:, None] & self.exists]] = True
             here = there
         if (here & ~self.terminal).any():
-            raise ValueError(f"horizon: an episode can go on after {self.horizon} moves")
+            raise ValueError(f"horizon: an episode can go on after {horizon} moves")
 
-    def _checked_layout(self, layout):
+    def _checked_layout(self, layout: Any) -> tuple[str, ...]:
         rows = _checks.sequence("layout", layout)
         if not rows or not all(isinstance(row, str) and len(row) == len(rows[0]) for row in rows):
             raise ValueError("layout must be strings of equal length")
@@ -533,8 +547,9 @@ class TabularMDP(Task):
             )
         return rows
 
-    def _checked_changes(self, changes):
-        last, checked = 0, []
+    def _checked_changes(self, changes: Any) -> tuple[tuple[int, TabularMDP], ...]:
+        last = 0
+        checked: list[tuple[int, TabularMDP]] = []
         for change in _checks.sequence("changes", changes):
             try:
                 episode, changed = change
@@ -560,17 +575,18 @@ class TabularMDP(Task):
         return tuple(checked)
 
 
-def _state_table(table):
+def _state_table(table: Any) -> npt.NDArray[np.int64]:
     table = _checks.numeric("next_state", table)
     if table.ndim not in (2, 3) or 0 in table.shape:
         raise ValueError(
             f"next_state must have shape (states, actions) or (states, actions, outcomes), got {table.shape}"
         )
     table = _checks.integers("next_state", table, table.shape, low=0, high=len(table) - 1)
-    return table if table.ndim == 3 else table[:, :, None]
+    states: npt.NDArray[np.int64] = table if table.ndim == 3 else table[:, :, None]
+    return states
 
 
-def _outcome_table(name, table, shape):
+def _outcome_table(name: str, table: Any, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     """A number for each outcome, given for each outcome or for each action."""
     table = _checks.numeric(name, table)
     if table.shape == shape[:2]:
@@ -578,7 +594,9 @@ def _outcome_table(name, table, shape):
     return _checks.array(name, table, shape)
 
 
-def _closed(cumulative, probability):
+def _closed(
+    cumulative: npt.NDArray[np.float64], probability: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     """Cumulative probabilities that are exactly 1 from the last possible outcome on."""
     later = np.flip(np.cumsum(np.flip(probability, -1), axis=-1), -1) - probability
     return np.where(later > 0, cumulative, 1.0)
