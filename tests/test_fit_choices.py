@@ -126,7 +126,7 @@ def test_a_frame_a_mapping_and_a_file(tmp_path):
     }  # fmt: skip
     path = tmp_path / "choices.csv"
     frame.to_csv(path, index=False)
-    first = fit.fit.Choices.from_frame(frame, **columns)
+    first = fit.Choices.from_frame(frame, **columns)
     for other in (
         fit.Choices.from_frame({name: frame[name].to_numpy() for name in frame}, **columns),
         fit.Choices.from_csv(path, **columns),
@@ -141,11 +141,11 @@ def test_a_frame_a_mapping_and_a_file(tmp_path):
     ).subjects[0]
     assert slot.memory[:, 1].tolist() == [-1, -1, -1, -1]
     with pytest.raises(ValueError, match="choice: no column 'choice'; the columns are 'who', 'left'"):
-        fit.fit.Choices.from_frame(frame, **{**columns, "choice": "choice"})
+        fit.Choices.from_frame(frame, **{**columns, "choice": "choice"})
     with pytest.raises(ValueError, match="known must have 2 entries"):
-        fit.fit.Choices.from_frame(frame, **{**columns, "known": ("price",)})
+        fit.Choices.from_frame(frame, **{**columns, "known": ("price",)})
     with pytest.raises(ValueError, match="payoff must be numbers"):
-        fit.fit.Choices.from_frame(frame, **{**columns, "payoff": "left"})
+        fit.Choices.from_frame(frame, **{**columns, "payoff": "left"})
 
 
 @pytest.mark.parametrize(
