@@ -127,7 +127,7 @@ def test_unknown_options_of_other_commands(capsys):
 
 def test_near_misses_of_tasks(capsys):
     assert run("run", "grid-wold") == 2
-    assert capsys.readouterr().err.endswith("got 'grid-wold'; did you mean 'grid-world'?\n")
+    assert "unknown task 'grid-wold'; did you mean 'grid-world'? The tasks are: " in capsys.readouterr().err
     assert run("run", "two-step", "--moves", "3") == 2
     assert "--moves is not an option of the task 'two-step'; it has --trials, --common" in capsys.readouterr().err
     assert run("run", "two-step", "--task-argument", "comon=.8") == 2

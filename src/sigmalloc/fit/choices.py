@@ -201,7 +201,7 @@ class Choices:
             if name not in frame:
                 columns = ", ".join(repr(str(key)) for key in frame)
                 raise ValueError(f"{field}: no column {name!r}; the columns are {columns}")
-            return np.asarray(frame[name])
+            return _array(name, frame[name])
 
         named = _checks.sequence("options", options)
         n_rows = len(column("choice", choice))
@@ -404,8 +404,17 @@ def _numbered(
     return tuple(labels), memory
 
 
+def _array(field: str, value: Any) -> npt.NDArray[Any]:
+    """Names, texts or numbers as an array; nothing masked, nothing ragged."""
+    _checks.refuse_masked(field, value)
+    try:
+        return np.asarray(value)
+    except Exception:  # lists of several lengths, and whatever an object that claims to be an array does
+        raise ValueError(f"{field} must be an array, got {_checks.shown(value)}") from None
+
+
 def _names(field: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
-    given = np.asarray(value)
+    given = _array(field, value)
     if given.dtype.kind not in "iufUO":
         raise ValueError(f"{field} must have names of memories, numbers or texts, got dtype {given.dtype}")
     out = np.empty(given.shape, dtype=object)
@@ -415,7 +424,7 @@ def _names(field: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
 
 
 def _column(field: str, value: Any, n_rows: int) -> npt.NDArray[Any]:
-    given = np.asarray(value)
+    given = _array(field, value)
     if given.ndim == 0:
         given = np.broadcast_to(given, (n_rows,))
     if given.shape != (n_rows,):
@@ -424,17 +433,20 @@ def _column(field: str, value: Any, n_rows: int) -> npt.NDArray[Any]:
 
 
 def _floats(field: str, value: Any) -> FloatArray:
+    given = _array(field, value)
     try:
-        return np.asarray(value).astype(np.float64)
-    except (TypeError, ValueError):
+        with np.errstate(over="ignore"):
+            return given.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{field} must be numbers, NaN where there is none") from None
 
 
 def _numbers(field: str, value: npt.ArrayLike | None, shape: tuple[int, ...]) -> FloatArray:
     if value is None:
         return np.zeros(shape)
+    given = _floats(field, value)
     try:
-        return np.broadcast_to(_floats(field, value), shape).copy()
+        return np.broadcast_to(given, shape).copy()
     except ValueError:
         raise ValueError(f"{field} must be numbers of shape {shape}, got shape {np.shape(value)}") from None
 
@@ -449,7 +461,7 @@ def _payoffs(value: npt.ArrayLike, shape: tuple[int, ...]) -> FloatArray:
 def _mask(field: str, value: npt.ArrayLike | None, shape: tuple[int, ...], default: bool) -> npt.NDArray[np.bool_]:
     if value is None:
         return np.full(shape, default)
-    given = np.asarray(value)
+    given = _array(field, value)
     if given.dtype != bool or given.shape != shape:
         raise ValueError(f"{field} must be an array of bool of shape {shape}, got {given.dtype} {given.shape}")
     return given

@@ -146,6 +146,7 @@ class Subject:
         ----------
         rows : array of bool, shape (rows,)
         """
+        _checks.refuse_masked("rows", rows)
         mask = np.asarray(rows)
         if mask.dtype != bool or mask.shape != (self.n_rows,):
             raise ValueError(f"rows must be an array of bool of shape ({self.n_rows},), got {mask.dtype} {mask.shape}")

@@ -1,11 +1,12 @@
 """Many agents trained side by side, what that costs, and the level at which a curve ends."""
 
 import threading
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, wait
 
 import numpy as np
 
 from .. import train
+from .._threads import Threads
 from ..runs.engine import usable_processors
 
 TAIL = 0.2
@@ -57,7 +58,7 @@ def train_many(task, agents, *, episodes, restarts, workers=None, progress=None,
             progress=tell, **options,
         )  # fmt: skip
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="sigmalloc-paper") as pool:
+    with Threads(threads, "sigmalloc-paper") as pool:
         # the longest first, so that no thread is left with one of them at the end
         pending = {name: pool.submit(one, name) for name in sorted(agents, key=lambda name: -work[name])}
         finished, _ = wait(pending.values(), return_when=FIRST_EXCEPTION)

@@ -7,8 +7,6 @@ absent, and nothing in it is executed on loading.
 import json
 from pathlib import Path
 
-import numpy as np
-
 from .. import __version__
 from .._io import archive, files
 from . import sources
@@ -41,16 +39,21 @@ def load(path, wanted):
     if not path.exists():
         return None
     try:
-        arrays = archive.load(path)
-        facts = json.loads(str(arrays.pop(NOTE)))
-    except (OSError, ValueError, KeyError) as error:
+        with archive.reading(path, "study") as file:
+            if NOTE in file.names:  # of the first versions, without checksums
+                facts, held = json.loads(str(file.array(NOTE, "U", ()))), [name for name in file.names if name != NOTE]
+            else:
+                facts, held = file.facts, [name for name in file.names if name != archive.FACTS]
+            return {name: file.array(name) for name in held} if facts == wanted else None
+    except (OSError, ValueError) as error:
         raise Damaged(f"{path} is damaged ({error})") from error
-    return arrays if facts == wanted else None
 
 
 def save(path, wanted, arrays):
     """Write the arrays of a study, complete or not at all."""
-    put(path, lambda file: np.savez_compressed(file, **{NOTE: np.array(json.dumps(wanted))}, **arrays))
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    archive.save(path, wanted, arrays)
 
 
 def put(path, write):

@@ -2,11 +2,11 @@
 
 import math
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from ... import tasks
+from ..._threads import Threads
 from ...agents import Agent
 from ...sweeps import sweep
 from .. import batch
@@ -59,11 +59,11 @@ def _swept(task, agent, axes, workers, progress, *, restarts, **options):
         return final | {"steps": int(np.sum(result.steps))}
 
 
-class _Watched(ThreadPoolExecutor):
+class _Watched(Threads):
     """Threads that tell how many blocks are done; no more are taken on once telling raises."""
 
     def __init__(self, workers, blocks, progress):
-        super().__init__(workers, thread_name_prefix="sigmalloc-sensitivity")
+        super().__init__(workers, "sigmalloc-sensitivity")
         self.done, self.blocks, self.progress = 0, blocks, progress or (lambda fraction: None)
 
     def submit(self, *call, **keywords):
