@@ -34,6 +34,11 @@ def check(task: Task, agent: Agent) -> None:
                 raise ValueError(f"{name}={value!r} is for planning tasks; {task.name!r} has no horizon")
         return
     n_paths = paths(task, agent)
+    if agent.learns_effort and agent.depth_first and n_paths > 1:
+        raise ValueError(
+            f"learn_samples={agent.learn_samples!r} needs planner='rollouts', or one path: depth-first paths share "
+            "their draws"
+        )
     if n_paths < 1:
         raise ValueError(
             f"search_budget={agent.search_budget!r} % is less than one path, "
@@ -62,10 +67,28 @@ def paths(task: Task, agent: Agent) -> int:
 
 
 def trial_time(task: Task, agent: Agent) -> float:
-    """Duration of a trial in the reward rate (Eq. 8), or 1 if reward itself is maximised."""
+    """Duration of a trial in the reward rate (Eq. 8), or 1 if reward itself is maximised.
+
+    Every one of the agent's ``samples`` takes a_dec; where their number is learned, that is the duration at its start.
+    """
     if not agent.reward_rate or task.horizon is None:
         return 1.0
-    return agent.decision_time * paths(task, agent) * task.horizon + agent.non_decision_time
+    return planning_time(task, agent) * agent.samples + agent.non_decision_time
+
+
+def planning_time(task: Task, agent: Agent) -> float:
+    """Time that the states visited in a trial take, with one sample each: a_dec · paths · moves."""
+    return agent.decision_time * paths(task, agent) * (task.horizon or 0)
+
+
+def time_of_sample(task: Task, agent: Agent) -> float:
+    """What a sample adds to the duration of an episode: a_dec in the reward rate of planning (Eq. 8), or t_sample."""
+    return agent.decision_time if agent.reward_rate and task.horizon is not None else agent.sample_time
+
+
+def is_rated(task: Task, agent: Agent) -> bool:
+    """Whether learned effort changes the time of a trial whose reward rate is maximised."""
+    return agent.reward_rate and task.horizon is not None and agent.learns_effort
 
 
 _scales: weakref.WeakKeyDictionary[Task, dict[float, tuple[float, float, float] | None]] = weakref.WeakKeyDictionary()

@@ -17,7 +17,7 @@ from ..agents import Agent
 from ..runs.evaluate import evaluate as simulated
 from ..tasks.base import Task
 from ._evaluate import evaluation
-from ._optimum import start_q, shown_q, shown_sigma
+from ._optimum import shown_q, shown_sigma, start_q
 
 Objective = Literal["exact", "simulated"]
 OBJECTIVES = ("exact", "simulated")

@@ -13,7 +13,7 @@ from .._mdp.chain import Chain, Pool
 from .._mdp.problem import Floats, Point, Problem
 from ..agents import Agent
 from ..tasks.base import Task
-from ._optimum import start_q, shown_q
+from ._optimum import shown_q, start_q
 
 
 @quietly

@@ -18,7 +18,7 @@ from .._mdp.problem import LAST_EPISODE, Floats, Problem
 from ..agents import Agent
 from ..tasks.base import Task
 from ._evaluate import evaluation
-from ._optimum import Search, start_q, shown_q, shown_sigma
+from ._optimum import Search, shown_q, shown_sigma, start_q
 
 _ROUNDS = 40
 _CLOSE = 1e-9  # of the cost

@@ -137,8 +137,8 @@ def optimum(
     best = search.place(max(results, key=lambda result: result[0])[1])
     found = evaluation(problem, best)
     return Optimum(
-        shown_sigma(problem, best.sigma), best.sigma, shown_q(problem, held), found.samples, found.objective, found.value,
-        found.reward, found.cost, found.effort, found.time, search.evaluations,
+        shown_sigma(problem, best.sigma), best.sigma, shown_q(problem, held), found.samples, found.objective,
+        found.value, found.reward, found.cost, found.effort, found.time, search.evaluations,
         np.array([result[0] for result in results]),
     )  # fmt: skip
 
