@@ -43,11 +43,22 @@ autodoc_typehints = "none"
 numpydoc_xref_param_type = True
 numpydoc_xref_aliases = {name: name for name in DEFAULT_LINKS}  # no links to pages elsewhere
 numpydoc_xref_ignore = {
-    "of", "optional", "shape", "or", "array", "dict", "in", "default", "and", "callable", "sequence", "restarts", "states",
+    "of",
+    "optional",
+    "shape",
+    "or",
+    "array",
+    "dict",
+    "in",
+    "default",
+    "and",
+    "callable",
+    "sequence",
+    "restarts",
+    "states",
 }
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
-
 
 
 def write_symbols(app):

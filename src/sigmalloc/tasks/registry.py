@@ -143,9 +143,7 @@ def checked_arguments(maker: Callable[..., Task], arguments: dict[str, Any]) -> 
             if name not in known:
                 near = _checks.nearest(name, known)
                 hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
-                raise ValueError(
-                    f"unknown task.{name}{hint} The task's arguments are {', '.join(known) or 'none'}"
-                )
+                raise ValueError(f"unknown task.{name}{hint} The task's arguments are {', '.join(known) or 'none'}")
     return arguments
 
 
