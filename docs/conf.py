@@ -19,8 +19,8 @@ copyright = "the sigmalloc developers"
 version = release = sigmalloc.__version__
 
 extensions = [
-    "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx.ext.mathjax", "sphinx-mathjax-offline", "numpydoc",
-    "gallery_pages", "linking",
+    "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx.ext.mathjax", "sphinx-mathjax-offline",
+    "numpydoc", "gallery_pages", "linking",
 ]  # fmt: skip
 exclude_patterns = ["_build"]
 html_theme = "furo"
