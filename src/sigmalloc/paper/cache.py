@@ -4,14 +4,18 @@ A file is one NumPy archive: the study's arrays, and a note that holds its key a
 absent, and nothing in it is executed on loading.
 """
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import __version__
 from .._io import archive, files
 from . import sources
+from .study import Study
 
 NOTE = "note"
 
@@ -20,16 +24,17 @@ class Damaged(ValueError):
     """A file that is not a complete study."""
 
 
-def key(study, settings, seed, quick):
+def key(study: Study, settings: dict[str, Any], seed: int, quick: bool) -> dict[str, Any]:
     """What determines a study's results, as a dict of plain values."""
     facts = {
         "study": study.name, "settings": settings, "seed": seed, "quick": quick, "extras": study.installed(),
         "version": __version__, "sources": sources.digest(study.run.__module__),
     }  # fmt: skip
-    return json.loads(json.dumps(facts))
+    plain: dict[str, Any] = json.loads(json.dumps(facts))
+    return plain
 
 
-def load(path, wanted):
+def load(path: Any, wanted: Any) -> dict[str, Any] | None:
     """The arrays of a study, or None if the file is absent or holds something else than ``wanted``.
 
     Raises
@@ -48,19 +53,20 @@ def load(path, wanted):
     return arrays if facts == wanted else None
 
 
-def save(path, wanted, arrays):
+def save(path: Any, wanted: Any, arrays: dict[str, Any]) -> None:
     """Write the arrays of a study, complete or not at all."""
-    put(path, lambda file: np.savez_compressed(file, **{NOTE: np.array(json.dumps(wanted))}, **arrays))
+    whole: dict[str, Any] = {NOTE: np.array(json.dumps(wanted)), **arrays}
+    put(path, lambda file: np.savez_compressed(file, **whole))
 
 
-def put(path, write):
+def put(path: Any, write: Any) -> Path:
     """Have ``write(file)`` write a file, complete or not at all, and make its folder if that is missing."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    files.write(str(path), write)
-    return path
+    place = Path(path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    files.write(str(place), write)
+    return place
 
 
-def put_text(path, text):
+def put_text(path: Any, text: str) -> Path:
     """Write a text file, complete or not at all."""
     return put(path, lambda file: file.write(text.encode()))

@@ -43,9 +43,7 @@ class Recall:
     expected_q: float
 
 
-def recall(
-    stream: Stream, q: Row, sigma: Row, beta: float, actions: Sequence[int], n_actions: int
-) -> Recall:
+def recall(stream: Stream, q: Row, sigma: Row, beta: float, actions: Sequence[int], n_actions: int) -> Recall:
     """q̃ = q̄ + ζσ (Eq. 2), softened (A.1); HARD leaves it hard.
 
     q, sigma belong to the actions that the state has; n_actions is how many the task has, all of which are drawn for.
@@ -153,8 +151,7 @@ class Run:
         known_q: Any = self.map.known_q
         known_sigma: Any = self.map.known_sigma
         self.known = {
-            (s, a): (float(known_q[s, a]), float(known_sigma[s, a]))
-            for s, a in np.argwhere(self.map.known).tolist()
+            (s, a): (float(known_q[s, a]), float(known_sigma[s, a])) for s, a in np.argwhere(self.map.known).tolist()
         }
 
     def shown(self, state: int) -> tuple[list[float], list[float]]:

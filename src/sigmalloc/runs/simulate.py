@@ -157,7 +157,11 @@ class _Table:
         place = np.cumsum(counts) - counts
         n = int(counts.sum())
         names = ["episode", "step", "state", "action", "next_state"]
-        zeros: dict[str, Any] = {"session": np.int16(0), "path": np.int32(0), "forced": np.False_}  # columns that take no memory
+        zeros: dict[str, Any] = {
+            "session": np.int16(0),
+            "path": np.int32(0),
+            "forced": np.False_,
+        }  # columns that take no memory
         planned = any(rows["path"].max() > 3 for _, rows, _ in self.parts)
         if planned:
             zeros.pop("path")

@@ -594,9 +594,7 @@ def _outcome_table(name: str, table: Any, shape: tuple[int, ...]) -> npt.NDArray
     return _checks.array(name, table, shape)
 
 
-def _closed(
-    cumulative: npt.NDArray[np.float64], probability: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _closed(cumulative: npt.NDArray[np.float64], probability: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Cumulative probabilities that are exactly 1 from the last possible outcome on."""
     later = np.flip(np.cumsum(np.flip(probability, -1), axis=-1), -1) - probability
     return np.where(later > 0, cumulative, 1.0)
