@@ -15,7 +15,9 @@ import sigmalloc as sm
 
 # Where the simulated people come from, and the bounds that their parameters are looked for in.
 PEOPLE = {"learning_rate_q": (0.05, 0.5), "learning_rate_sigma": (0.01, 0.3), "lam": (0.05, 1.0), "sigma_0": (0.5, 8.0)}
-BOUNDS = {"learning_rate_q": (0.01, 0.9), "learning_rate_sigma": (0.003, 1.0), "lam": (0.015, 3.0), "sigma_0": (0.15, 24.0)}
+BOUNDS = {
+    "learning_rate_q": (0.01, 0.9), "learning_rate_sigma": (0.003, 1.0), "lam": (0.015, 3.0), "sigma_0": (0.15, 24.0),
+}  # fmt: skip
 WANTED = {
     1000: {"learning_rate_q": 0.8, "learning_rate_sigma": 0.7, "lam": 0.65, "sigma_0": 0.55},
     4000: {"lam": 0.95},
@@ -79,7 +81,8 @@ def speed(workers):
             )
         whole += clock.wall
         sets = sum(one.evaluations for one in found)
-        print(f"  {name:<10} {clock}, {sets} parameter sets, {1e3 * clock.processor / sets:.3f} ms of the processor a set")
+        each = 1e3 * clock.processor / sets
+        print(f"  {name:<10} {clock}, {sets} parameter sets, {each:.3f} ms of the processor a set")
     print(f"  together {whole:.1f} s; two minutes wanted: {'met' if whole < 120 else 'NOT MET'}")
 
 
@@ -103,7 +106,8 @@ def people(path):
         with Clock() as clock:
             fits[name] = sm.fit.fit(data, agent, policy=policy, starts=8, intervals=None)
         found = -fits[name].log_likelihood.sum()
-        print(f"  {name:<10} {found:.1f}, wanted {published:.0f}: {'met' if found <= published else 'NOT MET'}; {clock}")
+        word = "met" if found <= published else "NOT MET"
+        print(f"  {name:<10} {found:.1f}, wanted {published:.0f}: {word}; {clock}")
     print(sm.fit.compare(fits))
     print(sm.fit.compare(fits, criterion="aic"))
 

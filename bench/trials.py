@@ -1,6 +1,6 @@
 """What it costs to record every choice, and to write and read a table of ten million rows.
 
-    python bench/trials.py [rows]
+python bench/trials.py [rows]
 """
 
 import statistics

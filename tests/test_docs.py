@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT / "docs"))
 import snippets  # noqa: E402
 
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
-TUTORIALS = ("train", "own_task", "sweep", "optimal", "kernel")
+TUTORIALS = ("train", "own_task", "sweep", "optimal", "fit", "kernel")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -336,3 +336,22 @@ def test_hssm():
     assert fit.read_hssm(signs)[0].choice.tolist() == [0, -1]
     with pytest.raises(ValueError, match="response must be 0 and 1, or −1 and 1"):
         fit.read_hssm(frame.assign(response=[0, 1, 2]))
+
+
+def test_masked_and_ragged_arrays_are_refused():
+    good = {"memory": [[0, 1], [0, 1]], "choice": [0, 1], "payoff": [1.0, 0.0]}
+    masked = {
+        "memory": np.ma.masked_array(good["memory"], [[0, 1], [0, 0]]), "choice": np.ma.masked_array([0, 1], [1, 0]),
+        "payoff": np.ma.masked_array([-999.0, 0.0], [1, 0]), "subject": np.ma.masked_array([1, 2], [0, 1]),
+        "known": np.ma.masked_array(np.zeros((2, 2)), np.eye(2)), "forced": np.ma.masked_array([True, False], [1, 0]),
+        "block": [np.ma.masked, 1],
+    }  # fmt: skip
+    for name, value in masked.items():
+        with pytest.raises(ValueError, match=f"{name} must not be a masked array"):
+            fit.Choices.from_arrays(**good | {name: value})
+    frame = {"a": [0, 0], "b": [1, 1], "chosen": [0, 1], "paid": masked["payoff"]}
+    with pytest.raises(ValueError, match="paid must not be a masked array"):
+        fit.Choices.from_frame(frame, options=("a", "b"), choice="chosen", payoff="paid")
+    for name, value in {"memory": [[0, 1], [0]], "choice": [0, [1]], "payoff": [[1.0], [1.0, 2.0]]}.items():
+        with pytest.raises(ValueError, match=f"{name} must be"):
+            fit.Choices.from_arrays(**good | {name: value})

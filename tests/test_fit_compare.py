@@ -59,6 +59,7 @@ def fits(data):
 
 def exact_two(evidence):
     """ln p(choices) and p(r₁ > ½) of two models by quadrature over the frequency."""
+
     def density(r):
         return math.exp(sum(np.logaddexp(math.log(r) + a, math.log1p(-r) + b) for a, b in evidence) - top)
 

@@ -1,4 +1,4 @@
-"""Before the experiment: information against finite differences, recovery that means what it says, agents that are one."""
+"""Before the experiment: information, recovery that means what it says, agents that are one."""
 
 import math
 
@@ -81,13 +81,14 @@ def test_information_grows_and_names_what_trades_off():
         assert np.linalg.eigvalsh(later - earlier).min() > -1e-9
     assert (found.alone <= found.standard_error * (1 + 1e-9)).all()
     errors, vectors = found.directions
-    np.testing.assert_allclose(vectors @ found.matrix[-1] @ vectors.T, np.diag(1 / errors**2), atol=1e-6 / errors[-1] ** 2)
+    turned = vectors @ found.matrix[-1] @ vectors.T
+    np.testing.assert_allclose(turned, np.diag(1 / errors**2), atol=1e-6 / errors[-1] ** 2)
     assert found.trials_for("lam", 1e9) == 100 and found.trials_for("lam", 1e-9) is None
     assert list(found.to_frame().columns) == list(found.space.names)
 
 
 def test_lambda_and_sigma_base_trade_off():
-    """Section 11 says it; the weakest direction of the information has to."""
+    """Section 11 says it: the information has to."""
     found = information(
         MACHINES, AGENT, trials=1000, policy="hard", histories=4, points=1,
         free=("learning_rate_q", "learning_rate_sigma", "lam", "sigma_base", "sigma_0"),
@@ -95,7 +96,9 @@ def test_lambda_and_sigma_base_trade_off():
     five = dict(zip(found.space.names, found.standard_error[-1], strict=True))
     four = information(MACHINES, AGENT, trials=1000, policy="hard", histories=4, points=1)
     assert five["lam"] > 1.3 * dict(zip(four.space.names, four.standard_error[-1], strict=True))["lam"]
-    assert any("lam" in line and "sigma_base" in line for line in found.trade_offs(0.2))
+    i, j = (found.space.names.index(name) for name in ("lam", "sigma_base"))
+    assert found.correlation[i, j] < -0.7  # a higher price of precision, or a broader base: both make σ larger
+    assert any(line.startswith("lam and sigma_base stand in for each other") for line in found.trade_offs())
 
 
 def test_what_nothing_depends_on_has_no_information():
@@ -142,6 +145,8 @@ def test_parameters_are_drawn_from_where_they_should():
     low, high = special.logit(0.01), special.logit(0.9)
     inner = stats.uniform(low + 0.2 * (high - low), 0.6 * (high - low))
     assert stats.kstest(special.logit(drawn[:, 0]), inner.cdf).pvalue > 0.001
+    with pytest.raises(ValueError, match="within the bounds"):
+        draw_parameters(space, 500, {"sigma_0": np.linspace(1, 30, 500)}, seed=0)
     with pytest.raises(ValueError, match="within the bounds"):
         draw_parameters(space, 500, {"lam": (0.1, 100.0)}, seed=0)
     with pytest.raises(ValueError, match="'beta' is not free"):
@@ -199,12 +204,22 @@ def test_recovery_on_slot_machines():
 
 def test_flexible_and_equal_precision_are_the_same_agent_in_one_pair():
     agents = {"dra": AGENT, "equal": AGENT.replace(allocation="equal"), "softmax": LEARNER}
-    simulated = {name: {"learning_rate_q": (0.1, 0.3), "lam": (0.05, 0.2), "sigma_0": (0.5, 2.0)} for name in ("dra", "equal")}
-    found = recover_models(BANDIT, agents, trials=60, subjects=2, starts=1, simulated=simulated, gradient_source="replay")
+    ranges = {"learning_rate_q": (0.1, 0.3), "lam": (0.05, 0.2), "sigma_0": (0.5, 2.0)}
+    simulated = dict.fromkeys(("dra", "equal"), ranges)
+    found = recover_models(BANDIT, agents, trials=60, subjects=2, starts=1, simulated=simulated)
     assert found.same == (("dra", "equal"),)
     assert "in this design dra and equal are the same agent" in repr(found)
     np.testing.assert_array_equal(found.log_likelihood[..., 0], found.log_likelihood[..., 1])
     np.testing.assert_allclose(found.counts[:, 0], found.counts[:, 1])  # ties are shared
+
+
+@pytest.mark.parametrize("policy", ["soft", "hard"])
+def test_a_control_without_these_parameters_does_not_hide_it(policy):
+    agents = {
+        "learner": LEARNER, "dra": Model(agent=AGENT, policy=policy),
+        "equal": Model(agent=AGENT.replace(allocation="equal"), policy=policy),
+    }  # fmt: skip
+    assert recover_models(BANDIT, agents, trials=40, subjects=1, starts=1).same == (("dra", "equal"),)
 
 
 def test_machines_with_different_frequencies_tell_them_apart():

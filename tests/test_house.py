@@ -154,7 +154,6 @@ def test_one_writer_at_work(tmp_path):
 POOLS = ("ThreadPoolExecutor", "ThreadPool", "Thread")
 
 
-@pytest.mark.xfail(strict=True, reason="fit and paper have a ThreadPoolExecutor of their own")
 def test_one_thread_pool():
     """Threads come from `_threads.py`, which a process that ends does not wait for."""
     assert found(lambda tree: (node for _, node in calls(tree, *POOLS)), allowed=("_threads.py",)) == []
@@ -181,13 +180,7 @@ def names():
             yield path.relative_to(SOURCE).as_posix(), name
 
 
-NOT_YET = {"furnish": "in the kernel", "weigh_": "in the kernel", "tidy": "in exact"}
-
-
-@pytest.mark.parametrize("word", [
-    pytest.param(word, marks=pytest.mark.xfail(strict=True, reason=NOT_YET[word])) if word in NOT_YET else word
-    for word in WORDS
-])  # fmt: skip
+@pytest.mark.parametrize("word", WORDS)
 def test_names_of_the_field(word):
     every = list(names())
     assert ("_kernel/batch.pxi", "run_ticks_of") in every and ("runs/train.py", "train") in every

@@ -66,10 +66,10 @@ def test_registries_are_the_literal_types():
 @pytest.mark.parametrize("build", _kernel.available())
 def test_kernel_twin_and_documentation_know_the_same_words(build):
     known = _kernel.load(build).RULES
-    assert {kind: tuple(numbers) for kind, numbers in known.items() if kind != "schedule"} == WORDS
+    assert {kind: tuple(numbers) for kind, numbers in known.items() if kind in WORDS} == WORDS
     for kind, numbers in known.items():
         assert sorted(numbers.values()) == list(range(len(numbers))), kind
-    assert tuple(twin.CREDITS) == WORDS["credit"]
+    assert twin.WORDS == WORDS
     assert set(known["schedule"]) == {"constant", "exponential", "points"}
     assert {kind.__name__.lower() for kind in get_args(schedules.Scheduled)} <= set(known["schedule"])
     for kind, record in DOCUMENTED.items():
@@ -101,13 +101,8 @@ def test_unknown_word_in_training(add, kind):
         refused(word, policy.end_episode)
 
 
-TWIN_SWALLOWS = ("baseline of a return", "importance of each")
-
-
 @pytest.mark.parametrize("kind", UNKNOWN)
-def test_unknown_word_in_the_twin(add, kind, request):
-    if kind in TWIN_SWALLOWS:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the twin looks at this word only where it needs it"))
+def test_unknown_word_in_the_twin(add, kind):
     rule, word = UNKNOWN[kind]
     refused(word, reference.train, random_mdp(0), add(rule), episodes=2, restarts=1, seed=0)
 
@@ -163,7 +158,6 @@ def test_unknown_word_in_a_fit(add, kind):
         refused(word, sm.fit.filter_log_likelihoods, data.subjects[0], model, seed=0, particles=8, repetitions=1)
 
 
-@pytest.mark.xfail(strict=True, reason="the likelihood's twin takes any other word for one that it knows")
 @pytest.mark.parametrize("kind", UNKNOWN)
 def test_unknown_word_in_the_twin_of_the_likelihood(add, kind):
     rule, word = UNKNOWN[kind]
@@ -231,7 +225,6 @@ def test_a_new_rule_of_known_words_works_everywhere(add, rule, tmp_path):
     assert value == sm.fit.log_likelihood(data, fitted.replace(**{field: own}), **source)
 
 
-@pytest.mark.xfail(strict=True, reason="a baseline with a credit that waits multiplies the kernel's deferred scores")
 @pytest.mark.parametrize("credit", ["reward_to_go", "path_return", "best_return"])
 def test_a_baseline_with_a_return(add, credit):
     """Either it means something, and the kernel's bits are the twin's, or the record is refused."""

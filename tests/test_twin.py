@@ -208,7 +208,7 @@ def test_evaluate(policy):
         run.evaluation_stream = reference.Stream(seed, (0, block))
         kept, trial = [], run.trial
         run.trial = lambda stream, kept=kept, trial=trial: kept.append(trial(stream)) or kept[-1]
-        block_reward, block_value, cost, block_cut = run.evaluate(0, int(share), policy == "hard")
+        block_reward, block_value, cost, block_cut, *_ = run.evaluate(0, int(share), policy == "hard")
         reward, value, cut = reward + share * block_reward, value + share * block_value, cut + block_cut
         for paths, _ in kept:
             for state, recalled, _ in paths[0].visits:

@@ -310,7 +310,7 @@ def unknown(name: Any, allowed: Collection[str], what: str = "name") -> ValueErr
         What was given.
     allowed : collection of str
     what : str
-        What the names are: "agent field", "key", "option".
+        What the names are: "agent field", "key", "axis".
 
     Returns
     -------
@@ -319,13 +319,14 @@ def unknown(name: Any, allowed: Collection[str], what: str = "name") -> ValueErr
     """
     suggestion = _suggestion(nearest(name, allowed)) if isinstance(name, str) else ""
     listed = ", ".join(allowed) or "none"
-    return ValueError(f"unknown {what} {shown(name)}{suggestion or '.'} The {what}s are: {listed}")
+    several = "axes" if what == "axis" else f"{what}s"
+    return ValueError(f"unknown {what} {shown(name)}{suggestion or '.'} The {several} are: {listed}")
 
 
 def only(given: Iterable[Any], allowed: Collection[str], what: str = "name") -> None:
     """Raise the error of `unknown` for the first name that is not allowed."""
     for name in given:
-        if name not in allowed:
+        if not isinstance(name, str) or name not in allowed:
             raise unknown(name, allowed, what)
 
 

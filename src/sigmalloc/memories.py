@@ -220,6 +220,8 @@ class Places:
         1 where there is a memory, in each variant.
     of_memory : array of int, shape (memories,)
         Place of each memory.
+    acting : array of bool, shape (states,)
+        Whether there is a choice in a state, in some variant.
     """
 
     def __init__(self, variants: Sequence[Task]) -> None:
@@ -228,6 +230,7 @@ class Places:
         known = np.logical_or.reduce([memory_map.known for memory_map in self.maps])
         shape = exists[0].shape
         acting = [mask.any(axis=1) for mask in exists]
+        self.acting: npt.NDArray[np.bool_] = np.logical_or.reduce(acting)
         whole = all(bool(mask[rows].all()) for mask, rows in zip(exists, acting, strict=True))
         entries = np.arange(known.size).reshape(shape)
         own = whole and not any(memory_map.shared for memory_map in self.maps)

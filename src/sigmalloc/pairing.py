@@ -14,6 +14,7 @@ from .tasks.base import Task
 
 LARGEST_PATHS = 2**31  # of a trial
 LARGEST_SEARCH = 2**20  # paths of a depth-first trial, all of which lie between two recalls
+LARGE_CALL = 1000  # episodes from which on it is worth while to look at the scale of a task
 LARGEST_SCALED = 100_000  # memories of which q* is a matter of a second
 TOO_WIDE = 4.0  # σ_base, in ranges of q*: 0.33 and 0.43 are published (Table B.1)
 TOO_DEAR = 0.2  # λ, in ranges of q*: 0.013 and 0.0043 are published
@@ -33,6 +34,11 @@ def check(task: Task, agent: Agent) -> None:
                 raise ValueError(f"{name}={value!r} is for planning tasks; {task.name!r} has no horizon")
         return
     n_paths = paths(task, agent)
+    if agent.learns_effort and agent.depth_first and n_paths > 1:
+        raise ValueError(
+            f"learn_samples={agent.learn_samples!r} needs planner='rollouts', or one path: depth-first paths share "
+            "their draws"
+        )
     if n_paths < 1:
         raise ValueError(
             f"search_budget={agent.search_budget!r} % is less than one path, "
@@ -61,10 +67,28 @@ def paths(task: Task, agent: Agent) -> int:
 
 
 def trial_time(task: Task, agent: Agent) -> float:
-    """Duration of a trial in the reward rate (Eq. 8), or 1 if reward itself is maximised."""
+    """Duration of a trial in the reward rate (Eq. 8), or 1 if reward itself is maximised.
+
+    Every one of the agent's ``samples`` takes a_dec; where their number is learned, that is the duration at its start.
+    """
     if not agent.reward_rate or task.horizon is None:
         return 1.0
-    return agent.decision_time * paths(task, agent) * task.horizon + agent.non_decision_time
+    return planning_time(task, agent) * agent.samples + agent.non_decision_time
+
+
+def planning_time(task: Task, agent: Agent) -> float:
+    """Time that the states visited in a trial take, with one sample each: a_dec · paths · moves."""
+    return agent.decision_time * paths(task, agent) * (task.horizon or 0)
+
+
+def time_of_sample(task: Task, agent: Agent) -> float:
+    """What a sample adds to the duration of an episode: a_dec in the reward rate of planning (Eq. 8), or t_sample."""
+    return agent.decision_time if agent.reward_rate and task.horizon is not None else agent.sample_time
+
+
+def is_rated(task: Task, agent: Agent) -> bool:
+    """Whether learned effort changes the time of a trial whose reward rate is maximised."""
+    return agent.reward_rate and task.horizon is not None and agent.learns_effort
 
 
 _scales: weakref.WeakKeyDictionary[Task, dict[float, tuple[float, float, float] | None]] = weakref.WeakKeyDictionary()

@@ -3,8 +3,11 @@
 from libc.math cimport sqrt
 from libc.stdint cimport int64_t
 
+from .effort cimport learn_effort, trial_time_of
 from .elementary cimport logarithm
-from .lanes cimport EACH, FLAT, USAGE, Lane, Run, Task, in_, out
+from .lanes cimport (
+    EACH, FIXED_SAMPLES, FLAT, NONFINITE_SAMPLES, NONFINITE_SIGMA, NO_ERROR, SCALE, USAGE, Error, Lane, Run, Task, in_, out,
+)
 from .memory cimport mean_value, place_of
 
 cdef extern from *:
@@ -135,18 +138,29 @@ cdef inline void update_scale(Lane* lane, const Task* task, double gain, double 
             lane.sigma[i] = clipped(lane.scale * w, lane.agent)
 
 
-cdef inline bint allocate(Lane* lane, const Task* task) noexcept nogil:
-    """One σ update from the averaged gradient of the trajectories; False if a σ is not finite."""
+cdef inline Error allocate(Lane* lane, const Task* task) noexcept nogil:
+    """One update of σ, and of effort, from the averaged gradient of the trajectories; says if one is not finite."""
     cdef const Run* agent = lane.agent
     cdef Py_ssize_t i
     cdef int64_t unfit = 0
     cdef double precision_base = 1.0 / (agent.sigma_base * agent.sigma_base)
     cdef double gain = lane.beta * agent.reward_scale / <double> agent.n_trajectories
+    cdef double time = 1.0
+    if agent.rated:
+        time = trial_time_of(lane, task)
+        gain = lane.beta * (1.0 / time) / <double> agent.n_trajectories
     if agent.update == EACH:
         update_each(task.n_places, lane.allocated, lane.sigma, lane.gradient, gain, lane.rate_sigma, lane.lam,
                     precision_base, agent.sigma_min, agent.sigma_max)
-    else:
+    elif agent.update == SCALE:
         update_scale(lane, task, gain, precision_base)
+    else:  # trajectories were for effort alone
+        for i in range(task.n_places):
+            lane.gradient[i] = 0.0
     for i in range(task.n_places):
         unfit += lane.sigma[i] != lane.sigma[i]
-    return unfit == 0
+    if unfit:
+        return NONFINITE_SIGMA
+    if agent.effort and not learn_effort(lane, task, gain, time):
+        return NONFINITE_SAMPLES
+    return NO_ERROR

@@ -7,10 +7,11 @@ from libc.string cimport memcpy, memset
 from .allocation cimport allocate, clipped, divergence, learn_value
 from .continuous cimport CERTAIN, UNCERTAIN, move_all
 from .credit cimport credit_all, credit_rewards_to_go, defer_scores, deferred_return
+from .effort cimport learn_price, start_effort
 from .elementary cimport uniform
 from .lanes cimport (
-    ACT, BEST_RETURN, BOOTSTRAP, EACH, EVALUATE, FLAT, IDLE, LANES, MEAN_BASELINE, NONFINITE_Q, NONFINITE_SIGMA, NOW,
-    NO_UPDATE, PATH_RETURN, REPORT, REWARD_TO_GO, SAMPLE, SAMPLE_DEFERRED, SCALE, TRAJECTORY, USAGE, Bodies, Error, Lane,
+    ACT, BEST_RETURN, BOOTSTRAP, EACH, EVALUATE, FIXED_SAMPLES, FLAT, IDLE, LANES, MEAN_BASELINE, NONFINITE_Q, NOW,
+    NO_ERROR, NO_UPDATE, PATH_RETURN, REPORT, REWARD_TO_GO, SAMPLE, SAMPLE_DEFERRED, SCALE, TRAJECTORY, USAGE, Bodies, Error, Lane,
     Recall, Run, Streams, Task,
 )
 from .memory cimport ABSENT, add_scores, expected_value, gather, mean_value
@@ -66,9 +67,13 @@ cdef class Batch:
         The one learned σ of shaped allocations. IN where a run goes on, OUT when it is over.
     usage : float64 (runs, states)
         Recalls in sampled trajectories, the same. Shape (0, 0): no agent asks.
-    report : float64 (runs, checkpoints, 7)
+    samples : float64 (runs, states)
+        Effort. IN and OUT. Shape (0, 0): no agent has any; where one has, the task must be mapped.
+    earned : float64 (runs, 3)
+        Running means of reward and time of learning episodes, and ω. IN and OUT.
+    report : float64 (runs, checkpoints, 9)
         OUT: means of reward and value, cost, number of cut-offs, sums of squares of reward and value about their means,
-        steps.
+        steps, mean time of an episode, price of the time of its samples.
     snapshot_at : int64 (snapshots,)
         Completed episodes after which q̄ and σ are copied, ascending.
     snapshots : float64 (runs, snapshots, 2, places)
@@ -96,7 +101,7 @@ cdef class Batch:
     cdef const Run[::1] runs
     cdef const double[:, ::1] points
     cdef uint64_t[:, :, ::1] stream_states
-    cdef double[:, ::1] q, sigma, visits, usage
+    cdef double[:, ::1] q, sigma, visits, usage, samples, earned
     cdef double[::1] scale
     cdef double[:, :, ::1] report
     cdef double[:, :, :, ::1] snapshots
@@ -109,12 +114,12 @@ cdef class Batch:
 
     def __cinit__(self, Tables tables not None, const Run[::1] runs, const double[:, ::1] points,
                   uint64_t[:, :, ::1] streams, double[:, ::1] q, double[:, ::1] sigma, double[::1] scale,
-                  double[:, ::1] usage, double[:, :, ::1] report, const int64_t[::1] snapshot_at,
+                  double[:, ::1] usage, double[:, ::1] samples, double[:, ::1] earned, double[:, :, ::1] report, const int64_t[::1] snapshot_at,
                   double[:, :, :, ::1] snapshots, double[:, ::1] visits, int64_t[:, ::1] counters,
                   const Choice[::1] choices, const int64_t[::1] choices_from, Recorder recorder):
         self.tables, self.task = tables, tables.task
         self.runs, self.points, self.stream_states, self.q, self.sigma = runs, points, streams, q, sigma
-        self.scale, self.usage = scale, usage
+        self.scale, self.usage, self.samples, self.earned = scale, usage, samples, earned
         self.report, self.snapshot_at, self.snapshots, self.visits = report, snapshot_at, snapshots, visits
         self.counters, self.choices, self.choices_from, self.recorder = counters, choices, choices_from, recorder
         self.n_runs, self.n_checkpoints, self.n_snapshots = runs.shape[0], report.shape[1], snapshot_at.shape[0]
@@ -141,9 +146,12 @@ cdef class Batch:
             and self.snapshots.shape[2] == 2
             and (self.visits.shape[0] == 0 or self.visits.shape[0] == n and self.visits.shape[1] == self.n_entries)
             and (self.usage.shape[0] == 0 or self.usage.shape[0] == n and self.usage.shape[1] == self.task.n_states)
+            and (self.samples.shape[0] == 0
+                 or self.samples.shape[0] == n and self.samples.shape[1] == self.task.n_states and self.task.mapped)
+            and self.earned.shape[0] == n and self.earned.shape[1] == 3
             and (not self.replayed or self.choices_from.shape[0] == n + 1)
             and (self.recorder is None or not self.recorder.values.shape[0]
-                 or self.recorder.values.shape[2] == 2 * self.task.n_actions)
+                 or self.recorder.values.shape[2] == 2 * self.task.n_actions + (self.samples.shape[0] > 0))
         ):
             raise ValueError("the arrays of a batch do not fit together")
         return 0
@@ -154,11 +162,13 @@ cdef class Batch:
         cdef Py_ssize_t n_pairs = (n_actions + 1) // 2, vectors = LANES * n_actions
         cdef Py_ssize_t raws = LANES * (n_pairs + 1), columns = LANES * (2 * n_actions + 1 + 3 * n_pairs)
         cdef Py_ssize_t planned = self.task.depth + 1, n_places = self.task.n_places
-        cdef Py_ssize_t lane_words = 2 * n_places + 2 * n_states + capacity * (n_actions + 2) + 2 * n_states + 5 * planned
+        cdef Py_ssize_t lane_words = 2 * n_places + 4 * n_states + capacity * (n_actions + 2) + 5 * planned
+        cdef Py_ssize_t with_effort = n_states if self.samples.shape[0] else 0
         cdef Py_ssize_t a
         cdef Lane* lane
         cdef double* word
         cdef int which
+        lane_words += 4 * with_effort
         self.workspace = calloc(raws + columns + 4 * vectors + LANES * lane_words, sizeof(double))
         if self.workspace == NULL:
             raise MemoryError(f"{8 * LANES * lane_words} bytes for the trajectories of {LANES} runs cannot be had")
@@ -183,6 +193,10 @@ cdef class Batch:
             lane.reward_before, word = word, word + planned
             lane.value_before, word = word, word + planned
             lane.discount_before, word = word, word + planned
+            lane.factor, word = word, word + with_effort
+            lane.slope_factor, word = word, word + with_effort
+            lane.effort_gradient, word = word, word + with_effort
+            lane.sampled, word = word, word + with_effort
             lane.trial = 0
             self.tick.lowest[which] = -960.0
             for a in range(n_actions):
@@ -302,6 +316,8 @@ cdef class Batch:
                 lane.acted = chosen_entry(lane, &self.tick, which, n_actions)
                 ended = step(&self.task, lane, &self.bodies, &self.streams, which, lane.acted, dynamics)
             collect(lane)
+            if mapped and lane.agent.effort:
+                lane.spent += lane.samples[lane.acted_in]
             if self.recorder is not None:
                 self.record(lane, which, n_actions, ended)
             if not ended and not lane.agent.act_only:
@@ -327,6 +343,8 @@ cdef class Batch:
 
     cdef void end_learning_path(self, Lane* lane, int which) noexcept nogil:
         if end_path(lane, &self.task):
+            if lane.agent.learn_opportunity_cost and not lane.agent.act_only:
+                learn_price(lane)
             self.begin_sampling(lane, which)
             return
         if self.replayed:
@@ -367,9 +385,20 @@ cdef class Batch:
             for a in range(n_actions):  # the tick still holds what was recalled
                 values[a] = self.tick.q[a * LANES + which]
                 values[n_actions + a] = self.tick.q[(n_actions + a) * LANES + which]
+            if self.samples.shape[0]:
+                self.record_effort(lane, values, n_actions)
         self.recorder.counts[which] = n + 1
         if n + 1 == self.recorder.rows.shape[1]:
             self.work = 0  # no more until this was fetched
+
+    cdef void record_effort(self, const Lane* lane, double* values, Py_ssize_t n_actions) noexcept nogil:
+        """σ of a sample in place of that of the decision, and the number of samples."""
+        cdef const int64_t* place = lane.place + lane.acted_in * n_actions
+        cdef Py_ssize_t a
+        for a in range(n_actions):
+            if place[a] >= 0:
+                values[n_actions + a] = lane.sigma[place[a]]
+        values[2 * n_actions] = lane.samples[lane.acted_in]
 
     cdef void explore(self, Lane* lane, int which) noexcept nogil:
         """A step of a trajectory that is planned, or whose states are counted; or of an evaluation episode."""
@@ -382,8 +411,11 @@ cdef class Batch:
                 defer_scores(lane, &self.tick, which, n_actions)
             else:
                 add_scores(lane, &self.tick, which, n_actions, self.task.mapped)
-        elif self.visits.shape[0]:
-            self.visits[lane.run, entry] += 1.0
+        else:
+            if self.visits.shape[0]:
+                self.visits[lane.run, entry] += 1.0
+            if lane.agent.effort:
+                lane.spent += lane.samples[lane.state]
         if lane.agent.depth_first:
             remember_draw(lane, &self.tick, which)
             if search(lane, &self.task, &self.bodies, &self.streams, which):
@@ -433,8 +465,12 @@ cdef class Batch:
             lane.usage = &self.usage[lane.run, 0]
         if not agent.goes_on or not self.usage.shape[0]:
             memset(lane.usage, 0, self.task.n_states * sizeof(double))
+        lane.earned = &self.earned[lane.run, 0]
+        if self.samples.shape[0]:
+            lane.samples = &self.samples[lane.run, 0]
+            start_effort(lane, &self.task)
         lane.deferred = agent.credit != NOW
-        lane.mean_baseline = agent.baseline == MEAN_BASELINE
+        lane.mean_baseline = agent.baseline == MEAN_BASELINE and not lane.deferred  # a return has no baseline
         lane.constant_baseline = -1.0 if lane.deferred else 0.0
         self.tick.immediate[which] = 0.0 if lane.deferred else 1.0
         for i in range(self.task.n_states):
@@ -442,7 +478,7 @@ cdef class Batch:
             if lane.mean_baseline and not self.task.mapped:
                 lane.baseline[i] = mean_value(lane.q + i * self.task.n_actions, self.task.n_actions)
         lane.sampling = SAMPLE_DEFERRED if lane.deferred else SAMPLE
-        if agent.n_paths > 1 or agent.depth_first or agent.importance == USAGE:
+        if agent.n_paths > 1 or agent.depth_first or agent.importance == USAGE or agent.rated:
             lane.sampling = TRAJECTORY
         lane.variant = lane.steps = 0
         lane.episode = agent.first_episode
@@ -481,6 +517,7 @@ cdef class Batch:
             self.begin_sampling(lane, which)
             return
         lane.phase = ACT
+        lane.spent = 0.0
         begin_trial(&self.task, lane, &self.bodies, &self.streams, which)
         if self.replayed:
             lane.start_state = self.choices[lane.row].state
@@ -497,6 +534,7 @@ cdef class Batch:
         lane.step_limit = self.task.step_limit[lane.variant]
         lane.place = self.task.place + lane.variant * self.n_entries
         lane.allocated = self.task.allocated + lane.variant * self.task.n_places
+        lane.acting = self.task.acting + lane.variant * self.task.n_states
         lane.following = self.task.following + outcomes
         lane.outcome_reward = self.task.reward + outcomes
         lane.outcome_sd = self.task.reward_sd + outcomes
@@ -514,16 +552,20 @@ cdef class Batch:
 
     cdef void begin_sampling(self, Lane* lane, int which) noexcept nogil:
         """The trajectories that the σ update needs."""
-        if lane.agent.update == NO_UPDATE or lane.agent.act_only:
+        if (lane.agent.update == NO_UPDATE and lane.agent.learn_samples == FIXED_SAMPLES) or lane.agent.act_only:
             self.end_episode(lane, which)
             return
         lane.phase = lane.sampling
+        lane.best_sum = 0.0
         lane.trials = 0
         begin_trial(&self.task, lane, &self.bodies, &self.streams, which)
 
     cdef void end_trial(self, Lane* lane, int which) noexcept nogil:
         """After a trajectory or an evaluation episode: another one, or what they were for."""
+        cdef Error error
         lane.trials += 1
+        if lane.agent.rated and lane.phase != EVALUATE:
+            lane.best_sum += lane.best_value
         if lane.phase == EVALUATE:
             self.count_evaluation(lane)
             if lane.trials == lane.agent.evaluation_episodes:
@@ -531,10 +573,11 @@ cdef class Batch:
                 return
         elif lane.trials == lane.agent.n_trajectories:
             self.work -= self.task.n_places // 64
-            if allocate(lane, &self.task):
+            error = allocate(lane, &self.task)
+            if error == NO_ERROR:
                 self.end_episode(lane, which)
             else:
-                self.abandon(lane, which, NONFINITE_SIGMA)
+                self.abandon(lane, which, error)
             return
         begin_trial(&self.task, lane, &self.bodies, &self.streams, which)
 
@@ -587,6 +630,7 @@ cdef class Batch:
         lane.phase = EVALUATE
         lane.reward_sum = lane.value_sum = lane.reward_mean = lane.value_mean = 0.0
         lane.reward_squares = lane.value_squares = 0.0
+        lane.spent = 0.0
         lane.trials = lane.cutoffs = 0
         lane.training_steps = lane.steps
         lane.lam = scheduled(&lane.agent.lam, self.first_point(), lane.episode)
@@ -597,7 +641,7 @@ cdef class Batch:
 
     cdef void end_evaluation(self, Lane* lane, int which) noexcept nogil:
         cdef Py_ssize_t checkpoint = 0
-        cdef double n = <double> lane.trials
+        cdef double scale, n = <double> lane.trials
         if lane.agent.episodes > lane.agent.first_episode:
             checkpoint = lane.episode // lane.agent.evaluate_every - lane.agent.first_episode // lane.agent.evaluate_every - 1
         cdef double* row = &self.report[lane.run, checkpoint, 0]
@@ -608,6 +652,18 @@ cdef class Batch:
         row[4] = lane.reward_squares
         row[5] = lane.value_squares
         row[6] = <double> (lane.steps - lane.training_steps)
+        if not lane.agent.effort:
+            lane.spent = row[6]
+        elif lane.agent.depth_first and lane.agent.n_paths > 1:  # memories are drawn once a trial, but every state visited takes its time
+            lane.spent = lane.samples[0] * row[6]
+        if lane.agent.rated:
+            scale = 1.0 / (lane.agent.planning_time * (lane.spent / row[6]) + lane.agent.non_decision_time)
+            row[1] = row[1] * scale
+            row[5] = row[5] * (scale * scale)
+        row[7] = (
+            lane.agent.time_of_sample * lane.spent + lane.agent.non_decision_time * (n if lane.agent.planned else row[6])
+        ) / n
+        row[8] = lane.earned[2] * lane.agent.sample_time * (lane.spent / n)
         lane.steps = lane.training_steps
         self.work -= self.task.n_places // 32
         self.swap_streams(lane, which)

@@ -19,7 +19,7 @@ cdef inline void defer_scores(Lane* lane, const Recall* tick, int which, Py_ssiz
 
 cdef inline void credit(Lane* lane, Py_ssize_t n_actions, int64_t i, double psi, bint mapped) noexcept nogil:
     """Add a deferred score, times its Ψ, to the gradient."""
-    scatter_add(lane, lane.deferred_state[i], lane.deferred_score + i * n_actions, 1, psi, n_actions, mapped)
+    scatter_add(lane, lane.deferred_state[i], lane.deferred_score + i * n_actions, psi, n_actions, mapped)
 
 
 cdef inline void credit_rewards_to_go(Lane* lane, Py_ssize_t n_actions, bint mapped) noexcept nogil:
@@ -35,8 +35,12 @@ cdef inline void credit_rewards_to_go(Lane* lane, Py_ssize_t n_actions, bint map
 cdef inline void credit_all(Lane* lane, Py_ssize_t n_actions, double psi, bint mapped) noexcept nogil:
     """The same Ψ for every deferred score."""
     cdef int64_t i
-    for i in range(lane.n_deferred):
-        credit(lane, n_actions, i, psi, mapped)
+    if mapped:
+        for i in range(lane.n_deferred):
+            credit(lane, n_actions, i, psi, True)
+    else:
+        for i in range(lane.n_deferred):
+            credit(lane, n_actions, i, psi, False)
     lane.n_deferred = 0
 
 

@@ -52,6 +52,11 @@ cdef enum RewardNoise:
     GAUSSIAN
     BERNOULLI
 
+cdef enum LearnSamples:
+    FIXED_SAMPLES
+    SHARED_SAMPLES
+    SAMPLES_OF_STATE
+
 cdef enum ScheduleKind:
     CONSTANT
     EXPONENTIAL
@@ -61,8 +66,10 @@ cdef enum Error:
     NO_ERROR
     NONFINITE_Q
     NONFINITE_SIGMA
+    NONFINITE_EVALUATION  # found by the caller
+    NONFINITE_SAMPLES
 
-cdef enum: REPORT = 7  # figures of an evaluation: reward, value, cost, cut-offs, their scatter, steps
+cdef enum: REPORT = 9  # figures of an evaluation: reward, value, cost, cut-offs, their scatter, steps, time, its cost
 
 cdef struct Schedule:  # a parameter by episode; the layout is engine.SCHEDULE_DTYPE
     double start
@@ -85,6 +92,14 @@ cdef struct Run:  # one run's parameters; the layout is engine.RUN_DTYPE
     double q_low
     double q_high
     double reward_scale  # 1 / time of a trial (Eq. 8), or 1
+    double samples_max
+    double sample_correlation
+    double sample_time  # of a sample, priced by ω
+    double time_of_sample  # the same, in the duration of an episode (Eq. 8 has its own)
+    double non_decision_time
+    double planning_time  # of all visits of a trial, with one sample each
+    double learning_rate_samples
+    double learning_rate_opportunity_cost
     int64_t credit
     int64_t baseline
     int64_t update
@@ -102,6 +117,11 @@ cdef struct Run:  # one run's parameters; the layout is engine.RUN_DTYPE
     int64_t evaluation_episodes
     int64_t hard_evaluation
     int64_t act_only  # episodes are acted out, and nothing is learned
+    int64_t effort  # effort is not 1 for good, or ω is learned
+    int64_t learn_samples
+    int64_t learn_opportunity_cost
+    int64_t planned  # non-decision time is spent once a trial, not once a decision
+    int64_t rated  # effort is learned, and the reward rate is maximised: the time of a trial is not constant
 
 cdef struct Task:  # read-only; variant v of a changing task is in force from episode change_at[v]
     int dynamics  # CERTAIN, UNCERTAIN or one of the continuous ones
@@ -127,6 +147,7 @@ cdef struct Task:  # read-only; variant v of a changing task is in force from ep
     const int64_t* place  # [variant][state][action] place of the memory or known value; -1: no such action
     const double* allocated  # [variant][place] 1 where a memory is allocated, else 0
     const double* ever_allocated  # [place] 1 where a memory is allocated in some variant
+    const double* acting  # [variant][state] 1 where there is a choice, else 0
     const double* start_cumulative  # [variant][start]
     const int64_t* start_state  # [variant][start]
     const int64_t* fixed_start  # [episode] start of each learning episode, or NULL
@@ -195,6 +216,16 @@ cdef struct Lane:
     double rate_sigma
     double* usage  # [state] recalls in sampled trajectories, for frequency-based allocation
     double scale  # the one learned σ of shaped allocations
+    # effort, where the agent has any
+    double* samples  # [state] n, as the next four
+    double* factor  # √((1 + (n − 1)ρ)/n), what it makes of σ
+    double* slope_factor  # its derivative with respect to ln n
+    double* effort_gradient
+    double* sampled  # recalls in the sampled trajectories
+    double* earned  # running means of reward and time of learning episodes, and ω
+    const double* acting  # [state] of the variant in force
+    double spent  # samples taken in the episodes so far
+    double best_sum  # values of the best paths, where they are asked for
     Py_ssize_t variant
     int64_t episode
     int64_t trials  # sampled trajectories or evaluation episodes done

@@ -451,7 +451,7 @@ cdef double expected_gradient(const Bundle* bundle, const ChoiceData* data, cons
     return 1.0
 
 
-cdef void weigh_memories(const Bundle* bundle, const ChoiceData* data, const FitSetting* setting, const Course* course,
+cdef void add_importance(const Bundle* bundle, const ChoiceData* data, const FitSetting* setting, const Course* course,
                          Scratch* scratch) noexcept nogil:
     """Importance of each memory: given, times shown, mean spread of the sets that it was in, or none."""
     cdef int lane
@@ -501,7 +501,7 @@ cdef void shape_sigma(Bundle* bundle, const ChoiceData* data, const FitSetting* 
     cdef const double* low = bundle.p + SIGMA_MIN * LANES
     cdef const double* high = bundle.p + SIGMA_MAX * LANES
     cdef double w, n = <double> course.n_memories
-    weigh_memories(bundle, data, setting, course, scratch)
+    add_importance(bundle, data, setting, course, scratch)
     for lane in range(LANES):
         total[lane] = 0.0
     for m in range(course.n_memories):
@@ -835,7 +835,7 @@ cdef class Likelihood:
         self.setting.hard, self.setting.sticky = hard, sticky
         self.setting.window = window if window < data.n_rows else data.n_rows
         self.setting.shape = &shape[0] if shape.shape[0] else NULL
-        self.furnish()
+        self.prepare()
 
     def __dealloc__(self):
         free(self.workspace)

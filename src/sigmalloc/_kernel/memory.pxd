@@ -52,15 +52,36 @@ cdef inline void gather(const Lane* lane, Recall* tick, int which, Py_ssize_t n_
         else:
             q[a * LANES] = ABSENT
             sigma[a * LANES] = 1.0
+    if lane.agent.effort:
+        for a in range(n_actions):
+            sigma[a * LANES] = sigma[a * LANES] * lane.factor[lane.state]
     # the baseline is not kept by state: a memory that is learned may be of many states
     tick.baseline[which] = total / count if lane.mean_baseline else lane.constant_baseline
 
 
-cdef inline void scatter_add(const Lane* lane, Py_ssize_t state, const double* scores, Py_ssize_t stride, double psi,
+cdef inline void add_effort(const Lane* lane, Py_ssize_t state, const double* scores, Py_ssize_t stride, double psi,
+                            Py_ssize_t n_actions) noexcept nogil:
+    """As `scatter_add`, where several samples are taken: by σ, and by ln n (section 10 of the model).
+
+    ∂σ_eff/∂σ = factor, ∂σ_eff/∂ln n = σ · ∂factor/∂ln n, known σ included.
+    """
+    cdef Py_ssize_t a
+    cdef double score, total = 0.0
+    cdef const int64_t* place = lane.place + state * n_actions
+    for a in range(n_actions):
+        if place[a] >= 0:
+            score = psi * scores[a * stride]
+            lane.gradient[place[a]] += lane.factor[state] * score
+            total += score * lane.sigma[place[a]]
+    lane.effort_gradient[state] += lane.slope_factor[state] * total
+    lane.sampled[state] += 1.0
+
+
+cdef inline void scatter_add(const Lane* lane, Py_ssize_t state, const double* scores, double psi,
                              Py_ssize_t n_actions, bint mapped) noexcept nogil:
     """Add the scores of a state's actions, times Ψ, to the gradient of their memories.
 
-    scores : IN [action · stride]
+    scores : IN [action]
     """
     cdef Py_ssize_t a
     cdef double* gradient = lane.gradient
@@ -68,11 +89,14 @@ cdef inline void scatter_add(const Lane* lane, Py_ssize_t state, const double* s
     if not mapped:
         gradient += state * n_actions
         for a in range(n_actions):
-            gradient[a] += psi * scores[a * stride]
+            gradient[a] += psi * scores[a]
+        return
+    if lane.agent.effort:
+        add_effort(lane, state, scores, 1, psi, n_actions)
         return
     for a in range(n_actions):
         if place[a] >= 0:
-            gradient[place[a]] += psi * scores[a * stride]
+            gradient[place[a]] += psi * scores[a]
 
 
 cdef inline void add_scores(const Lane* lane, const Recall* tick, int which, Py_ssize_t n_actions,
@@ -86,6 +110,9 @@ cdef inline void add_scores(const Lane* lane, const Recall* tick, int which, Py_
         gradient += lane.state * n_actions
         for a in range(n_actions):
             gradient[a] += scores[a * LANES]
+        return
+    if lane.agent.effort:
+        add_effort(lane, lane.state, scores, LANES, 1.0, n_actions)
         return
     for a in range(n_actions):
         if place[a] >= 0:

@@ -1,8 +1,8 @@
 """What the words of `sigmalloc.agents.rules` are in the kernel: an unknown word has no number."""
 
 from .lanes cimport (
-    BEST_RETURN, CONSTANT, EACH, EXPONENTIAL, FLAT, MEAN_BASELINE, NOW, NO_BASELINE, NO_UPDATE, PATH_RETURN, POINTS,
-    REWARD_TO_GO, SCALE, SPREAD, USAGE,
+    BEST_RETURN, CONSTANT, EACH, EXPONENTIAL, FIXED_SAMPLES, FLAT, MEAN_BASELINE, NOW, NO_BASELINE, NO_UPDATE,
+    PATH_RETURN, POINTS, REWARD_TO_GO, SAMPLES_OF_STATE, SCALE, SHARED_SAMPLES, SPREAD, USAGE,
 )
 
 RULES = {
@@ -10,5 +10,6 @@ RULES = {
     "baseline": {"none": NO_BASELINE, "mean": MEAN_BASELINE},
     "update": {"each": EACH, "scale": SCALE, "none": NO_UPDATE},
     "importance": {"flat": FLAT, "usage": USAGE, "spread": SPREAD},
+    "learn_samples": {"no": FIXED_SAMPLES, "shared": SHARED_SAMPLES, "state": SAMPLES_OF_STATE},
     "schedule": {"constant": CONSTANT, "exponential": EXPONENTIAL, "points": POINTS},
 }

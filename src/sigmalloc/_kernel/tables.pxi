@@ -27,6 +27,8 @@ cdef class Tables:
         1 where a memory is allocated, else 0.
     ever_allocated : float64 (places,)
         1 where a memory is allocated in some variant.
+    acting : float64 (variants, states)
+        1 where there is a choice, else 0.
     start_cumulative, start_state : (variants, starts)
     fixed_start : int64 (episodes,)
         Where each learning episode starts; shape (0,): it is drawn.
@@ -51,12 +53,12 @@ cdef class Tables:
                   const double[:, :, :, ::1] reward, const double[:, :, :, ::1] reward_sd,
                   const double[:, :, ::1] episode_reward, const int64_t[:, :, ::1] place,
                   const double[:, ::1] allocated, const double[::1] ever_allocated,
-                  const double[:, ::1] start_cumulative, const int64_t[:, ::1] start_state,
+                  const double[:, ::1] acting, const double[:, ::1] start_cumulative, const int64_t[:, ::1] start_state,
                   const int64_t[::1] fixed_start, bint mapped, str reward_noise, int64_t capacity, int64_t depth,
                   str dynamics, int option):
         self.arrays = (
             change_at, step_limit, cumulative, following, reward, reward_sd, episode_reward, place, allocated,
-            ever_allocated, start_cumulative, start_state, fixed_start,
+            ever_allocated, acting, start_cumulative, start_state, fixed_start,
         )
         self.task.n_variants, self.task.n_states, self.task.n_actions = place.shape[0], place.shape[1], place.shape[2]
         self.task.n_outcomes, self.task.n_starts = cumulative.shape[3], start_state.shape[1]
@@ -78,6 +80,7 @@ cdef class Tables:
         self.task.place = &place[0, 0, 0]
         self.task.allocated = &allocated[0, 0] if allocated.shape[1] else NULL
         self.task.ever_allocated = &ever_allocated[0] if ever_allocated.shape[0] else NULL
+        self.task.acting = &acting[0, 0]
         self.task.start_cumulative = &start_cumulative[0, 0]
         self.task.start_state = &start_state[0, 0]
         self.task.fixed_start = &fixed_start[0] if fixed_start.shape[0] else NULL

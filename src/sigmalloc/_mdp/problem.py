@@ -19,7 +19,7 @@ from .._choices.policy import Policy, checked_beta
 from .._choices.solver import Choices, solve_choices
 from .._floats import finite
 from ..agents import LARGEST_Q, Agent
-from ..pairing import check, paths, trial_time
+from ..pairing import check, paths, planning_time
 from ..tasks.base import Task
 from ..tasks.tabular import TabularMDP
 from .chain import Chain, ImproperPolicyError, System, model
@@ -323,7 +323,7 @@ class Problem:
     def _duration(self, visits: float, point: Point) -> float:
         """Time of a trial in the reward rate (Eq. 8), every sample of every visit of a state taking a_dec."""
         if not np.ptp(point.samples):
-            planning = trial_time(self.task, self.agent) - self.agent.non_decision_time
+            planning = planning_time(self.task, self.agent)
             return planning * float(point.samples[0]) + self.agent.non_decision_time
         return self.agent.decision_time * self.paths * visits + self.agent.non_decision_time
 

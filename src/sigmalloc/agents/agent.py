@@ -86,7 +86,15 @@ class Agent:
     sample_correlation : float
         ρ, correlation of the samples of one decision, in [0, 1].
     opportunity_cost : float
-        ω, price of time, in units of reward per unit of time: what could be earned in it.
+        ω, price of time, in units of reward per unit of time: what could be earned in it; where it is learned, its
+        first value.
+    learning_rate_samples : float
+        Step size of the update of ln n, at least 0.
+    learn_opportunity_cost : bool
+        Whether ω follows what learning episodes earn: their running mean reward over their running mean time, not
+        below 0.
+    learning_rate_opportunity_cost : float
+        Step size of both running means, in (0, 1].
 
     Raises
     ------
@@ -121,6 +129,9 @@ class Agent:
     sample_time: float = 0.1
     sample_correlation: float = 0.0
     opportunity_cost: float = 0.0
+    learning_rate_samples: float = 0.1
+    learn_opportunity_cost: bool = False
+    learning_rate_opportunity_cost: float = 0.01
 
     def __post_init__(self) -> None:
         put = object.__setattr__.__get__(self)
@@ -153,8 +164,17 @@ class Agent:
         put("samples", _checks.real("samples", self.samples, low=1, high=self.samples_max))
         _checks.choice("learn_samples", self.learn_samples, LEARN_SAMPLES)
         put("sample_correlation", _checks.real("sample_correlation", self.sample_correlation, low=0, high=1))
-        for name in ("sample_time", "opportunity_cost"):
+        for name in ("sample_time", "opportunity_cost", "learning_rate_samples"):
             put(name, _checks.real(name, getattr(self, name), low=0))
+        put("learn_opportunity_cost", _checks.flag("learn_opportunity_cost", self.learn_opportunity_cost))
+        rate = _checks.real(
+            "learning_rate_opportunity_cost", self.learning_rate_opportunity_cost, low=0, high=1, low_open=True
+        )
+        put("learning_rate_opportunity_cost", rate)
+        if self.learn_opportunity_cost and not self.learn_q:
+            raise ValueError("learn_opportunity_cost=True needs learn_q=True: it follows what learning episodes earn")
+        if self.learn_opportunity_cost and self.reward_rate:
+            raise ValueError("learn_opportunity_cost=True prices time, which reward_rate=True does already: choose one")
         if self.sigma_min > self.sigma_max:
             raise ValueError(f"sigma_min must not exceed sigma_max, got {self.sigma_min!r} > {self.sigma_max!r}")
         if not self.sigma_min <= self.sigma_0 <= self.sigma_max:
@@ -239,6 +259,16 @@ class Agent:
         return ALLOCATIONS[self.allocation]
 
     @property
+    def has_effort(self) -> bool:
+        """Whether decisions take other than one sample each, or their number or price is learned."""
+        return self.samples != 1 or self.learns_effort or self.learn_opportunity_cost
+
+    @property
+    def learns_effort(self) -> bool:
+        """Whether the number of samples is learned."""
+        return self.learn_samples != "no"
+
+    @property
     def depth_first(self) -> bool:
         """Whether its planner explores no path twice."""
         return PLANNERS[self.planner].depth_first
@@ -253,7 +283,8 @@ _BOUNDS: dict[str, dict[str, Any]] = {
 FIELDS = tuple(field.name for field in dataclasses.fields(Agent))
 LATER: dict[str, Any] = {  # fields that came after the first format of files, and their defaults
     "samples": 1.0, "learn_samples": "no", "samples_max": 100.0, "sample_time": 0.1, "sample_correlation": 0.0,
-    "opportunity_cost": 0.0,
+    "opportunity_cost": 0.0, "learning_rate_samples": 0.1, "learn_opportunity_cost": False,
+    "learning_rate_opportunity_cost": 0.01,
 }  # fmt: skip
 _made = Agent.__init__
 

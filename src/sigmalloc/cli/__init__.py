@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Figures go into files. What a notebook exports to its children names a backend that may not be here.
         os.environ["MPLBACKEND"] = "agg"
     with terminal.any_text(), warnings.catch_warnings():
-        warnings.showwarning = _warned
+        warnings.showwarning = _Warned()
         try:
             try:
                 options = build_parser().parse_args(arguments)
@@ -62,13 +62,22 @@ def _told(message: str, status: int) -> int:
     return status
 
 
-def _warned(message: Any, *where: Any, **also: Any) -> None:
-    _told(f"warning: {message}", 0)
+class _Warned:
+    """Says a warning, once."""
+
+    def __init__(self) -> None:
+        self.said: set[str] = set()
+
+    def __call__(self, message: Any, *where: Any, **also: Any) -> None:
+        if str(message) not in self.said:
+            self.said.add(str(message))
+            _told(f"warning: {message}", 0)
 
 
 def build_parser() -> Parser:
     """The parser of the whole command line."""
     # matplotlib comes with these, and is told where to draw before
+    from ..fit import commands as fit_commands
     from ..paper import commands as paper_commands
     from ..sweeps import commands as sweep_commands
 
@@ -80,4 +89,5 @@ def build_parser() -> Parser:
     simulate.add_parser(commands)
     paper_commands.add_parser(commands)
     sweep_commands.add_parsers(commands)
+    fit_commands.add_parser(commands)
     return parser

@@ -12,7 +12,7 @@ from typing import Any
 _SECTION = re.compile(r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-+\n|\Z)", re.MULTILINE | re.DOTALL)
 _ENTRY = re.compile(r"^(\*{0,2}\w[\w, *]*?)(?: : (.*))?\n((?:[ \t]+.*\n|\n)*)", re.MULTILINE)
 _UNIT = re.compile(r"\bin (?:units of (reward(?: per nat| per unit of time)?)|(1/reward|1/episode|%|units of time))")
-_SYMBOL = re.compile(r"(\S{1,8})(?:,| in the )")
+_SYMBOL = re.compile(r"(\S{1,8})(?:,| in the reward gradient )")
 
 
 @dataclass(frozen=True)

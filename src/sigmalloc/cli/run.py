@@ -12,6 +12,7 @@ import numpy as np
 
 from .._io import files
 from .._io.progress import Progress
+from ..pairing import warn_of_scale
 from ..runs.result import Result, mean_and_sem
 from ..runs.train import prepare, train
 from ..tasks.base import Maze, Plane, Task
@@ -72,6 +73,7 @@ def run(given: argparse.Namespace) -> int:
     gap_wanted, as_json = asked.get("gap", False), asked.get("json", False)
     exact = require_exact(plan.task) if gap_wanted else None
     prepare(plan.task, plan.agent, **plan.runs)
+    warn_of_scale(plan.task, plan.agent)
     folder = writable_folder(asked.get("out") or Path("sigmalloc-out") / plan.folder)
     if as_json:
         result = train(plan.task, plan.agent, **plan.runs)

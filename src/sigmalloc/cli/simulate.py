@@ -10,6 +10,7 @@ from typing import Any
 
 from .._io import files
 from .._io.progress import Progress
+from ..pairing import warn_of_scale
 from ..runs.simulate import simulate
 from . import options
 from .plan import Plan
@@ -69,6 +70,7 @@ def run(given: argparse.Namespace) -> int:
         raise ValueError(f"--out: there is no folder {out.parent}")
     extra = {name: asked[name] for name in ("values", "probability", "max_rows") if name in asked}
     runs = {name: plan.runs[name] for name in ("episodes", "restarts", "seed", "workers") if name in plan.runs}
+    warn_of_scale(plan.task, plan.agent)
     with Progress(unit="episode", leave=False) as progress:
         trials = simulate(plan.task, plan.agent, **runs, **extra, progress=progress.update)
     written = trials.to_csv(out) if out.suffix == ".csv" else trials.save(out)

@@ -17,7 +17,7 @@ from ..agents import Agent
 from ..runs.evaluate import evaluate as simulated
 from ..tasks.base import Task
 from ._evaluate import evaluation
-from ._optimum import start_q, tidy_q, tidy_sigma
+from ._optimum import shown_q, shown_sigma, start_q
 
 Objective = Literal["exact", "simulated"]
 OBJECTIVES = ("exact", "simulated")
@@ -140,9 +140,9 @@ def cma_es(
         return [_exact_loss(problem, Point(held, memories(point), samples)) for point in points]
 
     def simulate(sigma: Floats, episodes: int) -> Any:
-        tables = tidy_sigma(problem, sigma)
+        tables = shown_sigma(problem, sigma)
         return simulated(
-            problem.task, agent, np.broadcast_to(tidy_q(problem, held), tables.shape), tables, episodes=episodes,
+            problem.task, agent, np.broadcast_to(shown_q(problem, held), tables.shape), tables, episodes=episodes,
             seed=int(generator.integers(2**63)), policy=policy, workers=workers,
         )  # fmt: skip
 
@@ -171,7 +171,7 @@ def cma_es(
         sigma = memories(np.asarray(search.result.xfavorite))
         result = simulate(sigma, 10 * episodes)
     return BlackBox(
-        tidy_sigma(problem, sigma), sigma, tidy_q(problem, held), float(result.objective), float(result.value),
+        shown_sigma(problem, sigma), sigma, shown_q(problem, held), float(result.objective), float(result.value),
         float(result.reward), float(result.cost), int(counts[-1]), np.array(counts), np.array(best, dtype=float), seed,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from .._mdp.chain import Chain, Pool
 from .._mdp.problem import Floats, Point, Problem
 from ..agents import Agent
 from ..tasks.base import Task
-from ._optimum import start_q, tidy_q
+from ._optimum import shown_q, start_q
 
 
 @quietly
@@ -64,7 +64,7 @@ def equilibrium(
         size = float(np.abs(change).max(initial=0.0))
         if size <= tolerance * max(1.0, float(np.abs(point.q).max(initial=0.0))):
             found = point.q + change
-            return found if np.ndim(sigma) == 1 else tidy_q(problem, found)
+            return found if np.ndim(sigma) == 1 else shown_q(problem, found)
         if size > before:
             step = max(step / 2, 1e-3)
         before = size

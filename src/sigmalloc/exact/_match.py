@@ -18,7 +18,7 @@ from .._mdp.problem import LAST_EPISODE, Floats, Problem
 from ..agents import Agent
 from ..tasks.base import Task
 from ._evaluate import evaluation
-from ._optimum import Search, start_q, tidy_q, tidy_sigma
+from ._optimum import Search, shown_q, shown_sigma, start_q
 
 _ROUNDS = 40
 _CLOSE = 1e-9  # of the cost
@@ -149,9 +149,9 @@ def match_cost(
         nats=found.cost / price,
         lam=lam,
         agent=agent.replace(lam=max(lam, 0.0)),
-        sigma=tidy_sigma(problem, point.sigma),
+        sigma=shown_sigma(problem, point.sigma),
         memory_sigma=point.sigma,
-        q=tidy_q(problem, point.q),
+        q=shown_q(problem, point.q),
         samples=found.samples,
         starts=np.array([result[0] - cost for result in results]),
     )

@@ -137,8 +137,8 @@ def optimum(
     best = search.place(max(results, key=lambda result: result[0])[1])
     found = evaluation(problem, best)
     return Optimum(
-        tidy_sigma(problem, best.sigma), best.sigma, tidy_q(problem, held), found.samples, found.objective, found.value,
-        found.reward, found.cost, found.effort, found.time, search.evaluations,
+        shown_sigma(problem, best.sigma), best.sigma, shown_q(problem, held), found.samples, found.objective,
+        found.value, found.reward, found.cost, found.effort, found.time, search.evaluations,
         np.array([result[0] for result in results]),
     )  # fmt: skip
 
@@ -159,12 +159,12 @@ def start_q(problem: Problem, q: npt.ArrayLike | None) -> Floats:
     return problem.vector("q", vector)
 
 
-def tidy_q(problem: Problem, q: Floats) -> Floats:
+def shown_q(problem: Problem, q: Floats) -> Floats:
     """q̄ as a table: 0 where there is no action, and what is known where it is."""
     return problem.whole(np.where(problem.model.exists, problem.gather(q, problem.known_q), 0.0))
 
 
-def tidy_sigma(problem: Problem, sigma: Floats) -> Floats:
+def shown_sigma(problem: Problem, sigma: Floats) -> Floats:
     """σ as a table: σ_base, which is free, where there is no memory, and what is known where it is."""
     table = problem.map.gather(sigma, problem.agent.sigma_base)
     known = problem.map.known_sigma

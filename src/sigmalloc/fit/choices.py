@@ -1,6 +1,5 @@
 """What people chose: rows of options with memories and known numbers, a subject after another, checked row by row."""
 
-import dataclasses
 import os
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,152 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .subject import BLOCKS, CARRIED, NEW, NEW_Q, Blocks, FloatArray, IntArray, Subject, changes, groups, nothing, plain
+from .tasks import choices_in_task
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Blocks: TypeAlias = Literal["reset", "carry", "reset_q"]
 Coding: TypeAlias = Literal["index", "from one", "memory"]
-FloatArray: TypeAlias = npt.NDArray[np.float64]
-IntArray: TypeAlias = npt.NDArray[np.int64]
-
-BLOCKS: tuple[str, ...] = ("reset", "carry", "reset_q")
 CODINGS: tuple[str, ...] = ("index", "from one", "memory")
-NEW, NEW_Q, CARRIED = 1, 2, 3  # what a row that begins a block does
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Subject:
-    """One person's rows, as the engine reads them. `Choices` makes it; arrays are read-only.
-
-    A *situation* is a set of options: rows that show the same options share one.
-
-    Attributes
-    ----------
-    label : hashable
-    situation : array of int, shape (rows,)
-    following : array of int, shape (rows,)
-        The situation to which the choice led, in tasks with longer episodes; −1 where there is none.
-    choice : array of int, shape (rows,)
-        Option chosen, counted from 0; −1: no response.
-    payoff : array of float, shape (rows, options)
-        Net reward of each option as it was shown; NaN where it was not.
-    outcome : array of float, shape (rows, options)
-        Payoff of the *memory*: net reward less the known number.
-    scored : array of int, shape (rows,)
-        1 where the choice counts: it was made, it was free, and there were two options or more.
-    episode_end : array of int, shape (rows,)
-        1 on the last row of an episode.
-    block_start : array of int, shape (rows,)
-        0, or on the first row of a block: 1 everything is new, 2 q̄ is new, 3 all is carried over.
-    block_memories : array of int, shape (rows,)
-        Memories that the subject has in the row's block.
-    memory : array of int, shape (situations, options)
-        Memory of each option; −1 where it has none.
-    known, known_sigma : array of float, shape (situations, options)
-        Known number of each option, and the noise of one that has no memory.
-    n_options : array of int, shape (situations,)
-    n_memories : int
-        Most memories that a block has.
-    labels : tuple of tuples
-        Names of the memories in each block, in the order of ``memory``.
-    block : array of int, shape (rows,)
-        Block of each row, counted from 0.
-    start : array of float, shape (situations,)
-        How often episodes start in (or, for episodes of one row, show) each situation, for ``gradient_source="task"``.
-    transition : array of float, shape (situations, options, situations), or None
-        Transition probabilities of a task with longer episodes; what is missing to 1 ends the episode.
-    chosen_only : bool
-        Where choices are simulated: only the payoff of the chosen option is shown.
-    rows : array of int, shape (rows,)
-        Where each row was in the table that `Choices` was made from.
-    """
-
-    label: Hashable
-    situation: IntArray
-    following: IntArray
-    choice: IntArray
-    payoff: FloatArray
-    outcome: FloatArray
-    scored: IntArray
-    episode_end: IntArray
-    block_start: IntArray
-    block_memories: IntArray
-    memory: IntArray
-    known: FloatArray
-    known_sigma: FloatArray
-    n_options: IntArray
-    n_memories: int
-    labels: tuple[tuple[Hashable, ...], ...]
-    block: IntArray
-    start: FloatArray
-    transition: FloatArray | None = None
-    chosen_only: bool = False
-    rows: IntArray
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                value = np.ascontiguousarray(value)
-                value.setflags(write=False)
-                object.__setattr__(self, field.name, value)
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows."""
-        return len(self.situation)
-
-    @property
-    def n_scored(self) -> int:
-        """Number of choices that count."""
-        return int(self.scored.sum())
-
-    @property
-    def longer_episodes(self) -> bool:
-        """Whether a choice can lead to another situation of the same episode."""
-        return bool((self.following >= 0).any())
-
-    def with_choices(self, choice: npt.ArrayLike) -> "Subject":
-        """The same rows with other choices, of which only the chosen option's payoff is kept if ``chosen_only``.
-
-        Parameters
-        ----------
-        choice : array of int, shape (rows,)
-            As `simulate` gives them.
-        """
-        made = _checks.array("choice", choice, (self.n_rows,), np.int64)
-        counts = self.n_options[self.situation]
-        wrong = np.flatnonzero((made < -1) | (made >= counts))
-        if len(wrong):
-            raise ValueError(f"choice: row {wrong[0]} has options 0 to {counts[wrong[0]] - 1}, got {made[wrong[0]]}")
-        payoff, outcome = self.payoff, self.outcome
-        if self.chosen_only:
-            shown = np.arange(payoff.shape[1]) == made[:, None]
-            payoff, outcome = np.where(shown, payoff, np.nan), np.where(shown, outcome, np.nan)
-        scored = np.where(made < 0, 0, self.scored)
-        return dataclasses.replace(self, choice=made, payoff=payoff, outcome=outcome, scored=scored, chosen_only=False)
-
-    def part(self, rows: int) -> "Subject":
-        """The first rows only."""
-        rows = _checks.integer("rows", rows, low=1, high=self.n_rows)
-        names = (
-            "situation", "following", "choice", "payoff", "outcome", "scored", "episode_end", "block_start",
-            "block_memories", "block", "rows",
-        )  # fmt: skip
-        return dataclasses.replace(self, **{name: getattr(self, name)[:rows] for name in names})
-
-    def scoring(self, rows: npt.ArrayLike) -> "Subject":
-        """The same rows, of which only some are scored; the others teach.
-
-        Parameters
-        ----------
-        rows : array of bool, shape (rows,)
-        """
-        mask = np.asarray(rows)
-        if mask.dtype != bool or mask.shape != (self.n_rows,):
-            raise ValueError(f"rows must be an array of bool of shape ({self.n_rows},), got {mask.dtype} {mask.shape}")
-        return dataclasses.replace(self, scored=np.where(mask, self.scored, 0))
 
 
 class Choices:
@@ -340,7 +201,7 @@ class Choices:
             if name not in frame:
                 columns = ", ".join(repr(str(key)) for key in frame)
                 raise ValueError(f"{field}: no column {name!r}; the columns are {columns}")
-            return np.asarray(frame[name])
+            return _array(name, frame[name])
 
         named = _checks.sequence("options", options)
         n_rows = len(column("choice", choice))
@@ -415,8 +276,6 @@ class Choices:
         ValueError
             Naming the argument, or the subject and the row.
         """
-        from .tasks import choices_in_task
-
         return cls(choices_in_task(task, trials, block, blocks))
 
 
@@ -480,7 +339,7 @@ class _Table:
     def _choices(self, coding: str) -> IntArray:
         out = np.full(len(self.raw_choice), -1, dtype=np.int64)
         for row, given in enumerate(self.raw_choice.tolist()):
-            if _nothing(given):
+            if nothing(given):
                 continue
             if coding == "memory":
                 names = [plain(name) for name in self.names[row]]
@@ -545,37 +404,27 @@ def _numbered(
     return tuple(labels), memory
 
 
-def plain(value: Any) -> Any:
-    """A NumPy scalar as Python's; a whole number as an int, so that 1 and 1.0 name the same."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
-
-
-def _nothing(value: Any) -> bool:
-    """Whether a name says that there is none."""
-    if value is None:
-        return True
+def _array(field: str, value: Any) -> npt.NDArray[Any]:
+    """Names, texts or numbers as an array; nothing masked, nothing ragged."""
+    _checks.refuse_masked(field, value)
     try:
-        return bool(value != value) or (isinstance(value, str) and value == "") or bool(value == -1)
-    except TypeError:  # pandas.NA has no truth
-        return True
+        return np.asarray(value)
+    except Exception:  # lists of several lengths, and whatever an object that claims to be an array does
+        raise ValueError(f"{field} must be an array, got {_checks.shown(value)}") from None
 
 
 def _names(field: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
-    given = np.asarray(value)
+    given = _array(field, value)
     if given.dtype.kind not in "iufUO":
         raise ValueError(f"{field} must have names of memories, numbers or texts, got dtype {given.dtype}")
     out = np.empty(given.shape, dtype=object)
     for place, name in enumerate(given.reshape(-1).tolist()):
-        out.reshape(-1)[place] = None if _nothing(name) else plain(name)
+        out.reshape(-1)[place] = None if nothing(name) else plain(name)
     return out
 
 
 def _column(field: str, value: Any, n_rows: int) -> npt.NDArray[Any]:
-    given = np.asarray(value)
+    given = _array(field, value)
     if given.ndim == 0:
         given = np.broadcast_to(given, (n_rows,))
     if given.shape != (n_rows,):
@@ -584,17 +433,20 @@ def _column(field: str, value: Any, n_rows: int) -> npt.NDArray[Any]:
 
 
 def _floats(field: str, value: Any) -> FloatArray:
+    given = _array(field, value)
     try:
-        return np.asarray(value).astype(np.float64)
-    except (TypeError, ValueError):
+        with np.errstate(over="ignore"):
+            return given.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{field} must be numbers, NaN where there is none") from None
 
 
 def _numbers(field: str, value: npt.ArrayLike | None, shape: tuple[int, ...]) -> FloatArray:
     if value is None:
         return np.zeros(shape)
+    given = _floats(field, value)
     try:
-        return np.broadcast_to(_floats(field, value), shape).copy()
+        return np.broadcast_to(given, shape).copy()
     except ValueError:
         raise ValueError(f"{field} must be numbers of shape {shape}, got shape {np.shape(value)}") from None
 
@@ -609,24 +461,7 @@ def _payoffs(value: npt.ArrayLike, shape: tuple[int, ...]) -> FloatArray:
 def _mask(field: str, value: npt.ArrayLike | None, shape: tuple[int, ...], default: bool) -> npt.NDArray[np.bool_]:
     if value is None:
         return np.full(shape, default)
-    given = np.asarray(value)
+    given = _array(field, value)
     if given.dtype != bool or given.shape != shape:
         raise ValueError(f"{field} must be an array of bool of shape {shape}, got {given.dtype} {given.shape}")
     return given
-
-
-def changes(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """True where a value differs from the one before it, and on the first row."""
-    listed = values.tolist()
-    return np.array([True, *(a != b for a, b in zip(listed[:-1], listed[1:], strict=True))])
-
-
-def groups(owner: npt.NDArray[Any]) -> Iterator[tuple[Hashable, IntArray]]:
-    """Each subject and its rows, in order of appearance."""
-    rows: dict[Hashable, list[int]] = {}
-    for row, label in enumerate(owner.tolist()):
-        if _nothing(label) and label != -1:
-            raise ValueError(f"subject: row {row} has none")
-        rows.setdefault(label, []).append(row)
-    for label, places in rows.items():
-        yield label, np.array(places, dtype=np.int64)

@@ -218,9 +218,7 @@ def make_jobs(
 
 
 def _chain_options(given: dict[str, Any]) -> dict[str, Any]:
-    for name in given:
-        if name not in _CHAIN:
-            raise ValueError(f"options: unknown {name!r}; 'emcee' has {', '.join(_CHAIN)}")
+    _checks.only(given, _CHAIN, "option of 'emcee'")
     out = {name: _checks.integer(f"options[{name!r}]", given.get(name, value), low=0) for name, value in _CHAIN.items()}
     if out["burn"] >= out["steps"] or not 1 <= out["thin"] <= out["steps"] - out["burn"]:
         raise ValueError(f"options: steps must exceed burn, and thin be at most what is left, got {out}")

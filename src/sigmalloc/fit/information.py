@@ -73,8 +73,22 @@ class Information:
             errors = np.where(values > _FORGOTTEN, 1.0 / np.sqrt(np.maximum(values, 1e-300)), np.inf)
         return errors, vectors.T
 
+    @property
+    def correlation(self) -> FloatArray:
+        """Correlations between the errors of coordinates after all trials, shape (f, f): what stands in for what.
+
+        NaN where a direction is not known at all.
+        """
+        values, vectors = np.linalg.eigh(self.matrix[-1])
+        if values[0] <= max(_FORGOTTEN, 1e-10 * values[-1]):
+            return np.full(self.matrix.shape[1:], np.nan)
+        covariance = (vectors / values) @ vectors.T
+        deviation = np.sqrt(np.diag(covariance))
+        return np.asarray(covariance / np.outer(deviation, deviation))
+
     def trade_offs(self, share: float = 0.3) -> list[str]:
-        """Directions that are known to no better than half a unit of the coordinates (a factor of e^½), in words.
+        """Directions that are known to no better than half a unit of the coordinates (a factor of e^½), in words; and
+        pairs whose errors are correlated by more than 0.7.
 
         Parameters
         ----------
@@ -91,6 +105,12 @@ class Information:
             words = " and ".join(f"{self.space.names[i]} {'up' if vector[i] * sign > 0 else 'down'}" for i in order)
             size = "nothing" if not np.isfinite(error) else f"only ±{error:.2g}"
             out.append(f"{words}: {size} is known along this direction of the coordinates")
+        correlation = self.correlation
+        for i in range(self.space.size):
+            for j in range(i):
+                if abs(correlation[i, j]) > 0.7:
+                    pair = f"{self.space.names[j]} and {self.space.names[i]}"
+                    out.append(f"{pair} stand in for each other: errors correlate by {correlation[i, j]:+.2f}")
         return out
 
     def trials_for(self, name: str, standard_error: float) -> int | None:

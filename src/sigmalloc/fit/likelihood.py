@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, TypeVar, overload
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._threads import Threads
 from ..agents import Agent
 from . import engine
 from .choices import Choices, Subject
@@ -225,7 +225,7 @@ def over_subjects(function: Callable[[_T], _R], subjects: Iterable[_T], workers:
     subjects = list(subjects)
     if workers == 1 or len(subjects) == 1:
         return [function(subject) for subject in subjects]
-    with ThreadPoolExecutor(min(workers, len(subjects))) as pool:
+    with Threads(min(workers, len(subjects)), "sigmalloc-fit") as pool:
         return list(pool.map(function, subjects))
 
 

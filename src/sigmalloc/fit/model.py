@@ -79,9 +79,7 @@ class SoftmaxLearner:
     def replace(self, **changes: float) -> "SoftmaxLearner":
         """A copy with the given fields changed, checked again."""
         names = tuple(field.name for field in dataclasses.fields(self))
-        for name in changes:
-            if name not in names:
-                raise ValueError(f"unknown field {name!r} of a softmax learner; the fields are {', '.join(names)}")
+        _checks.only(changes, names, "softmax learner field")
         return dataclasses.replace(self, **changes)
 
 

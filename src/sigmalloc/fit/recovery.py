@@ -21,7 +21,7 @@ from .choices import Choices, Subject
 from .designs import Design, subject_of
 from .estimate import Intervals, assembled, make_jobs, run_jobs
 from .likelihood import log_likelihoods, simulate
-from .model import PARAMETERS, FloatArray, GradientSource, Model, Policy, SoftmaxLearner, as_model
+from .model import FloatArray, GradientSource, Model, Policy, SoftmaxLearner, as_model
 from .parameters import Space, make_space
 from .results import Fit
 
@@ -231,8 +231,13 @@ def draw_parameters(space: Space, subjects: int, given: Mapping[str, Any] | None
             margin = (1 - _MIDDLE) / 2 * (box[i, 1] - box[i, 0])
             low, high = box[i, 0] + margin, box[i, 1] - margin
             if source is not None:
-                ends = np.array([[*space.low], [*space.low]])
-                ends[:, i] = source
+                ends = np.array([space.low, space.low])
+                ends[:, i] = [_checks.real(f"simulated[{name!r}]", end) for end in source]
+                if not space.low[i] <= ends[0, i] <= ends[1, i] <= space.high[i]:
+                    raise ValueError(
+                        f"simulated[{name!r}] must be (low, high) within the bounds {space.low[i]:g} to "
+                        f"{space.high[i]:g}, got {source!r}"
+                    )
                 low, high = space.to_coordinates(ends)[:, i]
             x = np.tile(box[:, 0], (subjects, 1))
             x[:, i] = low + uniform * (high - low)
@@ -374,11 +379,14 @@ def recover_models(
     }
     scores = np.empty((len(names), subjects, len(names)))
     likelihood = np.empty_like(scores)
-    same = set(itertools.combinations(names, 2))
+    checked: set[tuple[str, str]] = set()
+    differ: set[tuple[str, str]] = set()
     for s, name in enumerate(names):
         truth = draw_parameters(spaces[name], subjects, (simulated or {}).get(name), seed)
         data = simulated_choices(rows, models[name], spaces[name], truth, seed + s)
-        same &= _same_agents(data, models, names, spaces[name], truth)
+        gaps = _gaps(data, models, names, spaces[name], truth)
+        checked |= set(gaps)
+        differ |= {pair for pair, gap in gaps.items() if gap > _SAME}
         for m, other in enumerate(names):
             space = spaces[other]
             jobs = make_jobs(
@@ -389,29 +397,24 @@ def recover_models(
             fit = assembled(jobs, found)
             likelihood[s, :, m] = fit.log_likelihood
             scores[s, :, m] = fit.bic if criterion == "bic" else fit.aic
-    pairs = tuple(pair for pair in itertools.combinations(names, 2) if pair in same)
+    pairs = tuple(pair for pair in itertools.combinations(names, 2) if pair in checked - differ)
     return Confusion(names, criterion, scores, likelihood, pairs)
 
 
-def _same_agents(
+def _gaps(
     data: Choices, models: Mapping[str, Model], names: tuple[str, ...], space: Space, truth: FloatArray
-) -> set[tuple[str, str]]:
-    """Pairs that give every choice of simulated subjects the same probability, with the same parameters."""
+) -> dict[tuple[str, str], float]:
+    """Largest difference of a choice's log-likelihood between two agents with the same parameters, of those that have
+    all that were drawn."""
     able = [name for name in names if set(space.names) <= set(models[name].parameters)]
-    terms = {name: [] for name in able}  # type: dict[str, list[FloatArray]]
+    gaps = dict.fromkeys(itertools.combinations(able, 2), 0.0)
     for subject, theta in zip(data, truth, strict=True):
-        for name in able:
-            free = tuple(parameter for parameter in PARAMETERS if parameter in models[name].parameters)
-            vector = dict(zip(PARAMETERS, models[name].vector().tolist(), strict=True))
-            vector |= dict(zip(space.names, theta.tolist(), strict=True))
-            values = np.array([[vector[parameter] for parameter in free]])
-            terms[name].append(log_likelihoods(subject, models[name], free, values, pointwise=True)[0])
-    out = set()
-    for a, b in itertools.combinations(able, 2):
-        gap = max(float(np.abs(x - y).max()) for x, y in zip(terms[a], terms[b], strict=True))
-        if gap <= _SAME:
-            out.add((a, b))
-    return out
+        terms = {
+            name: log_likelihoods(subject, models[name], space.names, theta[None], pointwise=True)[0] for name in able
+        }
+        for a, b in gaps:
+            gaps[a, b] = max(gaps[a, b], float(np.abs(terms[a] - terms[b]).max()))
+    return gaps
 
 
 @dataclass(frozen=True, eq=False)

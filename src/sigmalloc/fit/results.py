@@ -164,8 +164,8 @@ class SubjectFit:
         ----------
         draws : int
         rows : Subject, optional
-            Rows with the payoffs of all options, as `design_from_task` makes them. Default: the subject's own, which have
-            these where both outcomes were shown.
+            Rows with the payoffs of all options, as `design_from_task` makes them. Default: the subject's own, which
+            have these where both outcomes were shown.
         seed : int
         uncertain : bool
             Whether each draw has its own parameters (see `draw`), or all have the estimate.

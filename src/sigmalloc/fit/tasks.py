@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from .. import _checks
 from ..tasks import TabularMDP
-from .choices import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, Subject, changes, groups, plain
+from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, Subject, changes, groups, plain
 
 _MODES = {"reset": NEW, "carry": CARRIED, "reset_q": NEW_Q}
 

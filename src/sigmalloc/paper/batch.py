@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, wait
 from typing import Any
 
 import numpy as np
 
 from .. import train
+from .._threads import Threads
 from ..agents import Agent
 from ..runs import Result
 from ..runs.engine import usable_processors as usable_processors
@@ -71,7 +72,7 @@ def train_many(
             progress=tell, **options,
         )  # fmt: skip
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="sigmalloc-paper") as pool:
+    with Threads(threads, "sigmalloc-paper") as pool:
         # the longest first, so that no thread is left with one of them at the end
         pending = {name: pool.submit(one, name) for name in sorted(agents, key=lambda name: -work[name])}
         finished, _ = wait(pending.values(), return_when=FIRST_EXCEPTION)

@@ -10,8 +10,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import __version__
 from .._io import archive, files
 from . import sources
@@ -46,17 +44,21 @@ def load(path: Any, wanted: Any) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        arrays = archive.load(path)
-        facts = json.loads(str(arrays.pop(NOTE)))
-    except (OSError, ValueError, KeyError) as error:
+        with archive.reading(path, "study") as file:
+            if NOTE in file.names:  # of the first versions, without checksums
+                facts, held = json.loads(str(file.array(NOTE, "U", ()))), [name for name in file.names if name != NOTE]
+            else:
+                facts, held = file.facts, [name for name in file.names if name != archive.FACTS]
+            return {name: file.array(name) for name in held} if facts == wanted else None
+    except (OSError, ValueError) as error:
         raise Damaged(f"{path} is damaged ({error})") from error
-    return arrays if facts == wanted else None
 
 
 def save(path: Any, wanted: Any, arrays: dict[str, Any]) -> None:
     """Write the arrays of a study, complete or not at all."""
-    whole: dict[str, Any] = {NOTE: np.array(json.dumps(wanted)), **arrays}
-    put(path, lambda file: np.savez_compressed(file, **whole))
+    place = Path(path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    archive.save(place, wanted, arrays)
 
 
 def put(path: Any, write: Any) -> Path:

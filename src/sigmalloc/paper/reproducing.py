@@ -8,13 +8,14 @@ import os
 import platform
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import __version__, _checks
 from .._io.progress import duration
+from .._threads import Threads
 from . import batch, cache, estimate, report
 from .catalogue import CLAIMS, FIGURES, STUDIES
 from .figure import write
@@ -313,7 +314,7 @@ def _computed(todo: Any, quick: bool, workers: int | None, progress: Any) -> Ite
             ]
             progress(done / sum(weights), ", ".join(running))
 
-    pool = ThreadPoolExecutor(2, thread_name_prefix="sigmalloc-paper")
+    pool = Threads(2, "sigmalloc-paper")
     try:
         longest_first = sorted(range(len(todo)), key=lambda number: -weights[number])
         pending = {pool.submit(work, number) for number in longest_first}

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..agents import ALLOCATIONS, GRADIENTS
+from .training import check_words
 
 if TYPE_CHECKING:
     from ..elementary import Stream
@@ -380,6 +381,7 @@ class Learner:
         self.softmax = setting.allocation == "softmax"
         self.rule = ALLOCATIONS["fixed" if self.softmax else setting.allocation]
         self.psi = GRADIENTS[setting.gradient]
+        check_words(self.psi, self.rule)
         self.memory = subject.memory.tolist()
         self.known, self.spread = subject.known.tolist(), subject.known_sigma.tolist()
         self.n_options = subject.n_options.tolist()

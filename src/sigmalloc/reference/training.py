@@ -17,17 +17,31 @@ from ..agents import LARGEST_Q, Agent
 from ..agents.rules import look_up
 from ..agents.schedules import Exponential, Points
 from ..elementary import LOG2_E, Stream, exponential, logarithm, power_of_two
-from ..pairing import paths, trial_time
+from ..pairing import is_rated, paths, planning_time, time_of_sample, trial_time
 from ..runs.arguments import check_task_and_agent, checked_count, checked_episodes, checked_memories, checked_seed
 from ..runs.divergence import DivergenceError
-from ..runs.result import Result
+from ..runs.result import Result, reached_effort
 from ..runs.schedule import Policy, Schedule
 from ..tasks.base import Task
 
 Row = Sequence[float]
 Floats = npt.NDArray[np.float64]
+CURVES = ("reward", "value", "cost", "cutoffs", "time", "time_cost")
 HARD = 1e300  # a β so large that the softmax is the argmax
-CREDITS = {word: word for word in ("now", "reward_to_go", "path_return", "best_return")}
+WORDS = {
+    "credit": ("now", "reward_to_go", "path_return", "best_return"),
+    "baseline": ("none", "mean"),
+    "update": ("each", "scale", "none"),
+    "importance": ("flat", "usage", "spread"),
+}
+
+
+def check_words(gradient, allocation):
+    """Raise a ValueError for a word of a rule that the twins do not know: they take no other word for one of theirs."""
+    for word in ("credit", "baseline"):
+        look_up(f"gradient: {word}", dict.fromkeys(WORDS[word]), getattr(gradient, word), "the twin")
+    for word in ("update", "importance"):
+        look_up(f"allocation: {word}", dict.fromkeys(WORDS[word]), getattr(allocation, word), "the twin")
 
 
 @dataclass(frozen=True)
@@ -110,8 +124,13 @@ class Run:
         self, task: Task, agent: Agent, seed: int, restart: int, q: Row | Floats | None = None,
         sigma: Row | Floats | None = None,
     ) -> None:  # fmt: skip
+        self.samples = [agent.samples] * task.n_states
+        self.earned, self.opportunity_cost = [0.0, 0.0], agent.opportunity_cost
+        self.rated, self.planned = is_rated(task, agent), task.horizon is not None
+        self.time_of_sample = time_of_sample(task, agent)
         self.task, self.agent = task, agent
-        self.credit = look_up("gradient: credit", CREDITS, agent.gradient_rule.credit, "the twin")
+        check_words(agent.gradient_rule, agent.allocation_rule)
+        self.credit = agent.gradient_rule.credit
         self.stream, self.evaluation_stream = Stream(seed, (restart,)), Stream(seed, (restart, 0))
         self.maps, self.worlds = task.places.maps, task.worlds()
         self.q, self.sigma = [0.0] * task.n_memories, [agent.sigma_base] * task.n_memories
@@ -121,7 +140,7 @@ class Run:
         self.usage = [0.0] * task.n_states
         self.steps = self.cutoffs = 0
         self.n_paths = paths(task, agent)
-        self.reward_scale = 1.0 / trial_time(task, agent)
+        self.reward_scale = 1.0 if self.rated else 1.0 / trial_time(task, agent)
         self._initialise(q, sigma)
 
     def _initialise(self, q: Row | Floats | None, sigma: Row | Floats | None) -> None:
@@ -162,6 +181,12 @@ class Run:
         ]
         return [q for q, _ in pairs], [sigma for _, sigma in pairs]
 
+    def averaging(self, state: int) -> tuple[float, float]:
+        """√((1 + (n − 1)ρ)/n) in a state, and its derivative with respect to ln n."""
+        n, rho = self.samples[state], self.agent.sample_correlation
+        factor = math.sqrt((1.0 + (n - 1.0) * rho) / n)
+        return factor, -(1.0 - rho) / (2.0 * n * factor)
+
     def memories(self) -> list[int]:
         """The memories that are allocated."""
         assert self.allocated is not None
@@ -176,8 +201,8 @@ class Run:
         self.beta = self.scheduled("beta", number)
         if self.agent.learn_q:
             self.learn()
-        if self.agent.allocation_rule.update != "none":
-            self.allocate(self.sampled_gradient())
+        if self.agent.allocation_rule.update != "none" or self.agent.learns_effort:
+            self.allocate(*self.sampled_gradient())
 
     def scheduled(self, name: str, number: int) -> float:
         """A parameter's value in an episode."""
@@ -186,7 +211,10 @@ class Run:
 
     def recall(self, state: int, stream: Stream) -> Recall:
         """A recall in a state with the β of the moment."""
-        return recall(stream, *self.shown(state), self.beta, self.actions[state], self.task.n_actions)
+        q, sigma = self.shown(state)
+        factor, _ = self.averaging(state)
+        noise = [spread * factor for spread in sigma]
+        return recall(stream, q, noise, self.beta, self.actions[state], self.task.n_actions)
 
     def learn(self) -> None:
         """The learning episode: on-policy expected SARSA."""
@@ -196,13 +224,18 @@ class Run:
         starts: Any = getattr(self.task, "starts", None)
         if starts is not None:
             start = int(starts[self.number])
+        spent = 0.0
+        best: tuple[float, float] | None = None
         for _ in range(self.n_paths):
             state, step, over = start, 0, False
+            total, value, discount = 0.0, 0.0, 1.0
             while not over:
                 recalled = self.recall(state, self.stream)
+                spent += self.samples[state]
                 following, reward, over = self.world.step(state, recalled.action, self.stream, self.number)
                 step += 1
                 self.steps += 1
+                total, value, discount = total + reward, value + discount * reward, discount * agent.gamma
                 target = reward
                 if not over:
                     target = reward + agent.gamma * self.recall(following, self.stream).expected_q
@@ -214,6 +247,25 @@ class Run:
                     if not abs(self.q[memory]) < LARGEST_Q:
                         raise DivergenceError("q̄")
                 state = following
+            if best is None or value > best[0]:
+                best = (value, total)
+        if agent.learn_opportunity_cost:
+            assert best is not None
+            self.learn_price(best[1], self.duration(spent, step))
+
+    def duration(self, samples: float, decisions: float, trials: float = 1.0) -> float:
+        """Time that samples take, and non-decision time: of every decision, or, where paths are planned, trial."""
+        rest = trials if self.planned else float(decisions)
+        return self.time_of_sample * samples + self.agent.non_decision_time * rest
+
+    def learn_price(self, reward: float, time: float) -> None:
+        """ω = mean reward / mean time of learning episodes, not below 0."""
+        rate = self.agent.learning_rate_opportunity_cost
+        if self.earned[1] == 0.0:
+            self.earned = [self.opportunity_cost * time, time]
+        self.earned[0] += rate * (reward - self.earned[0])
+        self.earned[1] += rate * (time - self.earned[1])
+        self.opportunity_cost = self.earned[0] / self.earned[1] if self.earned[0] > 0.0 else 0.0
 
     def trial(self, stream: Stream) -> tuple[list[Path], Path]:
         """The paths of a trajectory (one, but where paths are planned) and the best of them."""
@@ -228,7 +280,7 @@ class Run:
         """
         rewarded = (
             stream is self.evaluation_stream or self.credit != "now" or self.n_paths > 1
-            or self.agent.allocation_rule.importance == "usage"
+            or self.agent.allocation_rule.importance == "usage" or self.rated
         )  # fmt: skip
         start = self.world.begin(stream)
         paths: list[Path] = []
@@ -273,20 +325,29 @@ class Run:
         explore(self.world.begin(stream), 0.0, 0.0, 1.0)
         return paths
 
-    def sampled_gradient(self) -> list[float]:
-        """Σ Ψ ∂log π/∂σ / β over N_traj trajectories, q̄ and σ frozen (Eqs. 3-5)."""
-        gradient = [0.0] * self.task.n_memories
+    def sampled_gradient(self) -> tuple[list[float], list[float], list[float], float]:
+        """Σ Ψ ∂log π/∂σ / β over N_traj trajectories, q̄ and σ frozen (Eqs. 3-5); the same by ln n of every state, how
+        often memories were recalled in it, and the sum of the best values."""
+        gradient, best_sum = [0.0] * self.task.n_memories, 0.0
+        by_effort, sampled = [0.0] * self.task.n_states, [0.0] * self.task.n_states
         for _ in range(self.agent.n_trajectories):
             paths, best = self.trial(self.stream)
+            best_sum += best.value
             for path in paths:
                 for psi, state, recalled in self.credits(path, best):
                     score = log_policy_gradient(recalled.zeta, recalled.p, recalled.chosen)
+                    factor, slope = self.averaging(state)
+                    _, sigma = self.shown(state)
                     for memory, term in zip(self.uses[state], score, strict=True):
                         if memory >= 0:
-                            gradient[memory] += psi * term
+                            gradient[memory] += factor * (psi * term)
+                    by_effort[state] += slope * running_sum(
+                        psi * term * spread for term, spread in zip(score, sigma, strict=True)
+                    )
+                    sampled[state] += 1.0
                 for state, _, _ in path.visits:
                     self.usage[state] += 1.0
-        return gradient
+        return gradient, by_effort, sampled, best_sum
 
     def credits(self, path: Path, best: Path) -> Iterator[tuple[float, int, Recall]]:
         """(Ψ, state, recall) for each recall of a path, in the order of addition."""
@@ -303,20 +364,51 @@ class Run:
                 psi = q[recalled.chosen]
                 if self.agent.gradient_rule.baseline == "mean":
                     psi -= running_sum(q) / len(q)
-                elif self.agent.gradient_rule.baseline != "none":
-                    raise ValueError(
-                        f"gradient: baseline {self.agent.gradient_rule.baseline!r} is not known to the twin"
-                    )
             yield psi, state, recalled
 
     def _clipped(self, sigma: float) -> float:
         return min(max(sigma, self.agent.sigma_min), self.agent.sigma_max)
 
-    def allocate(self, gradient: Row) -> None:
+    def allocate(self, gradient: Row, by_effort: Row, sampled: Row, best_sum: float) -> None:
+        """The σ update (Eq. 7), and that of effort."""
+        agent, time, gain = self.agent, 1.0, self.beta * self.reward_scale / self.agent.n_trajectories
+        if self.rated:
+            samples = running_sum(n * count for n, count in zip(self.samples, sampled, strict=True))
+            time = planning_time(self.task, agent) * (samples / running_sum(sampled)) + agent.non_decision_time
+            gain = self.beta * (1.0 / time) / agent.n_trajectories
+        if agent.allocation_rule.update != "none":
+            self.allocate_precision(gradient, gain)
+        if not agent.learns_effort:
+            return
+        price = self.opportunity_cost * agent.sample_time
+        if self.rated:
+            price += best_sum / agent.n_trajectories / time / time * self.time_of_sample
+        slopes = [
+            gain * up - price * n * (count / agent.n_trajectories)
+            for up, n, count in zip(by_effort, self.samples, sampled, strict=True)
+        ]
+        acting = [state for state, actions in enumerate(self.actions) if actions]
+        if agent.learn_samples == "shared":
+            mean = running_sum(slopes[state] for state in acting) / len(acting)
+            self.samples = [self.moved_effort(self.samples[0], mean)] * self.task.n_states
+        elif agent.learn_samples == "state":
+            for state in acting:
+                self.samples[state] = self.moved_effort(self.samples[state], slopes[state])
+        else:
+            raise ValueError(f"learn_samples: {agent.learn_samples!r} is not known to the twin")
+
+    def moved_effort(self, samples: float, slope: float) -> float:
+        """n after a step of ln n, within [1, samples_max]."""
+        moved = logarithm(samples) + self.agent.learning_rate_samples * slope
+        if math.isnan(moved):
+            raise DivergenceError("effort")
+        most = self.agent.samples_max
+        return min(max(exponential(min(max(moved, 0.0), logarithm(most))), 1.0), most)
+
+    def allocate_precision(self, gradient: Row, gain: float) -> None:
         """The σ update (Eq. 7)."""
         agent, memories, rule = self.agent, self.memories(), self.agent.allocation_rule
         lam, rate = self.scheduled("lam", self.number), self.scheduled("learning_rate_sigma", self.number)
-        gain = self.beta * self.reward_scale / agent.n_trajectories
         slope = {m: gain * gradient[m] - lam * cost_gradient(self.sigma[m], agent.sigma_base) for m in memories}
         if any(math.isnan(value) for value in slope.values()):
             raise DivergenceError("σ")
@@ -324,8 +416,6 @@ class Run:
             for m in memories:
                 self.sigma[m] = self._clipped(self.sigma[m] + rate * slope[m])
             return
-        if rule.update != "scale":
-            raise ValueError(f"allocation: update {rule.update!r} is not known to the twin")
         if not memories:
             return
         # one learned scale c, σ = c w with w = 1 / √(1 + importance / mean importance)
@@ -347,8 +437,6 @@ class Run:
         kind = self.agent.allocation_rule.importance
         if kind == "flat":
             return total
-        if kind not in ("usage", "spread"):
-            raise ValueError(f"allocation: importance {kind!r} is not known to the twin")
         for s, uses in enumerate(self.uses):
             q, _ = self.shown(s)
             of_state = self.usage[s] if kind == "usage" else max(q) - min(q) if q else 0.0
@@ -360,18 +448,29 @@ class Run:
             return total
         return [one / n if n else one for one, n in zip(total, count, strict=True)]
 
-    def evaluate(self, completed: int, episodes: int, hard: bool) -> tuple[float, float, float, float]:
-        """Mean return, mean value, cost and number of cut-offs, with q̄ and σ frozen; training is not disturbed."""
+    def evaluate(self, completed: int, episodes: int, hard: bool) -> tuple[float, ...]:
+        """Mean return, mean value, cost, number of cut-offs, mean duration and the price of its samples, with q̄ and σ
+        frozen; training is not disturbed."""
         self.beta = HARD if hard else self.scheduled("beta", completed)
-        steps, reward, value, cut = self.steps, 0.0, 0.0, 0
+        before, reward, value, cut, samples = self.steps, 0.0, 0.0, 0, 0.0
         for _ in range(episodes):
             paths, best = self.trial(self.evaluation_stream)
             reward += best.reward
             value += best.value * self.reward_scale
             cut += sum(path.cut for path in paths)
-        self.steps = steps
+            for path in paths:
+                for state, _, _ in path.visits:
+                    samples += self.samples[state]
+        steps, self.steps = float(self.steps - before), before
+        if self.agent.depth_first and self.n_paths > 1:
+            samples = self.agent.samples * steps
+        value /= episodes
+        if self.rated:
+            value *= 1.0 / (planning_time(self.task, self.agent) * (samples / steps) + self.agent.non_decision_time)
+        time = self.duration(samples, steps, float(episodes)) / episodes
+        time_cost = self.opportunity_cost * self.agent.sample_time * (samples / episodes)
         nats = running_sum(divergence(self.sigma[m], self.agent.sigma_base) for m in self.memories())
-        return reward / episodes, value / episodes, self.scheduled("lam", completed) * nats, float(cut)
+        return reward / episodes, value, self.scheduled("lam", completed) * nats, float(cut), time, time_cost
 
 
 def train(
@@ -423,7 +522,7 @@ def train(
                 kept.append((run.q.copy(), run.sigma.copy()))
             if number + 1 in schedule.checkpoint_episodes:
                 reports.append(run.evaluate(number + 1, schedule.evaluation_episodes, schedule.hard))
-    curves = np.array(reports).reshape(restarts, schedule.checkpoints, 4)
+    curves = np.array(reports).reshape(restarts, schedule.checkpoints, 6)
     if not np.isfinite(curves).all():
         restart, checkpoint = np.argwhere(~np.isfinite(curves))[0, :2].tolist()
         raise DivergenceError(
@@ -438,10 +537,7 @@ def train(
         memory_q=np.array([run.q for run in runs]).reshape(restarts, task.n_memories),
         memory_sigma=np.array([run.sigma for run in runs]).reshape(restarts, task.n_memories),
         episodes=np.array(schedule.checkpoint_episodes, dtype=np.int64),
-        reward=curves[:, :, 0],
-        value=curves[:, :, 1],
-        cost=curves[:, :, 2],
-        cutoffs=curves[:, :, 3],
+        **{name: curves[:, :, i] for i, name in enumerate(CURVES)},
         steps=np.array([run.steps for run in runs]),
         training_cutoffs=np.array([run.cutoffs for run in runs]),
         training_episodes=episodes,
@@ -454,4 +550,7 @@ def train(
         evaluation_stream=np.array([run.evaluation_stream.state for run in runs], dtype=np.uint64),
         scale=np.array([run.scale for run in runs]),
         usage=np.array([run.usage if counted else [] for run in runs]).reshape(restarts, -1),
+        samples=reached_effort(task, agent, restarts, np.array([run.samples for run in runs])),
+        opportunity_cost=np.array([run.opportunity_cost for run in runs]),
+        earned=np.array([run.earned for run in runs]),
     )

@@ -24,7 +24,7 @@ from .._threads import Threads
 from ..agents import Agent
 from ..agents.rules import look_up
 from ..agents.schedules import SCHEDULED, Exponential, Points
-from ..pairing import paths, trial_time
+from ..pairing import is_rated, paths, planning_time, time_of_sample, trial_time
 from ..tasks.base import Task
 from .schedule import Schedule
 
@@ -40,12 +40,14 @@ SCHEDULE_DTYPE = np.dtype(
 RUN_DTYPE = np.dtype(
     [(name, SCHEDULE_DTYPE) for name in SCHEDULED]
     + [(name, np.float64) for name in (
-        "gamma", "sigma_base", "sigma_0", "sigma_min", "sigma_max", "q_low", "q_high", "reward_scale",
+        "gamma", "sigma_base", "sigma_0", "sigma_min", "sigma_max", "q_low", "q_high", "reward_scale", "samples_max",
+        "sample_correlation", "sample_time", "time_of_sample", "non_decision_time", "planning_time",
+        "learning_rate_samples", "learning_rate_opportunity_cost",
     )]
     + [(name, np.int64) for name in (
         "credit", "baseline", "update", "importance", "learn_q", "n_trajectories", "n_paths", "depth_first", "given_q",
         "given_sigma", "goes_on", "first_episode", "episodes", "evaluate_every", "evaluation_episodes",
-        "hard_evaluation", "act_only",
+        "hard_evaluation", "act_only", "effort", "learn_samples", "learn_opportunity_cost", "planned", "rated",
     )]
 )  # fmt: skip
 TRIAL_DTYPE = np.dtype(
@@ -55,9 +57,11 @@ TRIAL_DTYPE = np.dtype(
 CHOICE_DTYPE = np.dtype(
     [(name, np.int64) for name in ("state", "action", "next_state", "flags")] + [("reward", np.float64)]
 )
-REPORT = ("reward", "value", "cost", "cutoffs", "reward_squares", "value_squares", "steps")
+REPORT = (
+    "reward", "value", "cost", "cutoffs", "reward_squares", "value_squares", "steps", "time", "time_cost",
+)  # fmt: skip
 COUNTERS = ("episodes", "steps", "cutoffs", "error")
-ERRORS = {1: "q̄", 2: "σ", 3: "an evaluation"}
+ERRORS = {1: "q̄", 2: "σ", 3: "an evaluation", 4: "effort"}
 
 Floats = npt.NDArray[np.float64]
 
@@ -71,7 +75,10 @@ class Outcome:
     q, sigma : float64 (runs, places)
     scale : float64 (runs,)
     usage : float64 (runs, states), or (0, 0) where no agent asks
-    report : float64 (runs, checkpoints, 7)
+    samples : float64 (runs, states), or (0, 0) where no agent has effort
+    earned : float64 (runs, 3)
+        Running means of reward and time of learning episodes, and ω.
+    report : float64 (runs, checkpoints, 9)
     snapshots : float64 (runs, snapshots, 2, places)
     visits : float64 (runs, states · actions) or (0, 0)
     counters : int64 (runs, 4)
@@ -82,6 +89,8 @@ class Outcome:
     sigma: Floats
     scale: Floats
     usage: Floats
+    samples: Floats
+    earned: Floats
     report: Floats
     snapshots: Floats
     visits: Floats
@@ -102,10 +111,16 @@ class Before:
     ----------
     scale : float64 (runs,)
     usage : float64 (runs, states)
+    samples : float64 (runs, states), optional
+        Default: the agents' own.
+    earned : float64 (runs, 3), optional
+        Running means of reward and time, and ω. Default: none, and the agents' own.
     """
 
     scale: Floats
     usage: Floats
+    samples: Floats | None = None
+    earned: Floats | None = None
 
 
 def stream_states(seed: int, restart: int, evaluation_key: int = 0) -> npt.NDArray[np.uint64]:
@@ -137,7 +152,7 @@ def capacity(task: Task, agents: Sequence[Agent]) -> int:
     """
     most = 1
     for agent in agents:
-        if agent.gradient_rule.waits and agent.allocation_rule.update != "none":
+        if agent.gradient_rule.waits and (agent.allocation_rule.update != "none" or agent.learns_effort):
             steps = max(variant.step_limit for variant in task.variants) if task.horizon is None else task.horizon
             most = max(most, steps * (paths(task, agent) if agent.gradient_rule.credit == "best_return" else 1))
     if 8 * LANES * most * (task.n_actions + 2) > LARGEST_WORKSPACE:
@@ -153,7 +168,8 @@ _tables: weakref.WeakKeyDictionary[Task, dict[Any, Any]] = weakref.WeakKeyDictio
 
 def tables(task: Task, agents: Sequence[Agent], kernel: Any) -> Any:
     """The task as the kernel reads it; made once for a task and what agents need of it."""
-    key = (kernel.__name__, capacity(task, agents))
+    mapped = task.places.mapped or any(agent.has_effort for agent in agents)
+    key = (kernel.__name__, capacity(task, agents), mapped)
     held = _tables.setdefault(task, {})
     if key not in held:
         places = task.places
@@ -164,7 +180,8 @@ def tables(task: Task, agents: Sequence[Agent], kernel: Any) -> Any:
             place=places.place,
             allocated=places.allocated,
             ever_allocated=places.allocated.max(axis=0),
-            mapped=places.mapped,
+            acting=np.stack([held.exists.any(axis=1) for held in places.maps]).astype(np.float64),
+            mapped=mapped,
             capacity=key[1],
             depth=task.horizon or 0,
         )
@@ -191,10 +208,18 @@ def _run_row(
     row = np.zeros((), dtype=RUN_DTYPE)
     for name in SCHEDULED:
         row[name] = _schedule_row(agent.schedule(name), kernel.RULES["schedule"], points)
-    for name in ("gamma", "sigma_base", "sigma_0", "sigma_min", "sigma_max", "learn_q", "n_trajectories"):
+    for name in (
+        "gamma", "sigma_base", "sigma_0", "sigma_min", "sigma_max", "learn_q", "n_trajectories", "samples_max",
+        "sample_correlation", "sample_time", "non_decision_time", "learning_rate_samples",
+        "learning_rate_opportunity_cost", "learn_opportunity_cost",
+    ):  # fmt: skip
         row[name] = getattr(agent, name)
     row["q_low"], row["q_high"] = agent.q_init if isinstance(agent.q_init, tuple) else (agent.q_init, agent.q_init)
-    row["reward_scale"] = 1 / trial_time(task, agent)
+    row["rated"] = is_rated(task, agent)
+    row["reward_scale"] = 1.0 if row["rated"] else 1 / trial_time(task, agent)
+    row["planning_time"], row["time_of_sample"] = planning_time(task, agent), time_of_sample(task, agent)
+    row["effort"], row["planned"] = agent.has_effort, task.horizon is not None
+    row["learn_samples"] = look_up("learn_samples", kernel.RULES["learn_samples"], agent.learn_samples, "the kernel")
     gradient, allocation = agent.gradient_rule, agent.allocation_rule
     for word, kind, rule in (
         ("credit", f"gradient={agent.gradient!r}: credit", gradient),
@@ -223,26 +248,50 @@ def _schedule_row(value: Any, kinds: dict[str, int], points: list[tuple[float, f
 
 def arrays(
     task: Task, agents: Sequence[Agent], schedule: Schedule, streams: npt.NDArray[np.uint64], q: Floats | None = None,
-    sigma: Floats | None = None, before: Before | None = None,
+    sigma: Floats | None = None, before: Before | None = None, samples: Floats | None = None,
 ) -> Outcome:  # fmt: skip
-    """The arrays of a call. q, sigma: (runs, memories) where they are given."""
+    """The arrays of a call. q, sigma: (runs, memories), samples: (runs, states), where they are given."""
     n, n_places = len(agents), task.places.n_places
     start_q, start_sigma = task.places.start(n, np.array([agent.sigma_base for agent in agents]), q, sigma)
     counted = any(agent.allocation_rule.importance == "usage" for agent in agents)
     usage = np.zeros((n, task.n_states) if counted else (0, 0))
     if counted and before is not None:
         usage[:] = before.usage
+    earned = np.zeros((n, 3))
+    earned[:, 2] = [agent.opportunity_cost for agent in agents]
+    if before is not None and before.earned is not None:
+        learned = np.array([agent.learn_opportunity_cost for agent in agents])
+        earned[learned] = before.earned[learned]
     return Outcome(
         q=start_q,
         sigma=start_sigma,
         scale=np.zeros(n) if before is None else before.scale.copy(),
         usage=usage,
+        samples=_effort(task, agents, before.samples if before is not None and samples is None else samples),
+        earned=earned,
         report=np.full((n, schedule.checkpoints, len(REPORT)), np.nan),
         snapshots=np.zeros((n, len(schedule.snapshots), 2, n_places)),
         visits=np.zeros((n, task.n_states * task.n_actions) if schedule.count_visits else (0, 0)),
         counters=np.zeros((n, len(COUNTERS)), dtype=np.int64),
         streams=streams,
     )
+
+
+def _effort(task: Task, agents: Sequence[Agent], given: Floats | None) -> Floats:
+    """n of every state, what a run has learned or its agent's, (runs, states); (0, 0) where no agent has any.
+
+    States without a choice have that of the first one with a choice, so that one number is the same everywhere.
+    """
+    if not any(agent.has_effort for agent in agents):
+        return np.zeros((0, 0))
+    own = np.repeat([[agent.samples] for agent in agents], task.n_states, axis=1)
+    if given is None:
+        return own
+    learned = np.array([agent.learns_effort for agent in agents])
+    own[learned] = given[learned]
+    ever = task.places.acting
+    own[:, ~ever] = own[:, [ever.argmax()]]
+    return own
 
 
 @dataclass(frozen=True)
@@ -282,7 +331,7 @@ class Recording:
 
 def run(
     task: Task, agents: Sequence[Agent], schedule: Schedule, streams: npt.NDArray[np.uint64], *,
-    q: Floats | None = None, sigma: Floats | None = None, before: Before | None = None,
+    q: Floats | None = None, sigma: Floats | None = None, before: Before | None = None, samples: Floats | None = None,
     replayed: Replayed | None = None, recording: Recording | None = None, act_only: bool = False,
     workers: int | None = None, progress: Callable[[int], object] | None = None, batch_size: int | None = None,
     slice_work: int = SLICE, kernel: Any = None,
@@ -298,6 +347,8 @@ def run(
         Initial values.
     before : Before, optional
         What earlier episodes left; goes with q, sigma and ``schedule.first_episode``.
+    samples : array, shape (runs, states), optional
+        Effort from the start, of agents that learn it.
     replayed : Replayed, optional
         Choices that are made in place of the agent's own.
     recording : Recording, optional
@@ -313,7 +364,7 @@ def run(
     Outcome
     """
     kernel = kernel or _kernel.kernel
-    outcome = arrays(task, agents, schedule, streams, q, sigma, before)
+    outcome = arrays(task, agents, schedule, streams, q, sigma, before, samples)
     distinct = list({id(agent): agent for agent in agents}.values())
     shared = tables(task, distinct, kernel)
     runs, points = run_table(
@@ -332,12 +383,13 @@ def run(
         buffer = recorder = None
         if recording is not None:
             buffer = np.zeros((LANES, recording.rows), dtype=TRIAL_DTYPE)
-            values = np.zeros((LANES, recording.rows, 2 * task.n_actions) if recording.values else (0, 0, 0))
+            width = 2 * task.n_actions + (len(outcome.samples) > 0)
+            values = np.zeros((LANES, recording.rows, width) if recording.values else (0, 0, 0))
             recorder = kernel.Recorder(buffer, values)
             fetch = functools.partial(_fetch, recording, recorder, buffer, values, rows.start)
         batch = kernel.Batch(
-            shared, runs[rows], points, part.streams, part.q, part.sigma, part.scale, part.usage, part.report,
-            snapshot_at, part.snapshots, part.visits, part.counters, choices, first, recorder,
+            shared, runs[rows], points, part.streams, part.q, part.sigma, part.scale, part.usage, part.samples,
+            part.earned, part.report, snapshot_at, part.snapshots, part.visits, part.counters, choices, first, recorder,
         )  # fmt: skip
         return batch, fetch if recording is not None else None
 

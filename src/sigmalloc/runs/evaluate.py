@@ -18,6 +18,7 @@ from .divergence import DivergenceError
 from .schedule import LARGEST_EPISODES, POLICIES, Policy, Schedule
 
 BLOCKS = 64  # independent streams that one evaluation is spread over
+LARGEST_VISITS = 2**22  # counts that are held at once: 32 MiB, and as much for each of q̄ and σ
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def evaluate(
     restarts = 1 if single else len(q)
     memory_q, memory_sigma = checked_memories(task, agent, q, sigma, restarts, shared=False)
     assert memory_q is not None and memory_sigma is not None
-    blocks = min(BLOCKS, episodes)
+    size = task.n_states * task.n_actions
+    blocks = min(BLOCKS, episodes, max(engine.LANES, LARGEST_VISITS // size))
     shares = np.full(blocks, episodes // blocks)
     shares[: episodes % blocks] += 1
     agent = agent.in_episode(LARGEST_EPISODES)
@@ -109,20 +111,23 @@ def evaluate(
     visits = np.zeros((restarts, task.n_states, task.n_actions))
     for share in np.unique(shares):
         members = np.flatnonzero(shares == share)
-        keys = [(restart, int(block)) for restart in range(restarts) for block in members]
-        streams = np.zeros((len(keys), 2, 4), dtype=np.uint64)
-        streams[:, 1] = [engine.stream_state(seed, key) for key in keys]
-        rows = [restart for restart, _ in keys]
-        outcome = engine.run(
-            task, [agent] * len(keys), Schedule(0, None, int(share), policy, count_visits=True), streams,
-            q=memory_q[rows], sigma=memory_sigma[rows], workers=workers,
-        )  # fmt: skip
-        report = outcome.report[:, 0].reshape(restarts, len(members), -1)
-        means[members] = report[:, :, :2].transpose(1, 0, 2)
-        cost = report[:, 0, 2]
-        cutoffs += report[:, :, 3].sum(axis=1)
-        spreads += report[:, :, 4:6].sum(axis=1)
-        visits += outcome.visits.reshape(restarts, len(members), *visits.shape[1:]).sum(axis=1)
+        at_once = max(1, LARGEST_VISITS // (size * len(members)))
+        for first in range(0, restarts, at_once):
+            part = slice(first, min(first + at_once, restarts))
+            keys = [(restart, int(block)) for restart in range(part.start, part.stop) for block in members]
+            streams = np.zeros((len(keys), 2, 4), dtype=np.uint64)
+            streams[:, 1] = [engine.stream_state(seed, key) for key in keys]
+            rows = [restart for restart, _ in keys]
+            outcome = engine.run(
+                task, [agent] * len(keys), Schedule(0, None, int(share), policy, count_visits=True), streams,
+                q=memory_q[rows], sigma=memory_sigma[rows], workers=workers,
+            )  # fmt: skip
+            report = outcome.report[:, 0].reshape(part.stop - part.start, len(members), -1)
+            means[members, part] = report[:, :, :2].transpose(1, 0, 2)
+            cost[part] = report[:, 0, 2]
+            cutoffs[part] += report[:, :, 3].sum(axis=1)
+            spreads[part] += report[:, :, 4:6].sum(axis=1)
+            visits[part] += outcome.visits.reshape(-1, len(members), *visits.shape[1:]).sum(axis=1)
     # sums of squares about the mean of each block, joined (Chan, Golub and LeVeque): nothing cancels
     weights = shares[:, None, None].astype(float)
     centre = means[0] + ((means - means[0]) * weights).sum(axis=0) / episodes

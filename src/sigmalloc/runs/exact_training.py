@@ -21,6 +21,11 @@ def check(task: Task, agent: Agent) -> None:
     """Raise a ValueError where the exact gradient cannot train an agent."""
     if not task.finite:
         raise ValueError(f"estimator='exact' needs a finite MDP; {task.name!r} is not one")
+    if agent.learns_effort or agent.learn_opportunity_cost:
+        raise ValueError(
+            "estimator='exact' takes effort and its price as they are: use learn_samples='no' and "
+            "learn_opportunity_cost=False, or exact.optimum for the best of both"
+        )
     if not agent.allocation_rule.exact:
         raise ValueError(f"estimator='exact' is for allocation='dra' or 'equal', got {agent.allocation!r}")
 

@@ -18,6 +18,7 @@ from .._io import archive, files, terminal
 from .._io.extras import needed
 from .._io.html import table
 from ..agents import FIELDS, LATER, Agent
+from ..pairing import time_of_sample
 from ..tasks.base import Task, unpack
 from .policy import Policy
 from .schedule import Policy as PolicyName
@@ -27,20 +28,24 @@ if TYPE_CHECKING:
     import xarray
 
 FORMAT = 2
+FIRST_BITS = "1"
+BITS = "1"  # another number where a run gives other bits than before, which tests/data/bits.json would tell
 CURVES = ("reward", "value", "cost", "objective", "cutoffs")
+EFFORT = ("time", "time_cost", "samples", "opportunity_cost", "earned")  # arrays that came later
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 _ARRAYS = (
     "memory_q", "memory_sigma", "episodes", "reward", "value", "cost", "cutoffs", "steps", "training_cutoffs",
     "snapshot_episodes", "snapshot_memory_q", "snapshot_memory_sigma", "stream", "evaluation_stream", "scale", "usage",
+    *EFFORT,
 )  # fmt: skip
 _FACTS = ("seed", "training_episodes", "evaluation_episodes", "evaluation_policy", "estimator", "versions")
 
 
 def versions() -> dict[str, str]:
     """Versions that a result depends on or that help to repeat it."""
-    return {"sigmalloc": __version__, "numpy": np.__version__, "python": platform.python_version()}
+    return {"sigmalloc": __version__, "bits": BITS, "numpy": np.__version__, "python": platform.python_version()}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,7 +66,10 @@ class Result:
         Episodes completed at each evaluation.
     reward, value, cost, objective : array of float, shape (restarts, checkpoints)
         Mean undiscounted return, mean discounted return (per unit of time with a reward rate), λ times the
-        divergence, and value − cost, in units of reward.
+        divergence, and value − cost − time_cost, in units of reward.
+    time, time_cost : array of float, shape (restarts, checkpoints)
+        Mean duration of an evaluation episode, t_sample n(s) for every decision (a_dec n(s) with a reward rate) and the
+        non-decision time of each (planning: one a trial); and the price of its samples, ω t_sample E[Σ n(s_t)].
     cutoffs : array of float, shape (restarts, checkpoints)
         Evaluation episodes cut off by the step limit, of ``evaluation_episodes``.
     steps, training_cutoffs : array of int, shape (restarts,)
@@ -78,6 +86,12 @@ class Result:
         The one learned σ of the equal, frequency- and stakes-based allocations.
     usage : array of float, shape (restarts, states) or (restarts, 0)
         Recalls in sampled trajectories, where the allocation goes by them.
+    samples : array of float, shape (restarts, states)
+        Effort n(s), the samples that a decision takes; 1 where there is none.
+    opportunity_cost : array of float, shape (restarts,)
+        ω, price of time.
+    earned : array of float, shape (restarts, 2)
+        Running means of reward and time of learning episodes, where ω is learned; else 0.
     estimator : str
     versions : dict of str
     """
@@ -104,6 +118,11 @@ class Result:
     evaluation_stream: npt.NDArray[np.uint64]
     scale: Floats
     usage: Floats
+    time: Floats
+    time_cost: Floats
+    samples: Floats
+    opportunity_cost: Floats
+    earned: Floats
     estimator: str = "sampled"
     versions: dict[str, str] = field(default_factory=versions)
     go_on: ClassVar[Callable[..., Result]]  # set where training is, which knows results
@@ -114,7 +133,22 @@ class Result:
 
     @property
     def objective(self) -> Floats:
-        return self.value - self.cost
+        return self.value - self.cost - self.time_cost
+
+    @property
+    def reward_rate(self) -> Floats:
+        """Mean reward per unit of time, shape (restarts, checkpoints)."""
+        return self.reward / self.time
+
+    @property
+    def response_times(self) -> Floats:
+        """Predicted time of a decision in each state, non_decision_time + sample_time · n(s), shape (restarts, states).
+
+        In the reward rate of planning (Eq. 8) a sample takes decision_time. NaN where there is no choice.
+        """
+        times = self.agent.non_decision_time + time_of_sample(self.task, self.agent) * self.samples
+        times[:, ~self.task.places.acting] = np.nan
+        return times
 
     @functools.cached_property
     def q(self) -> Floats:
@@ -220,6 +254,9 @@ class Result:
             for name in ("q", "sigma")
         }
         variables |= {name: ("restart", getattr(self, name)) for name in ("steps", "training_cutoffs")}
+        variables |= {"time": (curve, self.time, {"units": "time"}), "time_cost": (curve, self.time_cost, unit)}
+        variables["samples"] = (("restart", "state"), self.samples)
+        variables["opportunity_cost"] = ("restart", self.opportunity_cost, {"units": "reward per time"})
         coordinates: dict[str, Any] = {
             "restart": np.arange(self.restarts), "episode": self.episodes, "snapshot": self.snapshot_episodes,
         }  # fmt: skip
@@ -247,8 +284,10 @@ class Result:
 
     def joined(self, later: Result) -> Result:
         """This result and what came of going on from it."""
-        end_to_end = ("episodes", "reward", "value", "cost", "cutoffs", "snapshot_episodes", "snapshot_memory_q",
-                      "snapshot_memory_sigma")  # fmt: skip
+        end_to_end = (
+            "episodes", "reward", "value", "cost", "cutoffs", "time", "time_cost", "snapshot_episodes",
+            "snapshot_memory_q", "snapshot_memory_sigma",
+        )  # fmt: skip
         whole = {field.name: getattr(later, field.name) for field in fields(later)}
         for name in end_to_end:
             mine, theirs = getattr(self, name), getattr(later, name)
@@ -324,6 +363,8 @@ class Result:
             for name in FIELDS:
                 if name not in agent and name not in LATER:
                     raise ValueError(f"its agent has no {name}")
+            if "samples" not in shapes:
+                arrays |= _from_before_effort(task, facts, arrays)
             if facts["format"] == 1:
                 arrays |= _from_format_1(task, facts, arrays)
             held: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
@@ -360,6 +401,23 @@ def mean_and_sem(values: npt.ArrayLike) -> str:
     return f"{values.mean():.3f} ± {values.std(ddof=1) / np.sqrt(len(values)):.3f}"
 
 
+def reached_effort(task: Task, agent: Agent, restarts: int, samples: Floats) -> Floats:
+    """Effort as results show it, (restarts, states), from the kernel's, which has none where there is no effort."""
+    reached = samples.copy() if len(samples) else np.full((restarts, task.n_states), agent.samples)
+    reached[:, ~task.places.acting] = 1.0
+    return reached
+
+
+def _from_before_effort(task: Task, facts: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
+    """What later versions keep of effort and time: the duration of evaluation episodes was not counted."""
+    restarts = len(arrays["reward"])
+    return {
+        "time": np.full_like(arrays["reward"], np.nan), "time_cost": np.zeros_like(arrays["reward"]),
+        "samples": np.ones((restarts, task.n_states)), "opportunity_cost": np.zeros(restarts),
+        "earned": np.zeros((restarts, 2)),
+    }  # fmt: skip
+
+
 Layout = dict[str, tuple[str, tuple[int | None, ...]]]  # kinds of dtype and shape
 
 
@@ -373,6 +431,10 @@ def _layout(task: Task, shapes: Mapping[str, tuple[int, ...]]) -> Layout:
         "memory_q": ("f", table), "memory_sigma": ("f", table), "snapshot_memory_q": ("f", kept),
         "snapshot_memory_sigma": ("f", kept), "evaluation_stream": ("u", (streams, 4)), "scale": ("f", (n,)),
         "usage": ("f", (n, usage)),
+        **({} if "samples" not in shapes else {
+            **dict.fromkeys(("time", "time_cost"), ("f", (n, shapes["episodes"][0]))),
+            "samples": ("f", (n, task.n_states)), "opportunity_cost": ("f", (n,)), "earned": ("f", (n, 2)),
+        }),
     }  # fmt: skip
 
 

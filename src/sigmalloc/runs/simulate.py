@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .. import _checks, pairing
 from .._choices.solver import solve_choices
 from .._io.progress import shown
+from .._threads import Threads
 from ..agents import Agent
 from ..tasks.base import Task
 from ..tasks.registry import make
@@ -95,8 +96,6 @@ def training(
         task = make(task)
     learn = _checks.flag("learn", learn)
     check_task_and_agent(task, agent, training=False)
-    if learn:
-        pairing.warn_of_scale(task, agent, stacklevel=3)
     if not learn and (q is None or sigma is None):
         raise ValueError("learn=False needs q and sigma: what the agent acts by")
     if learn and not agent.learn_q:
@@ -107,8 +106,10 @@ def training(
     restarts, seed = checked_count("restarts", restarts), checked_seed(seed, rng)
     given_q, given_sigma = checked_memories(task, agent, q, sigma, restarts, shared=learn)
     probability, values = _checks.flag("probability", probability), _checks.flag("values", values)
-    max_rows = _checks.integer("max_rows", max_rows, low=1)
+    max_rows, workers = _checks.integer("max_rows", max_rows, low=1), workers_or_none(workers)
     engine.capacity(task, [agent])
+    if learn and episodes * restarts >= pairing.LARGE_CALL:
+        pairing.warn_of_scale(task, agent, stacklevel=3)
     if episodes * restarts > max_rows:
         raise ValueError(
             f"max_rows={max_rows} is less than one row for each of {episodes * restarts} episodes: a table of so many "
@@ -120,10 +121,10 @@ def training(
         outcome = engine.run(
             task, [agent] * restarts, schedule, streams, q=given_q, sigma=given_sigma,
             recording=engine.Recording(values or probability, taken.take), act_only=not learn,
-            workers=workers_or_none(workers), progress=None if progress is None else meter.update,
+            workers=workers, progress=None if progress is None else meter.update,
         )  # fmt: skip
     result = checked_result(make_result(task, agent, seed, schedule, outcome), outcome)
-    trials = taken.trials(restarts)
+    trials = taken.trials(restarts, workers or engine.usable_processors())
     if probability:
         chances = _probabilities(trials, agent, "soft" if learn else policy)
         columns = trials.columns | {"probability": chances}
@@ -149,19 +150,17 @@ class _Table:
                 )
             self.parts.append((run, rows, values))
 
-    def trials(self, restarts: int) -> Trials:
+    def trials(self, restarts: int, workers: int) -> Trials:
         """The table; parts are given up one after another, each run's in the order in which they came."""
-        counts = np.zeros(restarts, dtype=np.int64)
+        counts, begins = np.zeros(restarts, dtype=np.int64), []
         for run, rows, _ in self.parts:
+            begins.append(counts[run])
             counts[run] += len(rows)
-        place = np.cumsum(counts) - counts
+        before = np.cumsum(counts) - counts
         n = int(counts.sum())
         names = ["episode", "step", "state", "action", "next_state"]
-        zeros: dict[str, Any] = {
-            "session": np.int16(0),
-            "path": np.int32(0),
-            "forced": np.False_,
-        }  # columns that take no memory
+        # columns that take no memory
+        zeros: dict[str, Any] = {"session": np.int16(0), "path": np.int32(0), "forced": np.False_}
         planned = any(rows["path"].max() > 3 for _, rows, _ in self.parts)
         if planned:
             zeros.pop("path")
@@ -169,8 +168,11 @@ class _Table:
         table["reward"], flags = np.empty(n), np.empty(n, dtype=np.int8)
         values = np.empty((n, 2 * self.task.n_actions)) if self.values else None
         path = np.empty(n, dtype=np.int32) if planned else None
-        for number, (run, rows, held) in enumerate(self.parts):
-            here = slice(place[run], place[run] + len(rows))
+
+        def fill(number: int) -> None:
+            run, rows, held = self.parts[number]
+            begin = before[run] + begins[number]
+            here = slice(begin, begin + len(rows))
             for name, column in table.items():
                 column[here] = rows[name]
             flags[here] = rows["path"] & 3
@@ -178,8 +180,12 @@ class _Table:
                 path[here] = rows["path"] >> 2
             if values is not None and held is not None:
                 values[here] = held
-            place[run] = here.stop
             self.parts[number] = (run, rows[:0], None)
+
+        # most of the time goes by while memory that is written for the first time is had from the system
+        with Threads(min(workers, len(self.parts))) as pool:
+            for _ in pool.map(fill, range(len(self.parts))):
+                pass
         if path is not None:
             table["path"] = path
         tables = {}

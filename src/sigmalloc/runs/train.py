@@ -23,7 +23,7 @@ from .arguments import (
     workers_or_none,
 )  # fmt: skip
 from .divergence import DivergenceError
-from .result import Result
+from .result import Result, reached_effort
 from .schedule import Policy, Schedule
 
 Estimator = Literal["sampled", "exact"]
@@ -91,17 +91,18 @@ def train(
     Warns
     -----
     ScaleWarning
-        If σ_base and λ are out of scale for the task's rewards (`sigmalloc.pairing.scale_warning`).
+        If σ_base and λ are out of scale for the task's rewards (`sigmalloc.pairing.scale_warning`); small calls, of
+        fewer than 1000 episodes, are not looked at, since q* takes longer than they do.
     """
     if isinstance(task, str):
         task = make(task)
-    if isinstance(task, Task) and isinstance(agent, Agent):
-        pairing.warn_of_scale(task, agent)
     schedule, seed, given = prepare(
         task, agent, episodes=episodes, restarts=restarts, seed=checked_seed(seed, rng), evaluate_every=evaluate_every,
         evaluation_episodes=evaluation_episodes, evaluation_policy=evaluation_policy, snapshots=snapshots, q=q,
         sigma=sigma, estimator=estimator, workers=workers, progress=progress,
     )  # fmt: skip
+    if episodes * restarts >= pairing.LARGE_CALL:
+        pairing.warn_of_scale(task, agent)
     streams = np.stack([engine.stream_states(seed, restart) for restart in range(restarts)])
     outcome = advance(task, agent, schedule, streams, **given, estimator=estimator, workers=workers, progress=progress)
     return checked_result(make_result(task, agent, seed, schedule, outcome, estimator), outcome)
@@ -161,6 +162,8 @@ def make_result(
         value=report["value"].copy(),
         cost=report["cost"].copy(),
         cutoffs=report["cutoffs"].copy(),
+        time=report["time"].copy(),
+        time_cost=report["time_cost"].copy(),
         steps=outcome.counters[:, 1].copy(),
         training_cutoffs=outcome.counters[:, 2].copy(),
         training_episodes=schedule.last_episode,
@@ -173,6 +176,9 @@ def make_result(
         evaluation_stream=outcome.streams[:, 1].copy(),
         scale=outcome.scale.copy(),
         usage=outcome.usage.copy() if len(outcome.usage) else np.zeros((len(outcome.q), 0)),
+        samples=reached_effort(task, agent, len(outcome.q), outcome.samples),
+        opportunity_cost=outcome.earned[:, 2].copy(),
+        earned=outcome.earned[:, :2].copy(),
         estimator=estimator,
     )
 
@@ -225,9 +231,12 @@ def extend(
             "train it again"
         )
     usage = result.usage if result.usage.shape[1] else np.zeros((result.restarts, result.task.n_states))
+    before = engine.Before(
+        result.scale, usage, result.samples, np.column_stack([result.earned, result.opportunity_cost])
+    )
     outcome = advance(
         result.task, new, schedule, np.stack([result.stream, result.evaluation_stream], axis=1),
-        q=result.memory_q, sigma=result.memory_sigma, before=engine.Before(result.scale, usage),
+        q=result.memory_q, sigma=result.memory_sigma, before=before,
         estimator=result.estimator, workers=workers_or_none(workers), progress=progress,
     )  # fmt: skip
     later = make_result(result.task, new, result.seed, schedule, outcome, result.estimator)

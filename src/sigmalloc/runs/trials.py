@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,13 +207,11 @@ class Trials:
             facts = file.facts
             if facts.get("trials") != FORMAT:
                 raise ValueError(f"its format is {facts.get('trials')!r}, not {FORMAT}")
-            arrays = {name: file.array(name) for name in file.names if name != archive.FACTS}
-            task = unpack(facts["task"], arrays)
-            given = {name: arrays[name] for name in (*COLUMNS, "probability", *TABLES) if name in arrays}
-            missing = [name for name in COLUMNS if name not in given]
-            if missing:
-                raise ValueError(f"it has no {missing[0]}")
-            return from_columns(task, given)
+            task = unpack(facts["task"], {name: file.array(name) for name in file.names if name.startswith("task")})
+            rows = math.prod(file.shape("state"))
+            there = [*COLUMNS, *(name for name in ("probability", *TABLES) if name in file.names)]
+            shapes = dict.fromkeys(there, (rows,)) | dict.fromkeys(TABLES, (rows, task.n_actions))
+            return from_columns(task, {name: file.array(name, _kinds(name), shapes[name]) for name in there})
 
     @classmethod
     def read_csv(
@@ -309,6 +308,15 @@ def from_columns(task: Task, columns: Mapping[str, Column]) -> Trials:
     trials = Trials(task=task, **numbers)
     _check(trials, fail)
     return trials
+
+
+def _kinds(name: str) -> str:
+    """Kinds of dtype that a column of a file may have."""
+    if name == "subject":
+        return "iuUf"
+    if name in ("ended", "cut", "forced"):
+        return "b"
+    return "f" if name in ("reward", "probability", *TABLES) else "iu"
 
 
 Fail = Callable[[int, str], ValueError]

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from .. import plot
+from .. import _checks, plot
 from .._io import terminal
 from ..plot._inputs import summary
 from .results import SweepResult, checked_checkpoint
@@ -140,8 +140,7 @@ def _picked(
     if result.specification.mode == "zip":
         raise ValueError("zip mode has no axes to draw along: draw from the arrays, with sigmalloc.plot.curves")
     for name in names:
-        if name not in result.axes:
-            raise ValueError(f"unknown axis {name!r}; the axes are {', '.join(result.axes) or 'none'}")
+        _checks.only((name,), result.axes, "axis")
         if name in at:
             raise ValueError(f"{name} is drawn along and cannot be fixed")
     for name, entries in result.axes.items():

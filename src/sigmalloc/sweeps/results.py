@@ -219,9 +219,7 @@ class SweepResult:
             values = values[..., checked_checkpoint(self, checkpoint)]
         if self.specification.mode == "zip" and at:
             raise ValueError("axes cannot be fixed in zip mode: take the cell's number from axes")
-        for name in at:
-            if name not in self.axes:
-                raise ValueError(f"unknown axis {name!r}; the axes are {', '.join(self.axes) or 'none'}")
+        _checks.only(at, self.axes, "axis")
         index: list[int | slice] = []
         for name, entries in self.axes.items():
             if name not in at:

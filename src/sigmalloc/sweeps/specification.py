@@ -214,10 +214,8 @@ def specify(
     axes = grids.checked_axes(grid)
     for name in axes:
         if name not in FIELDS and not name.startswith("task."):
-            raise ValueError(
-                f"grid: unknown {name!r}; axes are fields of the agent ({', '.join(FIELDS)}), or 'task.' and an "
-                "argument of the task"
-            )
+            unknown = _checks.unknown(name, FIELDS, "axis")
+            raise ValueError(f"grid: {unknown}; or 'task.' and an argument of the task")
     grids.check_distinct(axes, mode)
     restarts = checked_count("restarts", restarts)
     episodes = _checks.integer("episodes", episodes, low=1, high=2**53)

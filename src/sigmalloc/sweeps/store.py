@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from .. import __version__
 from .._io import archive, files
-from ..runs.result import versions
+from ..runs.result import BITS, FIRST_BITS, versions
 from . import problems, work
 from .generations import Block, Generation, contains
 from .grid import check_size, check_stored
@@ -167,11 +167,11 @@ class Store:
         """Raise a ValueError unless a specification is that of the store or a larger one."""
         generations = self.generations()
         held = generations[-1].specification
-        made_by = _read_manifest(self.manifest_path(len(generations) - 1))["versions"]["sigmalloc"]
-        if made_by != __version__:
+        made_by = _read_manifest(self.manifest_path(len(generations) - 1))["versions"]
+        if made_by.get("bits", FIRST_BITS) != BITS:
             raise ValueError(
-                f"store {self.path} was made by sigmalloc {made_by}, and this is {__version__}: go on with that "
-                "version, since another may give other bits, or name a new folder (open_sweep reads any)"
+                f"store {self.path} was made by sigmalloc {made_by['sigmalloc']}, and this is {__version__}, whose "
+                "runs have other bits: go on with that version, or name a new folder (open_sweep reads any)"
             )
         if wanted.same_as(held):
             return

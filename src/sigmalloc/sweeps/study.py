@@ -79,9 +79,10 @@ def read_study(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ValueError(f"{path} is not a TOML file that can be read: it is nested too deeply") from error
     except (ValueError, MemoryError) as error:
         raise ValueError(f"{path} is not a TOML file: {error}") from error
-    for key in study:
-        if key not in _TOP:
-            raise ValueError(f"{path}: unknown key {key!r}; the keys are {', '.join(_TOP)}")
+    try:
+        _checks.only(study, _TOP, "key")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     for key, required in _TOP.items():
         if required and key not in study:
             raise ValueError(f"{path}: {key} is missing")

@@ -98,18 +98,16 @@ def entry(name: str) -> Entry:
     ValueError
         If there is no such task, module or function.
     """
-    found = TASKS.get(name.replace("_", "-"))
+    found = TASKS.get(_checks.text("task", name).replace("_", "-"))
     if found is not None:
         return found
     if name in GYMNASIUM or (_GYMNASIUM_ID.fullmatch(name) and not _OWN.fullmatch(name)):
         return Entry(name, functools.partial(_from_gymnasium, name), "grid-world", 5000)
     if _OWN.fullmatch(name):
         return Entry(name, _own(name), "grid-world", 5000)
-    near = _checks.nearest(name, (*TASKS, *GYMNASIUM))
-    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
     raise ValueError(
-        f"task must be one of {', '.join(map(repr, (*TASKS, *GYMNASIUM)))}, the id of a Gymnasium environment such as "
-        f"'FrozenLake8x8-v1', or 'module:function' for a function that returns a task; got {name!r}{hint}"
+        f"{_checks.unknown(name, (*TASKS, *GYMNASIUM), 'task')}; the id of a Gymnasium environment such as "
+        "'FrozenLake8x8-v1', or 'module:function' for a function that returns a task"
     )
 
 
@@ -139,13 +137,7 @@ def checked_arguments(maker: Callable[..., Task], arguments: dict[str, Any]) -> 
     """Arguments of a function that makes a task, if it has them all."""
     known = inspect.signature(maker).parameters
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
-        for name in arguments:
-            if name not in known:
-                near = _checks.nearest(name, known)
-                hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-                raise ValueError(
-                    f"unknown task.{name}{hint or ':'} the task's arguments are {', '.join(known) or 'none'}"
-                )
+        _checks.only(arguments, known, "task argument")
     return arguments
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from ... import tasks
+from ..._threads import Threads
 from ...agents import Agent
 from ...sweeps import sweep
 from ...tasks import Task
@@ -69,11 +69,11 @@ def _swept(
         return final | {"steps": int(np.sum(result.steps))}
 
 
-class _Watched(ThreadPoolExecutor):
+class _Watched(Threads):
     """Threads that tell how many blocks are done; no more are taken on once telling raises."""
 
-    def __init__(self, workers: int | None, blocks: Any, progress: Any) -> None:
-        super().__init__(workers, thread_name_prefix="sigmalloc-sensitivity")
+    def __init__(self, workers: int, blocks: Any, progress: Any) -> None:
+        super().__init__(workers, "sigmalloc-sensitivity")
         self.done, self.blocks, self.progress = 0, blocks, progress or (lambda fraction: None)
 
     def submit(self, *call: Any, **keywords: Any) -> Any:

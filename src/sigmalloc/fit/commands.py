@@ -1,0 +1,170 @@
+"""The command line of fits: ``fit``."""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import time
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+from .._io import files
+from .._io.progress import duration, shown
+from .compare import Comparison, compare
+from .estimate import Job, assembled, file_name, fit_subject, run_jobs
+from .results import Fit
+from .study import Study, read_study
+from .work import as_done, workers_of
+
+FAILURE, INTERRUPTED = 1, 130
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the command with an ``argparse`` parser's subparsers; it sets ``run``, which returns the exit status."""
+    parser = subparsers.add_parser(
+        "fit", help="fit agents to what people chose",
+        description="Fit the models that a TOML file describes to a table of choices, and compare them. Every "
+        "subject's fit is kept as soon as it is done: running it again goes on where it was stopped.",
+        epilog="The folder --store gets MODEL.npz (read it with sigmalloc.fit.Fit.load), MODEL.csv with every "
+        "subject's parameters, and comparison.csv. What a study says is in the documentation of sigmalloc.fit.",
+    )  # fmt: skip
+    parser.add_argument("study", help="TOML file")
+    parser.add_argument("--store", metavar="DIR", help="folder of the results (default: the study's store)")
+    parser.add_argument("--workers", type=int, metavar="N", help="subjects at once (default: one per processor)")
+    parser.add_argument("--dask", metavar="ADDRESS", help="compute on the Dask cluster with this scheduler, e.g. "
+                        "tcp://host:8786")  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="check everything, keep nothing; print what there is to "
+                        "do and how long it takes (from one start of one subject of each model)")  # fmt: skip
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--json", action="store_true", help="print the outcome as JSON on standard output")
+    parser.set_defaults(run=run_fit)
+
+
+def run_fit(args: argparse.Namespace) -> int:
+    """Fit a study, or estimate what it takes; 0 if it was finished, 1 if it failed, 130 if it was interrupted."""
+    study = read_study(args.study)
+    store = study.store if args.store is None else files.checked_path("--store", args.store)
+    if store is None:
+        raise ValueError("store is missing: name a folder with --store, or in the study")
+    if args.dask is not None:
+        return _on_dask(study, store, args)
+    return _run(study, store, args, None)
+
+
+def _on_dask(study: Study, store: str, args: argparse.Namespace) -> int:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ImportError("--dask needs distributed: pip install 'sigmalloc[dask]'") from error
+    try:
+        client: Any = Client(args.dask, timeout=10)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise ValueError(f"--dask: no scheduler at {args.dask}: {error}") from error
+    with client:
+        return _run(study, store, args, client.get_executor())
+
+
+def _run(study: Study, store: str, args: argparse.Namespace, executor: Executor | None) -> int:
+    workers = workers_of(args.workers, executor)
+    if args.dry_run:
+        return _dry_run(study, store, args, workers)
+    try:
+        fits = _fitted(study, store, args, executor)
+    except KeyboardInterrupt:
+        print(f"sigmalloc: interrupted; run the same command to go on with {store}", file=sys.stderr)
+        return INTERRUPTED
+    except OSError as error:
+        print(f"sigmalloc: error: {error}", file=sys.stderr)
+        return FAILURE
+    comparison = compare(fits, criterion=study.criterion) if len(fits) > 1 else None  # type: ignore[arg-type]
+    _write(fits, comparison, store)
+    if args.json:
+        print(json.dumps(_facts(fits, comparison, store)))
+        return 0
+    for fit in fits.values():
+        print(fit)
+    if comparison is not None:
+        print(comparison)
+    print(f"written to {store}")
+    return 0
+
+
+def _fitted(study: Study, store: str, args: argparse.Namespace, executor: Executor | None) -> dict[str, Fit]:
+    total = sum(map(len, study.jobs.values()))
+    done = 0
+    fits = {}
+    with shown(not args.quiet, total, unit="fit") as bar:
+        for name, jobs in study.jobs.items():
+            found = run_jobs(
+                jobs, workers=args.workers, executor=executor, store=_folder(store, name),
+                progress=lambda count, _, before=done: bar.update(before + count),
+            )  # fmt: skip
+            done += len(jobs)
+            bar.update(done)
+            fits[name] = assembled(jobs, found)
+    return fits
+
+
+def _folder(store: str, name: str) -> Path:
+    return Path(store) / name
+
+
+def _write(fits: dict[str, Fit], comparison: Comparison | None, store: str) -> None:
+    for name, fit in fits.items():
+        fit.save(Path(store) / f"{name}.npz")
+        files.write(os.path.join(store, f"{name}.csv"), fit.to_frame().to_csv())
+    if comparison is not None:
+        files.write(os.path.join(store, "comparison.csv"), comparison.to_frame().to_csv())
+
+
+def _facts(fits: dict[str, Fit], comparison: Comparison | None, store: str) -> dict[str, Any]:
+    facts: dict[str, Any] = {"store": store, "models": {}}
+    for name, fit in fits.items():
+        facts["models"][name] = {
+            "subjects": len(fit), "choices": int(fit.n_scored.sum()), "log_likelihood": float(fit.log_likelihood.sum()),
+            "aic": float(fit.aic.sum()), "bic": float(fit.bic.sum()),
+        }  # fmt: skip
+    if comparison is not None:
+        facts["best"] = comparison.best
+        facts["protected_exceedance"] = dict(zip(comparison.names, comparison.effects.protected.tolist(), strict=True))
+    return facts
+
+
+def _dry_run(study: Study, store: str, args: argparse.Namespace, workers: int) -> int:
+    waiting = {
+        name: [job for job in jobs if not files.exists(_folder(store, name) / file_name(job))]
+        for name, jobs in study.jobs.items()
+    }
+    seconds = {name: _seconds(jobs) for name, jobs in waiting.items()}
+    total = sum(seconds.values())
+    facts: dict[str, Any] = {
+        "subjects": len(study.data), "choices": study.data.n_scored, "models": list(study.jobs),
+        "fits": sum(map(len, study.jobs.values())), "to_do": sum(map(len, waiting.values())), "workers": workers,
+        "processor_seconds": total, "seconds": total / workers,
+    }  # fmt: skip
+    if args.json:
+        print(json.dumps(facts))
+        return 0
+    print(f"{len(study.data):,} subjects, {study.data.n_rows:,} rows, of which {study.data.n_scored:,} choices count")
+    for name, jobs in study.jobs.items():
+        space = jobs[0].space
+        free = ", ".join(f"{key} in {low:.3g} to {high:.3g}" for key, (low, high) in space.bounds.items())
+        print(f"{name}: {jobs[0].model.kind}, {free}; {len(waiting[name]):,} of {len(jobs):,} fits to do, about "
+              f"{duration(seconds[name])} of processor time")  # fmt: skip
+    print(f"time: about {duration(facts['seconds'])} with {workers} threads ({duration(total)} of processor time)")
+    return 0
+
+
+def _seconds(jobs: list[Job]) -> float:
+    """What the jobs take: one start of the first one, and that by starts and rows."""
+    if not jobs:
+        return 0.0
+
+    begin = time.perf_counter()
+    _, fit = next(iter(as_done(fit_subject, [dataclasses.replace(jobs[0], starts=1)], 1)))
+    passed = time.perf_counter() - begin
+    sets = fit.evaluations + (jobs[0].starts - 1) * float(fit.starts.evaluations.mean())
+    rows = sum(job.subject.n_rows for job in jobs) / jobs[0].subject.n_rows
+    return passed * sets / max(fit.evaluations, 1) * rows

@@ -1,0 +1,107 @@
+"""Files of the right kind with the wrong content: columns of trials, and studies of the reproduction."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+import sigmalloc as sm
+from sigmalloc._io import archive
+from sigmalloc.paper import cache
+
+
+@pytest.fixture
+def trials():
+    return sm.simulate(sm.tasks.maze(("S.", ".G")), sm.Agent(), episodes=3, seed=0, values=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("reward", lambda rows: rows.astype(str), "reward holds <U"),
+        ("action", lambda rows: rows.astype(float), "action holds float64"),
+        ("ended", lambda rows: rows.astype(int), "ended holds int64"),
+        ("next_state", lambda rows: rows[:-1], r"next_state has shape \(\d+,\), not"),
+        ("step", lambda rows: rows[:, None], r"step has shape \(\d+, 1\), not"),
+        ("q", lambda rows: rows[:, :1], r"q has shape \(\d+, 1\), not"),
+        ("state", lambda rows: rows + 10**6, "row 0: state must be in"),
+        ("cut", None, "it has no cut"),
+    ],
+)
+def test_columns_of_trials(trials, tmp_path, name, change, message):
+    path = trials.save(tmp_path / "trials")
+    with archive.reading(path) as file:
+        facts = file.facts
+        arrays = {name: file.array(name) for name in file.names if name != archive.FACTS}
+    if change is None:
+        del arrays[name]
+    else:
+        arrays[name] = change(arrays[name])
+    archive.save(path, facts, arrays)
+    with pytest.raises(ValueError, match=f"trials.npz is not a readable table of trials: {message}"):
+        sm.Trials.load(path)
+
+
+class TestStudies:
+    WANTED = {"study": "maze", "seed": 0, "settings": {"restarts": 2}}
+    ARRAYS = {"reward": np.arange(6.0).reshape(2, 3), "cutoffs": np.arange(3)}
+
+    def test_what_was_saved_is_read(self, tmp_path):
+        path = tmp_path / "new folder" / "study.npz"
+        cache.save(path, self.WANTED, self.ARRAYS)
+        found = cache.load(path, self.WANTED)
+        assert found.keys() == self.ARRAYS.keys()
+        for name, array in self.ARRAYS.items():
+            np.testing.assert_array_equal(found[name], array)
+        assert cache.load(path, self.WANTED | {"seed": 1}) is None
+        assert cache.load(tmp_path / "none.npz", self.WANTED) is None
+
+    def test_files_of_the_first_versions(self, tmp_path):
+        path = tmp_path / "study.npz"
+        np.savez_compressed(path, note=np.array(json.dumps(self.WANTED)), **self.ARRAYS)
+        assert cache.load(path, self.WANTED).keys() == self.ARRAYS.keys()
+
+    def test_other_arrays_under_the_same_note(self, tmp_path):
+        path, other = tmp_path / "study.npz", tmp_path / "other.npz"
+        cache.save(path, self.WANTED, self.ARRAYS)
+        cache.save(other, self.WANTED, {name: array + 1 for name, array in self.ARRAYS.items()})
+        members = [_members(path), _members(other)]
+        mixed = [*members[0][:1], *members[1][1:]]
+        _put(path, mixed, comments=[comment for _, _, comment in members[0]])
+        with pytest.raises(cache.Damaged, match="is not what was saved: its checksum differs"):
+            cache.load(path, self.WANTED)
+
+    def test_every_byte_may_be_inverted(self, tmp_path):
+        path = tmp_path / "study.npz"
+        cache.save(path, self.WANTED, self.ARRAYS)
+        whole = path.read_bytes()
+        for place in range(0, len(whole), 3):
+            damaged = bytearray(whole)
+            damaged[place] ^= 0xFF
+            path.write_bytes(damaged)
+            try:
+                found = cache.load(path, self.WANTED)
+            except cache.Damaged:
+                continue
+            assert found is not None, place
+            for name, array in self.ARRAYS.items():
+                np.testing.assert_array_equal(found[name], array)
+
+    def test_a_folder_for_a_file(self, tmp_path):
+        with pytest.raises(cache.Damaged):
+            cache.load(tmp_path, self.WANTED)
+
+
+def _members(path):
+    with zipfile.ZipFile(path) as file:
+        return [(info.filename, file.read(info), info.comment) for info in file.infolist()]
+
+
+def _put(path, members, comments):
+    with zipfile.ZipFile(path, "w") as file:
+        for (name, content, _), comment in zip(members, comments, strict=True):
+            info = zipfile.ZipInfo(name)
+            info.comment = comment
+            file.writestr(info, content)
+        file.comment = archive._MARK
