@@ -19,7 +19,8 @@ def with_effort(agent, seed, **changes):
     draw = np.random.default_rng(seed)
     pick = lambda *options: options[draw.integers(len(options))]  # noqa: E731
     fields = {
-        "samples": pick(1.0, 1.7, 12.0), "learn_samples": pick("no", "shared", "state"), "samples_max": pick(12.0, 50.0),
+        "samples": pick(1.0, 1.7, 12.0), "learn_samples": pick("no", "shared", "state"),
+        "samples_max": pick(12.0, 50.0),
         "sample_time": pick(0.1, 1.0), "sample_correlation": pick(0.0, 0.3, 1.0), "non_decision_time": pick(0.2, 1.0),
         "opportunity_cost": pick(0.0, 0.05, 1.0), "learning_rate_samples": pick(0.1, 1.0),
         "learn_opportunity_cost": pick(False, True), "learning_rate_opportunity_cost": pick(0.01, 0.5),

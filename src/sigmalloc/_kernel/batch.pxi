@@ -342,7 +342,7 @@ cdef class Batch:
         return lane.step == lane.step_limit
 
     cdef void end_learning_path(self, Lane* lane, int which) noexcept nogil:
-        if end_path(lane, &self.task):
+        if end_path(lane, &self.task, self.task.n_actions, self.task.mapped):
             if lane.agent.learn_opportunity_cost and not lane.agent.act_only:
                 learn_price(lane)
             self.begin_sampling(lane, which)
@@ -402,7 +402,13 @@ cdef class Batch:
 
     cdef void explore(self, Lane* lane, int which) noexcept nogil:
         """A step of a trajectory that is planned, or whose states are counted; or of an evaluation episode."""
-        cdef Py_ssize_t n_actions = self.task.n_actions
+        if self.task.n_actions == 2 and self.task.dynamics == CERTAIN and not self.task.mapped:  # planning
+            self.explore_of(lane, which, 2, CERTAIN, False)
+        else:
+            self.explore_of(lane, which, self.task.n_actions, self.task.dynamics, self.task.mapped)
+
+    cdef inline void explore_of(self, Lane* lane, int which, Py_ssize_t n_actions, int dynamics,
+                                bint mapped) noexcept nogil:
         cdef Py_ssize_t entry = chosen_entry(lane, &self.tick, which, n_actions)
         cdef bint ended
         if lane.phase == TRAJECTORY:
@@ -410,7 +416,7 @@ cdef class Batch:
             if lane.deferred:
                 defer_scores(lane, &self.tick, which, n_actions)
             else:
-                add_scores(lane, &self.tick, which, n_actions, self.task.mapped)
+                add_scores(lane, &self.tick, which, n_actions, mapped)
         else:
             if self.visits.shape[0]:
                 self.visits[lane.run, entry] += 1.0
@@ -422,14 +428,14 @@ cdef class Batch:
                 self.work -= 1 + lane.agent.n_paths // 8
                 self.end_trial(lane, which)
             return
-        ended = step(&self.task, lane, &self.bodies, &self.streams, which, entry, self.task.dynamics)
+        ended = step(&self.task, lane, &self.bodies, &self.streams, which, entry, dynamics)
         if lane.n_deferred:
             lane.deferred_reward[lane.n_deferred - 1] = lane.reward
         collect(lane)
         if ended or lane.step == lane.step_limit:
             if lane.phase == EVALUATE and not ended:
                 lane.cutoffs += 1
-            if end_path(lane, &self.task):
+            if end_path(lane, &self.task, n_actions, mapped):
                 self.end_trial(lane, which)
             else:
                 begin_path(lane)

@@ -840,7 +840,7 @@ cdef class Likelihood:
     def __dealloc__(self):
         free(self.workspace)
 
-    cdef int furnish(self) except -1:
+    cdef int prepare(self) except -1:
         cdef const ChoiceData* data = &self.rows.data
         cdef Py_ssize_t k = data.n_memories * LANES, a = data.n_options * LANES, s = data.n_situations
         cdef Py_ssize_t vectors = LANES * (PARAMETERS + 2 * data.n_rows + 3) + 4 * k + a * (12 + data.n_options)

@@ -34,7 +34,7 @@ cdef inline void collect(Lane* lane) noexcept nogil:
     lane.discount = lane.discount * lane.agent.gamma
 
 
-cdef inline bint end_path(Lane* lane, const Task* task) noexcept nogil:
+cdef inline bint end_path(Lane* lane, const Task* task, Py_ssize_t n_actions, bint mapped) noexcept nogil:
     """Keep the best return, credit the scores that waited for this path; True if the trial is over."""
     if lane.path == 0 or lane.path_value > lane.best_value:
         lane.best_value = lane.path_value
@@ -42,11 +42,11 @@ cdef inline bint end_path(Lane* lane, const Task* task) noexcept nogil:
     lane.path += 1
     if lane.phase == TRAJECTORY and lane.deferred:
         if lane.agent.credit == REWARD_TO_GO:
-            credit_rewards_to_go(lane, task.n_actions, task.mapped)
+            credit_rewards_to_go(lane, n_actions, mapped)
         elif lane.agent.credit == PATH_RETURN:
-            credit_all(lane, task.n_actions, lane.path_value, task.mapped)
+            credit_all(lane, n_actions, lane.path_value, mapped)
         elif lane.agent.credit == BEST_RETURN and lane.path == lane.agent.n_paths:
-            credit_all(lane, task.n_actions, lane.best_value, task.mapped)
+            credit_all(lane, n_actions, lane.best_value, mapped)
     return lane.path == lane.agent.n_paths
 
 
@@ -76,7 +76,7 @@ cdef inline bint search(Lane* lane, const Task* task, Bodies* bodies, Streams* s
             lane.turned[lane.depth - 1] = 1
         if step(task, lane, bodies, streams, which, 2 * lane.state + action, task.dynamics):
             collect(lane)
-            if end_path(lane, task):
+            if end_path(lane, task, 2, task.mapped):
                 return True
             while lane.turned[lane.depth - 1]:
                 lane.depth -= 1

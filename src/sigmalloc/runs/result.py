@@ -363,10 +363,8 @@ class Result:
             for name in FIELDS:
                 if name not in agent and name not in LATER:
                     raise ValueError(f"its agent has no {name}")
-            if "samples" not in shapes:
-                arrays |= _from_before_effort(task, facts, arrays)
             if facts["format"] == 1:
-                arrays |= _from_format_1(task, facts, arrays)
+                arrays |= _from_before_effort(task, facts, arrays) | _from_format_1(task, facts, arrays)
             held: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
             _check(facts, held)
             return cls(task=task, agent=Agent(**agent), **held, **{name: facts[name] for name in _FACTS})
@@ -431,10 +429,8 @@ def _layout(task: Task, shapes: Mapping[str, tuple[int, ...]]) -> Layout:
         "memory_q": ("f", table), "memory_sigma": ("f", table), "snapshot_memory_q": ("f", kept),
         "snapshot_memory_sigma": ("f", kept), "evaluation_stream": ("u", (streams, 4)), "scale": ("f", (n,)),
         "usage": ("f", (n, usage)),
-        **({} if "samples" not in shapes else {
-            **dict.fromkeys(("time", "time_cost"), ("f", (n, shapes["episodes"][0]))),
-            "samples": ("f", (n, task.n_states)), "opportunity_cost": ("f", (n,)), "earned": ("f", (n, 2)),
-        }),
+        **dict.fromkeys(("time", "time_cost"), ("f", (n, shapes["episodes"][0]))),
+        "samples": ("f", (n, task.n_states)), "opportunity_cost": ("f", (n,)), "earned": ("f", (n, 2)),
     }  # fmt: skip
 
 
