@@ -63,8 +63,8 @@ def confirm(rows, args):
     path = Path(confirmed.__file__)
     head = path.read_text(encoding="utf-8").partition("SEEDS")[0]
     lines = [f"    {json.dumps(entry['id'], ensure_ascii=False)}: {json.dumps(entry['verdicts'])},\n" for entry in rows]
-    seeds = f"SEEDS: tuple = {tuple(args.seeds)}\n"
-    path.write_text(f"{head}{seeds}CONFIRMED: dict = {{\n{''.join(lines)}}}\n", encoding="utf-8")
+    seeds = f"SEEDS: tuple[int, ...] = {tuple(args.seeds)}\n"
+    path.write_text(f"{head}{seeds}CONFIRMED: dict[str, dict[str, int]] = {{\n{''.join(lines)}}}\n", encoding="utf-8")
 
 
 def row(number, found, seeds):

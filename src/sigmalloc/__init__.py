@@ -11,7 +11,7 @@ The Dynamic Resource Allocator (Patel, Acerbi and Pouget, NeurIPS 2020) with a c
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -19,10 +19,6 @@ from . import agents, metrics, tasks
 from .agents import Agent
 from .runs import DivergenceError, Evaluation, Policy, Result, Schedule, Trials, evaluate, replay, simulate, train
 from .tasks import TabularMDP
-
-if TYPE_CHECKING:
-    from . import exact, fit, plot
-    from .sweeps import open_sweep, sweep
 
 __all__ = [
     "Agent", "DivergenceError", "Evaluation", "Policy", "Result", "Schedule", "TabularMDP", "Trials", "agents",

@@ -1,13 +1,18 @@
 """Many agents trained side by side, what that costs, and the level at which a curve ends."""
 
+from __future__ import annotations
+
 import threading
 from concurrent.futures import FIRST_EXCEPTION, wait
+from typing import Any
 
 import numpy as np
 
 from .. import train
 from .._threads import Threads
-from ..runs.engine import usable_processors
+from ..agents import Agent
+from ..runs import Result
+from ..runs.engine import usable_processors as usable_processors
 
 TAIL = 0.2
 """Fraction of the checkpoints, at the end, over which a final level is averaged."""
@@ -16,7 +21,16 @@ GROUP = 8
 """Runs that advance together in the compiled core: eight cost what one does."""
 
 
-def train_many(task, agents, *, episodes, restarts, workers=None, progress=None, **options):
+def train_many(
+    task: Any,
+    agents: Any,
+    *,
+    episodes: Any,
+    restarts: Any,
+    workers: int | None = None,
+    progress: Any = None,
+    **options: Any,
+) -> dict[Any, Result]:
     """Train several agents on one task, as many at a time as there are threads.
 
     All are trained with the same seed, so agents share the streams of their restarts.
@@ -46,8 +60,8 @@ def train_many(task, agents, *, episodes, restarts, workers=None, progress=None,
     threads = min(workers, len(agents))
     done, lock = dict.fromkeys(agents, 0.0), threading.Lock()
 
-    def one(name):
-        def tell(part, total):
+    def one(name: str) -> Result:
+        def tell(part: Any, total: int) -> None:
             with lock:
                 done[name] = part / total
                 if progress is not None:
@@ -67,37 +81,37 @@ def train_many(task, agents, *, episodes, restarts, workers=None, progress=None,
         return {name: pending[name].result() for name in agents}
 
 
-def _trajectories(task, agent):
+def _trajectories(task: Any, agent: Agent) -> int:
     return (1 + agent.n_trajectories) * paths(task, agent)
 
 
-def paths(task, agent):
+def paths(task: Any, agent: Agent) -> int:
     """Paths of a trial: those that a search budget pays for, or one."""
     return 1 if agent.search_budget is None else int(agent.search_budget / 100 * task.n_actions**task.horizon + 1e-9)
 
 
-def group_seed(seed, group):
+def group_seed(seed: int, group: int) -> int:
     """Seed of a further group of runs: independent of all others, and the study's own for the first one."""
     if group == 0:
         return seed
     return int(np.random.SeedSequence([seed, group]).generate_state(1, np.uint64)[0])
 
 
-def steps(results):
+def steps(results: Any) -> int:
     """Environment steps of results, those of their evaluations included."""
     return sum(int(result.steps.sum()) + _evaluation_steps(result) for result in results)
 
 
-def _evaluation_steps(result):
+def _evaluation_steps(result: Any) -> int:
     """Every step of the paper's mazes and of mountain car costs 1, but for the one that enters a goal (+10)."""
     episodes = result.evaluation_episodes * result.reward.size
     if result.task.horizon is not None:
-        return episodes * result.task.horizon * paths(result.task, result.agent)
+        return int(episodes * result.task.horizon * paths(result.task, result.agent))
     goal = result.task.reward.max() + 1 if result.task.finite else 0
     return int(goal * (episodes - result.cutoffs.sum()) - result.evaluation_episodes * result.reward.sum())
 
 
-def tail(curves):
+def tail(curves: Any) -> Any:
     """Final level of each run: the mean of the last fifth of its checkpoints.
 
     Parameters
@@ -111,6 +125,6 @@ def tail(curves):
     return last(curves).mean(axis=-1)
 
 
-def last(curves):
+def last(curves: Any) -> Any:
     """The last fifth of the checkpoints, at least one: what final levels are averaged over."""
     return curves[..., -max(1, round(TAIL * curves.shape[-1])) :]

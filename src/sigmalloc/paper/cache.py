@@ -4,12 +4,16 @@ A file is one NumPy archive: the study's arrays, and a note that holds its key a
 absent, and nothing in it is executed on loading.
 """
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import Any
 
 from .. import __version__
 from .._io import archive, files
 from . import sources
+from .study import Study
 
 NOTE = "note"
 
@@ -18,16 +22,17 @@ class Damaged(ValueError):
     """A file that is not a complete study."""
 
 
-def key(study, settings, seed, quick):
+def key(study: Study, settings: dict[str, Any], seed: int, quick: bool) -> dict[str, Any]:
     """What determines a study's results, as a dict of plain values."""
     facts = {
         "study": study.name, "settings": settings, "seed": seed, "quick": quick, "extras": study.installed(),
         "version": __version__, "sources": sources.digest(study.run.__module__),
     }  # fmt: skip
-    return json.loads(json.dumps(facts))
+    plain: dict[str, Any] = json.loads(json.dumps(facts))
+    return plain
 
 
-def load(path, wanted):
+def load(path: Any, wanted: Any) -> dict[str, Any] | None:
     """The arrays of a study, or None if the file is absent or holds something else than ``wanted``.
 
     Raises
@@ -49,21 +54,21 @@ def load(path, wanted):
         raise Damaged(f"{path} is damaged ({error})") from error
 
 
-def save(path, wanted, arrays):
+def save(path: Any, wanted: Any, arrays: dict[str, Any]) -> None:
     """Write the arrays of a study, complete or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    archive.save(path, wanted, arrays)
+    place = Path(path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    archive.save(place, wanted, arrays)
 
 
-def put(path, write):
+def put(path: Any, write: Any) -> Path:
     """Have ``write(file)`` write a file, complete or not at all, and make its folder if that is missing."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    files.write(str(path), write)
-    return path
+    place = Path(path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    files.write(str(place), write)
+    return place
 
 
-def put_text(path, text):
+def put_text(path: Any, text: str) -> Path:
     """Write a text file, complete or not at all."""
     return put(path, lambda file: file.write(text.encode()))

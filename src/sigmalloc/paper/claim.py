@@ -1,7 +1,12 @@
 """What a claim is, and how its verdict comes about."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
+
+from .statistics import Number
 
 VERDICTS = ("not reproduced", "partly", "reproduced")
 Z = 3.0
@@ -34,21 +39,21 @@ class Row:
 
     name: str
     setting: str
-    parts: dict
+    parts: dict[str, Any]
     here: str
     evidence: str
-    numbers: list = field(default_factory=list)
+    numbers: list[Number] = field(default_factory=list)
     decides: bool = True
     only: int | None = None
 
     @property
-    def level(self):
+    def level(self) -> int:
         """Index into `VERDICTS`."""
         if self.only is not None:
             return self.only
         return 2 if all(self.parts.values()) else int(any(self.parts.values()))
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         return {
             "name": self.name, "decides": self.decides, "verdict": VERDICTS[self.level], "setting": self.setting,
             "parts": {name: bool(held) for name, held in self.parts.items()}, "here": self.here,
@@ -79,11 +84,11 @@ class Claim:
     where: str
     paper: str
     criterion: str
-    studies: tuple
-    figures: tuple
-    judge: Callable
+    studies: tuple[str, ...]
+    figures: tuple[str, ...]
+    judge: Callable[[Any], list[Row]]
 
-    def judged(self, data):
+    def judged(self, data: Any) -> dict[str, Any]:
         """The claim with its verdict, as a dict of plain values."""
         rows = self.judge(data)
         deciding = [row for row in rows if row.decides]
@@ -101,22 +106,24 @@ class Claim:
         }  # fmt: skip
 
 
-def verdict(rows):
+def verdict(rows: Any) -> str:
     """ "reproduced" if every row that decides says so, "not reproduced" if none holds in part, and else "partly"."""
     low, high = min(row.level for row in rows), max(row.level for row in rows)
     return VERDICTS[low if low == high else 1]
 
 
-def claim(id, text, *, where, paper, criterion, studies, figures):
+def claim(
+    id: str, text: str, *, where: str, paper: str, criterion: str, studies: Any, figures: Any
+) -> Callable[[Callable[[Any], list[Row]]], Claim]:
     """Make a `Claim` of the function that judges it."""
 
-    def make(judge):
+    def make(judge: Callable[[Any], list[Row]]) -> Claim:
         return Claim(id, text, where, paper, criterion, studies, figures, judge)
 
     return make
 
 
-def about(number, k):
+def about(number: Any, k: float) -> int:
     """Level of "about k times".
 
     2 if it lies above 1 by more than `Z` standard errors and the improvement that it states, k − 1, is met to within a
@@ -128,16 +135,16 @@ def about(number, k):
     return 2 if low <= number.value <= high else 1
 
 
-def near(k):
+def near(k: float) -> tuple[float, float]:
     """The ratios that "about k times" includes: half to twice the improvement, k − 1."""
     return 1 + (k - 1) / 2, 1 + (k - 1) * 2
 
 
-def objective(data, key):
+def objective(data: Any, key: str) -> Any:
     """Curves of the objective, undiscounted reward − cost."""
     return data[f"{key}_reward"] - data[f"{key}_cost"]
 
 
-def listed(values):
+def listed(values: Any) -> str:
     """ "1, 3, 4" """
     return ", ".join(f"{value:g}" for value in values)

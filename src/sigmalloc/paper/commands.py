@@ -1,11 +1,14 @@
 """The command ``sigmalloc reproduce``."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import shutil
 import sys
 import textwrap
 import unicodedata
+from typing import Any
 
 _DESCRIPTION = """\
 Check every claim of Patel, Acerbi and Pouget (NeurIPS 2020) and draw its figures.
@@ -24,7 +27,7 @@ examples:
 """
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: Any) -> Any:
     """Add ``reproduce`` to the subcommands of an `argparse` parser.
 
     Returns
@@ -49,7 +52,7 @@ def add_parser(subparsers):
     return parser
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Run the command: table or JSON on standard output, progress on standard error."""
     from .reproducing import reproduce
 
@@ -85,7 +88,7 @@ def run(args):
     return 0
 
 
-def table(claims, width):
+def table(claims: Any, width: int) -> list[str]:
     """Lines of a table: claim, paper, here, verdict, wrapped to a width."""
     width = max(72, min(width, 150))
     name = max([5, *(len(claim["id"]) for claim in claims)])
@@ -105,6 +108,6 @@ def table(claims, width):
     return lines[:-1]
 
 
-def _padded(text, size):
+def _padded(text: str, size: int) -> str:
     """Text filled up to a width on the terminal, where combining characters take none."""
     return text + " " * (size - sum(not unicodedata.combining(character) for character in text))

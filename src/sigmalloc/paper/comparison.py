@@ -1,11 +1,15 @@
 """Agents compared in one task: how claims on "k times better" and "k times slower" are judged, and their figures."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from .. import plot
 from .batch import tail
 from .claim import SETS, Row, about, near, objective
-from .figure import TITLES, curve_of, curves_by_set, joined, panel_title
+from .figure import TITLES, Columns, Drawing, curve_of, curves_by_set, joined, panel_title
 from .statistics import LEVELS, SHORT, Number, mean, ratio, reach, show
 
 RATIO_RULE = (
@@ -22,7 +26,7 @@ REACH_RULE = (
 )
 
 
-def better_than_equal(data, k, setting):
+def better_than_equal(data: Any, k: float, setting: Any) -> list[Row]:
     """Rows of "k times better than equal precision"."""
     rows = []
     for name, label in SETS.items():
@@ -47,13 +51,15 @@ def better_than_equal(data, k, setting):
     return rows
 
 
-def slower_than_free(data, k, setting):
+def slower_than_free(data: Any, k: float, setting: Any) -> list[Row]:
     """Rows of "k times the episodes of no cost to converge"."""
     low, high = near(k)
     rows = []
     for name, label in SETS.items():
-        curves = [data[f"{name}_{agent}_reward"] for agent in ("DRA", "free")]
-        found = {spacing: reach(data["episodes"], *curves, spacing) for spacing in ("log", "linear")}
+        curves = data[f"{name}_DRA_reward"], data[f"{name}_free_reward"]
+        found: dict[str, Any] = {
+            spacing: reach(data["episodes"], curves[0], curves[1], spacing) for spacing in ("log", "linear")
+        }
         if found["log"] is None:
             text = "one of the agents does not rise to a plateau"
             rows.append(Row(label, setting(name, ("DRA", "free")), {"both agents learn": False}, text, text))
@@ -77,11 +83,11 @@ def slower_than_free(data, k, setting):
     return rows
 
 
-def _interval(found):
+def _interval(found: Any) -> str:
     return f"{show(found.median)} [{show(found.band[0])}, {show(found.band[1])}]"
 
 
-def agents_figure(data):
+def agents_figure(data: Any) -> Drawing:
     """Objective and reward of DRA, equal precision and no cost."""
     labels = ["DRA", "Equal precision", "No cost (λ = 0)"]
     rows = {"objective": "Objective (reward)", "reward": "Reward per episode"}
@@ -90,10 +96,11 @@ def agents_figure(data):
     ])  # fmt: skip
 
 
-def reach_figure(data, k):
+def reach_figure(data: Any, k: float) -> Drawing:
     """Ratio of the episodes to first reach a level of return, as a curve over levels, for both parameter sets."""
     fig, axes = plot.figure(1, 2, height=2.4)
-    columns, (low, high) = {}, near(k)
+    columns: Columns = {}
+    low, high = near(k)
     for ax, (name, title) in zip(axes, TITLES.items(), strict=True):
         found = reach(data["episodes"], *(data[f"{name}_{agent}_reward"] for agent in ("DRA", "free")))
         panel_title(ax, title)

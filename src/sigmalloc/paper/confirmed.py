@@ -1,7 +1,7 @@
 """Verdicts with those of the seeds `readings.FRESH` that were run; written by ``bench/verdicts.py --confirm``."""
 
-SEEDS: tuple = (1001, 1002, 1003, 1004, 1005, 1006)
-CONFIRMED: dict = {
+SEEDS: tuple[int, ...] = (1001, 1002, 1003, 1004, 1005, 1006)
+CONFIRMED: dict[str, dict[str, int]] = {
     "1b": {"reproduced": 6},
     "1c": {"partly": 6},
     "1-eq": {"reproduced": 6},

@@ -3,13 +3,17 @@
 No part of `reproduce`: a deviation is measured by naming it, ``python -m sigmalloc.paper.deviations alpha1``.
 """
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .. import Agent, TabularMDP, evaluate, exact, tasks, train
+from ..tasks.mountain_car import Start
 from . import batch
 from .maze.change import GATE
 from .planning.common import final
@@ -32,7 +36,7 @@ class Deviation:
     name: str
     paper: str
     scripts: str
-    measure: Callable
+    measure: Callable[[int, float], list[Any]]
 
 
 def measured(deviation: Deviation, seed: int = 0, scale: float = 1.0) -> list[tuple[Number, Number, Number]]:
@@ -49,14 +53,14 @@ def measured(deviation: Deviation, seed: int = 0, scale: float = 1.0) -> list[tu
     ]
 
 
-def _shortened(episodes, scale, multiple=20):
-    return max(multiple, round(episodes * scale / multiple) * multiple)
+def _shortened(episodes: Any, scale: float, multiple: int = 20) -> int:
+    return max(multiple, int(round(episodes * scale / multiple)) * multiple)
 
 
 # The maze
 
 
-def _alpha1(seed, scale):
+def _alpha1(seed: int, scale: float) -> list[Any]:
     episodes = _shortened(10_000, scale)
     task = tasks.grid_world(change_at=_shortened(3000, scale))
     results = batch.train_many(
@@ -76,7 +80,7 @@ def _alpha1(seed, scale):
 # Planning
 
 
-def started(task, state):
+def started(task: Any, state: int) -> TabularMDP:
     """The task with one start."""
     start = np.zeros(task.n_states)
     start[state] = 1.0
@@ -86,13 +90,13 @@ def started(task, state):
     )  # fmt: skip
 
 
-def _same_start(seed, scale):
+def _same_start(seed: int, scale: float) -> list[Any]:
     """With q̄ = q*, one σ update at a time: from the task itself, or from the task with the start of that update."""
     task, groups, restarts = tasks.planning(), 4, 4
     agent, q = Agent.table_b1("planning", learn_q=False), task.optimal_q()
     episodes = _shortened(10_000, scale)
-    by_start = {int(state): started(task, state) for state in np.flatnonzero(task.start)}
-    found = {"drawn": [], "reused": []}
+    by_start = {int(state): started(task, int(state)) for state in np.flatnonzero(task.start)}
+    found: dict[str, list[Any]] = {"drawn": [], "reused": []}
     for group in range(groups):
         starts = np.random.default_rng([seed, group]).choice(list(by_start), size=episodes)
         for name, worth in found.items():
@@ -109,18 +113,19 @@ def _same_start(seed, scale):
     return [("exact objective, q̄ = q*", *(np.concatenate(worth) for worth in found.values()))]
 
 
-def _one_learning_path(seed, scale):
+def _one_learning_path(seed: int, scale: float) -> list[Any]:
     """q̄ learned on one path a trial: blocks of learning along one path alternate with blocks of σ updates."""
     task = tasks.planning()
     episodes = _shortened(4000, scale)
-    found = {}
+    found: dict[Any, Any] = {}
     for name, budget_while_learning in (("all paths", 100.0), ("one path", None)):
         agent = Agent.table_b1("planning", search_budget=100.0)
         learner = agent.replace(search_budget=budget_while_learning, allocation="fixed")
         allocator = agent.replace(learn_q=False)
-        restarts, tables = 8, {"q": np.zeros((8, task.n_states, 2)), "sigma": None}
+        restarts = 8
+        tables: dict[str, Any] = {"q": np.zeros((8, task.n_states, 2)), "sigma": None}
         for number in range(episodes):
-            options = {"episodes": 1, "restarts": restarts, "workers": 1}
+            options: dict[str, Any] = {"episodes": 1, "restarts": restarts, "workers": 1}
             learned = train(task, learner, seed=batch.group_seed(seed, 2 * number + 1), **tables, **options)
             tables["q"] = learned.q
             allocated = train(
@@ -138,7 +143,7 @@ def _one_learning_path(seed, scale):
     return [("objective at a budget of 100 %", *objectives), ("mean distance of q̄ from q*", *q)]
 
 
-def _sigma_40(seed, scale):
+def _sigma_40(seed: int, scale: float) -> list[Any]:
     agent = Agent.table_b1("planning")
     agents = {(sigma_0, budget): agent.replace(sigma_0=sigma_0, search_budget=budget)
               for budget in (12.5, 100.0) for sigma_0 in (50.0, 40.0)}  # fmt: skip
@@ -155,11 +160,12 @@ def _sigma_40(seed, scale):
 # Mountain car
 
 
-def _gymnasium(seed, scale):
+def _gymnasium(seed: int, scale: float) -> list[Any]:
     episodes = _shortened(5000, scale)
     every = episodes // 20
-    found = {}
-    for start, length in (("bottom", 2 * episodes), ("uniform", episodes)):
+    found: dict[Any, Any] = {}
+    starts: tuple[tuple[Start, int], ...] = (("bottom", 2 * episodes), ("uniform", episodes))
+    for start, length in starts:
         task = tasks.mountain_car(start=start)
         agent = Agent.scripts("mountain-car")
         agents = {"DRA": agent, "equal": agent.replace(allocation="equal")}

@@ -1,14 +1,18 @@
 """How long studies will take on the machine at hand: environment steps as measured, pace by a pilot of a second."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .. import Agent, tasks, train
+from .. import tasks, train
+from ..tasks import Task
+from .parameters import SETS
 from .study import Study
 
-TASKS = {"grid-world": tasks.grid_world, "mountain-car": tasks.mountain_car, "planning": tasks.planning}
+TASKS: dict[str, Callable[[], Task]] = {
+    "grid-world": tasks.grid_world, "mountain-car": tasks.mountain_car, "planning": tasks.planning,
+}  # fmt: skip
 PILOT = {"grid-world": (16, 1000), "mountain-car": (16, 150), "planning": (16, 15_000)}
 """Runs and episodes of the pilot in each task: about a third of a second."""
 
@@ -41,7 +45,7 @@ def pace(name: str) -> float:
     restarts, episodes = PILOT[name]
     began = time.perf_counter()
     result = train(
-        TASKS[name](), Agent.table_b1(name), episodes=episodes, restarts=restarts, seed=0, workers=1
+        TASKS[name](), SETS["table"](name), episodes=episodes, restarts=restarts, seed=0, workers=1
     )  # fmt: skip
     return (time.perf_counter() - began) / int(result.steps.sum())
 

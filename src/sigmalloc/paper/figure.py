@@ -3,18 +3,26 @@
 Everything is made for one journal column (3.4 inches).
 """
 
+from __future__ import annotations
+
 import csv
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from .. import metrics, plot
 from . import cache
 
 TITLES = {"table": "Table B.1", "scripts": "Authors' scripts"}
+Columns = dict[str, Any]
+Drawing = tuple[Figure, Columns]
 DARK_IS_PRECISE = "YlGnBu_r"
 
 
@@ -33,21 +41,21 @@ class Picture:
 
     name: str
     title: str
-    studies: tuple
-    draw: Callable
+    studies: tuple[str, ...]
+    draw: Callable[..., Drawing]
     caption: str
 
 
-def figure(name, title, *, studies, caption):
+def figure(name: str, title: str, *, studies: Any, caption: str) -> Callable[[Callable[..., Drawing]], Picture]:
     """Make a `Picture` of the function that draws it, giving a matplotlib Figure and columns of numbers."""
 
-    def make(draw):
+    def make(draw: Any) -> Picture:
         return Picture(name, title, studies, draw, caption)
 
     return make
 
 
-def write(picture, data, folder, quick=False):
+def write(picture: Picture, data: Any, folder: Path, quick: bool = False) -> list[Path]:
     """Draw a figure into PNG, PDF and CSV files, each complete or absent.
 
     Returns
@@ -57,7 +65,8 @@ def write(picture, data, folder, quick=False):
     """
     fig, columns = picture.draw(data)
     if quick:
-        fig.get_layout_engine().set(rect=(0, 0.025, 1, 0.975))
+        engine: Any = fig.get_layout_engine()
+        engine.set(rect=(0, 0.025, 1, 0.975))
         fig.text(0.998, 0.004, "quick run", fontsize=6, color="#D55E00", ha="right", va="bottom")
     paths = [folder / f"{picture.name}.{suffix}" for suffix in ("png", "pdf", "csv")]
     hidden = {"Software": None}, {"CreationDate": None, "Producer": None, "Creator": None}
@@ -72,7 +81,7 @@ def write(picture, data, folder, quick=False):
     return paths
 
 
-def table(names, **arrays):
+def table(names: Any, **arrays: Any) -> Columns:
     """Long-form columns: one row per entry of arrays of equal shape, with an index column for each axis.
 
     ``names`` maps the name of each axis to its labels.
@@ -85,7 +94,7 @@ def table(names, **arrays):
     return columns | {name: np.asarray(array, dtype=float).ravel() for name, array in arrays.items()}
 
 
-def limits(curves, early=0.06):
+def limits(curves: Any, early: Any = 0.06) -> tuple[float, float]:
     """y limits that hold every curve but where it starts far below all that comes later.
 
     What lies below the later part by more than six tenths of the range above is cut.
@@ -97,7 +106,7 @@ def limits(curves, early=0.06):
     return lowest - margin, highest + margin
 
 
-def curve_of(data, key):
+def curve_of(data: Any, key: str) -> Any:
     """Curves of a study by key; the objective is reward minus cost."""
     if key.endswith("_objective"):
         stem = key.removesuffix("_objective")
@@ -105,15 +114,15 @@ def curve_of(data, key):
     return data[key]
 
 
-def panel_title(ax, text):
+def panel_title(ax: Axes, text: str) -> None:
     ax.set_title(text, fontsize=8, pad=3)
 
 
-def joined(columns, part):
+def joined(columns: Any, part: Any) -> Columns:
     return part if not columns else {key: np.concatenate([columns[key], part[key]]) for key in part}
 
 
-def off_scale(ax, curves):
+def off_scale(ax: Axes, curves: Any) -> None:
     """Say in the lower right corner how far below an axis curves go."""
     if curves.min() < ax.get_ylim()[0]:
         text = f"↓ {curves.min():.4g} off scale".replace("-", "−")
@@ -121,14 +130,14 @@ def off_scale(ax, curves):
                     color="0.35", ha="right", va="bottom")  # fmt: skip
 
 
-def curves_by_set(data, rows, labels, runs, episodes=None):
+def curves_by_set(data: Any, rows: Any, labels: Any, runs: Any, episodes: Any = None) -> Drawing:
     """Curves over episodes for both parameter sets: a row for each quantity, a column for each set; with the numbers.
 
     ``rows`` maps quantities to labels of the y axis; ``runs(name, quantity)`` gives an array (runs, checkpoints) for
     each of ``labels``; ``episodes`` maps sets to their checkpoints, by default those of ``data``.
     """
     fig, axes = plot.figure(len(rows), 2, height=3.6)
-    columns = {}
+    columns: Columns = {}
     for row, (quantity, ylabel) in enumerate(rows.items()):
         for column, (name, title) in enumerate(TITLES.items()):
             at, *drawn = thinned(data["episodes"] if episodes is None else episodes[name], *runs(name, quantity))
@@ -138,7 +147,9 @@ def curves_by_set(data, rows, labels, runs, episodes=None):
                              ylabel=ylabel if column == 0 else None, linewidth=1.1)  # fmt: skip
             ax.set_ylim(limits(mean))
             off_scale(ax, mean)
-            ax.get_legend().remove()
+            legend = ax.get_legend()
+            if legend is not None:
+                legend.remove()
             if row == 0:
                 panel_title(ax, title)
             part = table({"agent": labels, "episode": at}, mean=mean, sem=sem)
@@ -154,7 +165,7 @@ SHOWN = 100
 """Points of a curve that are drawn at most."""
 
 
-def thinned(episodes, *curves):
+def thinned(episodes: Any, *curves: Any) -> list[Any]:
     """Checkpoints and curves with neighbours averaged until there are at most `SHOWN` of them."""
     each = -(-len(episodes) // SHOWN)
     whole = len(episodes) // each * each
@@ -162,7 +173,7 @@ def thinned(episodes, *curves):
             for curve in (episodes, *curves)]  # fmt: skip
 
 
-def points(ax, x, runs, color=plot.PALETTE[0], *, bars="sem"):
+def points(ax: Axes, x: Any, runs: Any, color: Any = plot.PALETTE[0], *, bars: Any = "sem") -> None:
     """Mean ± SEM (or SD) of runs at each x, with the runs as small dots."""
     for place, values in zip(x, runs, strict=True):
         spread = np.linspace(-0.15, 0.15, len(values))

@@ -14,7 +14,7 @@ class Reading:
         What is not defined, how it is read here, and why so.
     """
 
-    claims: tuple
+    claims: tuple[str, ...]
     what: str
     reading: str
     why: str

@@ -1,7 +1,10 @@
 """The report: one HTML file that needs nothing else."""
 
+from __future__ import annotations
+
 import base64
 from html import escape
+from typing import Any
 
 from .catalogue import FIGURES
 from .confirmed import CONFIRMED, SEEDS
@@ -66,7 +69,7 @@ details td:not(:first-child){white-space:normal}
 """
 
 
-def page(facts, claims, figures):
+def page(facts: Any, claims: Any, figures: Any) -> str:
     """The report as HTML.
 
     Parameters
@@ -91,7 +94,8 @@ def page(facts, claims, figures):
     )
     notices = "".join(f'<p class="banner">{escape(notice)}</p>' for notice in facts["notices"])
     more = " and five more" if facts["thorough"] else ""
-    shown, home = set(), {}
+    shown: set[str] = set()
+    home: dict[str, str] = {}
     for names in ([claim["figures"][:1] for claim in claims], [claim["figures"][1:] for claim in claims]):
         for claim, some in zip(claims, names, strict=True):
             home |= {name: claim["id"] for name in some if name not in home}
@@ -132,21 +136,21 @@ parameter sets (<em>partly</em>: in one of them, or in some parts). Second rows 
 """
 
 
-def _steps(steps):
+def _steps(steps: Any) -> str:
     return ", ".join(f"{escape(name)} {count:.2g}" for name, count in steps.items()) + (
         f"; together {sum(steps.values()):.2g}"
     )
 
 
-def _anchor(name):
+def _anchor(name: str) -> str:
     return "".join(character if character.isalnum() else "-" for character in name)
 
 
-def _badge(verdict):
+def _badge(verdict: str) -> str:
     return f'<span class="verdict {verdict.replace(" ", "-")}">{verdict}</span>'
 
 
-def _seeds(claim):
+def _seeds(claim: Any) -> str:
     if "seeds" not in claim:
         return ""
     others = list(claim["seeds"].values())[1:]
@@ -154,7 +158,7 @@ def _seeds(claim):
     return f' <span class="dim">{same} of {len(others)} other seeds</span>'
 
 
-def _row(claim):
+def _row(claim: Any) -> str:
     return (
         f'<tr><td><a href="#claim-{_anchor(claim["id"])}">{escape(claim["id"])}</a></td>'
         f"<td>{escape(claim['claim'])}</td>"
@@ -163,7 +167,7 @@ def _row(claim):
     )
 
 
-def _claim(claim, figures, home, shown, seed):
+def _claim(claim: Any, figures: Any, home: Any, shown: Any, seed: int) -> str:
     drawn = ""
     for name in claim["figures"]:
         if home[name] == claim["id"] and name in figures:
@@ -186,7 +190,7 @@ def _claim(claim, figures, home, shown, seed):
 """
 
 
-def _judged(row, seed):
+def _judged(row: Any, seed: int) -> str:
     parts = "".join(f"<li>{'✓' if held else '✗'} {escape(name)}</li>" for name, held in row["parts"].items())
     second = "" if row["decides"] else ' <span class="dim">second row, does not decide</span>'
     numbers = "".join(
@@ -207,17 +211,17 @@ def _judged(row, seed):
 """
 
 
-def _number(value):
+def _number(value: float) -> str:
     return "–" if value is None else f"{value:.4g}".replace("-", "−")
 
 
-def _uncertainty(number):
+def _uncertainty(number: Any) -> str:
     if number["interval"] is not None:
         return "[" + ", ".join(map(_number, number["interval"])) + "]"
     return _number(number["error"])
 
 
-def _figure(name, files):
+def _figure(name: str, files: Any) -> str:
     picture = FIGURES[name]
     images = "".join(
         f'<img src="data:image/{path.suffix[1:]};base64,{base64.b64encode(path.read_bytes()).decode()}" '
@@ -233,7 +237,7 @@ def _figure(name, files):
 """
 
 
-def _cards(heading, text, columns, rows):
+def _cards(heading: str, text: str, columns: Any, rows: Any) -> str:
     """A table that becomes a list of cards on a phone."""
     if not rows:
         return ""
@@ -246,12 +250,12 @@ def _cards(heading, text, columns, rows):
 """
 
 
-def _cell(column, text, number):
+def _cell(column: Any, text: str, number: Any) -> str:
     label = f' data-name="{escape(column.lower())}:"' if number else ""
     return f"<td{label}>{escape(text)}</td>"
 
 
-def _readings(about):
+def _readings(about: Any) -> str:
     rows = [
         (", ".join(reading.claims), reading.what, reading.reading, reading.why)
         for reading in READINGS
@@ -263,14 +267,14 @@ def _readings(about):
     )  # fmt: skip
 
 
-def _fresh(claim):
+def _fresh(claim: Any) -> str:
     """ "partly 6 of 6": verdicts with the fresh seeds."""
     found = CONFIRMED.get(claim, {})
     total = sum(found.values())
     return ", ".join(f"{verdict} {count} of {total}" for verdict, count in found.items()) or "not run"
 
 
-def _changes(about):
+def _changes(about: Any) -> str:
     rows = [
         (change.claim, change.before, change.verdict, change.after, change.why, _fresh(change.claim))
         for change in CHANGES

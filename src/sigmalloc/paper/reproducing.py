@@ -1,11 +1,13 @@
 """One call for the whole paper: studies, verdicts, figures, report."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
 import platform
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +25,10 @@ _PLAIN = str.maketrans({"λ": "lambda", "σ": "sigma", ",": "", " ": "", "_": "-
 _ANIMATED = "fig1c"
 
 
-class Data(dict):
+class Data(dict[str, Any]):
     """Arrays of a study, and the settings they were made with."""
 
-    settings: dict
+    settings: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,11 @@ def resolve(only: str | Sequence[str] | None) -> tuple[list[str], list[str]]:
     return [claim for claim in CLAIMS if claim in claims], [figure for figure in FIGURES if figure in figures]
 
 
-def _plain(name):
+def _plain(name: str) -> str:
     return name.lower().translate(_PLAIN)
 
 
-def _spellings(claim):
+def _spellings(claim: Any) -> set[str]:
     plain = _plain(claim)
     parts = [plain]
     if "," in claim:
@@ -182,9 +184,9 @@ def reproduce(
         out = Path(os.fsdecode(out))
     except TypeError:
         raise ValueError(f"out must be a path, got {out!r}") from None
-    needed = {study for name in claim_names for study in CLAIMS[name].studies}
-    needed |= {study for name in figure_names for study in FIGURES[name].studies}
-    needed = [study for study in STUDIES if study in needed]
+    asked = {study for name in claim_names for study in CLAIMS[name].studies}
+    asked |= {study for name in figure_names for study in FIGURES[name].studies}
+    needed = [study for study in STUDIES if study in asked]
     seeds = [seed + other for other in range(SEEDS)] if thorough else [seed]
     kept = {one: _kept(needed, out, one, quick) for one in seeds}
     todo = [(study, settings, path, wanted, one) for one in seeds for study, settings, path, wanted in kept[one].todo]
@@ -193,7 +195,7 @@ def reproduce(
     data, notices = kept[seed].data, [notice for one in seeds for notice in kept[one].notices]
     drawn = {}
 
-    def draw():
+    def draw() -> None:
         for name in figure_names:
             if name not in drawn and all(study in data for study in FIGURES[name].studies):
                 drawn[name] = write(FIGURES[name], data, out / "figures", quick)
@@ -231,7 +233,7 @@ SEEDS = 6
 """Seeds of a thorough run."""
 
 
-def _expectation(todo, quick, workers):
+def _expectation(todo: Any, quick: bool, workers: int | None) -> str:
     """A sentence on what is going to be computed and how long it will take."""
     if not todo:
         return "Everything has been computed before; drawing."
@@ -250,13 +252,13 @@ def _expectation(todo, quick, workers):
 class _Found:
     """What is in the output folder for one seed: studies, their files, notices, and what is left to be computed."""
 
-    data: dict
-    files: list
-    notices: list
-    todo: list
+    data: dict[str, Any]
+    files: list[Any]
+    notices: list[str]
+    todo: list[Any]
 
 
-def _kept(needed, out, seed, quick):
+def _kept(needed: Any, out: Any, seed: int, quick: bool) -> Any:
     found = _Found({}, [], [], [])
     for name in needed:
         study = STUDIES[name]
@@ -280,7 +282,7 @@ class _StoppedError(Exception):
     """The reader of the results has gone."""
 
 
-def _computed(todo, quick, workers, progress):
+def _computed(todo: Any, quick: bool, workers: int | None, progress: Any) -> Iterator[Any]:
     """Compute studies, two at a time, and give each with its arrays as soon as it is there.
 
     Training leaves the interpreter free, so what a study does in Python runs beside the training of another one.
@@ -289,10 +291,10 @@ def _computed(todo, quick, workers, progress):
     fractions = [0.0] * len(todo)
     stop = threading.Event()
 
-    def work(number):
+    def work(number: Any) -> Any:
         study, settings, path, wanted, seed = todo[number]
 
-        def tell(fraction):
+        def tell(fraction: float) -> None:
             if stop.is_set():
                 raise _StoppedError
             fractions[number] = min(1.0, max(fraction, 1e-9))
@@ -302,7 +304,7 @@ def _computed(todo, quick, workers, progress):
         fractions[number] = 1.0
         return study, settings, path, wanted, seed, arrays
 
-    def report_progress():
+    def report_progress() -> None:
         if progress:
             done = sum(weight * fraction for weight, fraction in zip(weights, fractions, strict=True))
             running = [
@@ -328,7 +330,7 @@ def _computed(todo, quick, workers, progress):
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _labelled(arrays, settings):
+def _labelled(arrays: dict[str, Any], settings: dict[str, Any]) -> Any:
     labelled = Data(arrays)
     labelled.settings = settings
     return labelled
@@ -340,7 +342,7 @@ def machine() -> str:
     return f"{platform.system()} {platform.machine()}, {processors} processors, Python {platform.python_version()}"
 
 
-def _slug(selected):
+def _slug(selected: Any) -> str:
     text = "+".join(_plain(name) for name in selected)
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -348,16 +350,16 @@ def _slug(selected):
 class _bar:
     """A progress bar on standard error, as a callable."""
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         from tqdm import tqdm
 
         style = "{percentage:3.0f}% |{bar}| {elapsed}, {remaining} left  {desc}"
         self.bar = tqdm(total=100, leave=False, bar_format=style)
         return self.tell
 
-    def tell(self, fraction, what):
+    def tell(self, fraction: float, what: str) -> None:
         self.bar.set_description_str(what[:48], refresh=False)
         self.bar.update(max(0.0, 100 * min(fraction, 1.0) - self.bar.n))
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         self.bar.close()

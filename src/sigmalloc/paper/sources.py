@@ -1,7 +1,10 @@
 """What a study is computed by: its module, all of the package that this imports, and the compiled kernel."""
 
+from __future__ import annotations
+
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -44,7 +47,7 @@ def files(module: str) -> list[Path]:
     return sorted(seen | set(compiled))
 
 
-def _file(name):
+def _file(name: str) -> Path | None:
     """The source of a module of the package, or None."""
     first, *rest = name.split(".")
     if first != PACKAGE:
@@ -53,7 +56,7 @@ def _file(name):
     return next((file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()), None)
 
 
-def _imported(name, file):
+def _imported(name: str, file: Path) -> Iterator[str]:
     """Names of what all import statements of a source may import."""
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

@@ -1,5 +1,7 @@
 """The few statistics that verdicts rest on."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,25 +21,25 @@ class Number:
     name: str
     value: float
     error: float = math.nan
-    interval: tuple | None = None
+    interval: tuple[float, float] | None = None
 
-    def __str__(self):
+    def __str__(self) -> str:
         return show(self.value, self.error)
 
     @property
-    def z(self):
+    def z(self) -> float:
         """Standard errors from 0."""
         if not self.error > 0:
             return math.copysign(math.inf, self.value) if self.value else 0.0
         return self.value / self.error
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         finite = [float(x) if math.isfinite(x) else None for x in (self.value, self.error)]
         interval = None if self.interval is None else [float(end) for end in self.interval]
         return {"name": self.name, "value": finite[0], "error": finite[1], "interval": interval}
 
 
-def show(value, error=math.nan):
+def show(value: float, error: float = math.nan) -> str:
     """ "−12.98 ± 0.03": the error with two digits at most, the value as far."""
     if not math.isfinite(value):
         return "none"
@@ -48,32 +50,32 @@ def show(value, error=math.nan):
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-def mean(name, values):
+def mean(name: str, values: Any) -> Number:
     """Mean over runs with its standard error."""
     value, error = metrics.mean_and_sem(np.ravel(values))
     return Number(name, float(value), float(error))
 
 
-def difference(name, first, second):
+def difference(name: str, first: Any, second: Any) -> Number:
     """first − second, of independent runs."""
     a, b = mean("", first), mean("", second)
     return Number(name, a.value - b.value, math.hypot(a.error, b.error))
 
 
-def best_of(name, values):
+def best_of(name: str, values: Any) -> Number:
     """Best of runs, with the error of it by bootstrap over them."""
     picks = np.random.default_rng(0).choice(values, size=(RESAMPLES, len(values)))
     return Number(name, float(np.max(values)), float(picks.max(axis=1).std()))
 
 
-def ratio(name, numerator, denominator):
+def ratio(name: str, numerator: Any, denominator: Any) -> Number:
     """Ratio of two means, with its error to first order."""
     a, b = mean("", numerator), mean("", denominator)
     value = a.value / b.value
     return Number(name, value, abs(value) * math.hypot(a.error / a.value, b.error / b.value))
 
 
-def slope(name, x, values):
+def slope(name: str, x: Any, values: Any) -> Number:
     """Slope of values, shape (len(x), runs), over x: least squares in every run, then mean and error over runs.
 
     With NaN at some x in a run, that run's line goes through the others.
@@ -86,13 +88,13 @@ def slope(name, x, values):
     return mean(name, slopes)
 
 
-def rank_correlation(x, y):
+def rank_correlation(x: Any, y: Any) -> Any:
     """Spearman's ρ along the last axis; x and y broadcast."""
     x, y = np.broadcast_arrays(x, y)
     return stats.pearsonr(stats.rankdata(x, axis=-1), stats.rankdata(y, axis=-1), axis=-1).statistic
 
 
-def separation(low, high):
+def separation(low: Any, high: Any) -> Any:
     """Probability that an entry of ``low`` is below one of ``high`` (area under the ROC curve), along the last axis."""
     wins = stats.mannwhitneyu(high, low, axis=-1, method="asymptotic").statistic
     return wins / (low.shape[-1] * high.shape[-1])
@@ -136,7 +138,7 @@ class Reach:
     low: np.ndarray
     high: np.ndarray
     median: float
-    band: tuple
+    band: tuple[float, float]
 
 
 def first_reach(
@@ -164,7 +166,7 @@ def first_reach(
     return np.where(there.any(axis=-1), found, np.nan)
 
 
-def common_levels(slow, fast, spacing="log"):
+def common_levels(slow: Any, fast: Any, spacing: str = "log") -> tuple[Any, Any] | None:
     """Levels of return that both mean curves pass between their start and the lower of their plateaus.
 
     They are spaced evenly in the logarithm of the distance to the plateau, because learning closes a gap by halves: in
@@ -221,4 +223,6 @@ def reach(
     low, high = np.nanpercentile(ratios, ends, axis=0)
     band = np.nanpercentile(np.nanmedian(ratios, axis=1), ends)
     ratio = first[0] / first[1]
-    return Reach(levels, gaps, *first, ratio, low, high, float(np.nanmedian(ratio)), tuple(map(float, band)))
+    return Reach(
+        levels, gaps, first[0], first[1], ratio, low, high, float(np.nanmedian(ratio)), (float(band[0]), float(band[1]))
+    )

@@ -1,8 +1,11 @@
 """What a study is."""
 
+from __future__ import annotations
+
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -21,15 +24,15 @@ class Study:
     """
 
     name: str
-    settings: Callable
-    run: Callable
-    extras: dict = field(default_factory=dict)
+    settings: Callable[[bool], dict[str, Any]]
+    run: Callable[..., dict[str, Any]]
+    extras: dict[str, str] = field(default_factory=dict)
 
-    def installed(self):
+    def installed(self) -> list[str]:
         """The optional packages that are there and change what is computed."""
         return [name for name in self.extras if installed(name)]
 
-    def missing(self):
+    def missing(self) -> list[str]:
         """Sentences that say what is left out for want of an optional package."""
         return [
             f"{what} was left out: it needs {name}, pip install 'sigmalloc[paper]'"
@@ -38,11 +41,11 @@ class Study:
         ]
 
 
-def installed(module):
+def installed(module: str) -> bool:
     """Whether an optional package can be imported."""
     return importlib.util.find_spec(module) is not None
 
 
-def part(progress, low, high):
+def part(progress: Any, low: float, high: float) -> Any:
     """Progress of a piece of the work that goes from ``low`` to ``high``."""
     return None if progress is None else lambda fraction: progress(low + (high - low) * fraction)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -592,8 +592,8 @@ class Learner:
                     if m >= 0:
                         self.gradient[m] = self.gradient[m] - s_b * pull
             elif max(memories) >= 0:
-                p, by_sigma = self.of_many(value, deviation)
-                pull = psi / max(p[c], 1e-280)
+                shares, by_sigma = self.of_many(value, deviation)
+                pull = psi / max(shares[c], 1e-280)
                 own = 0.0
                 for b, m in enumerate(memories):
                     if b == c:
@@ -619,6 +619,7 @@ class Learner:
         """d = (I − P_πᵀ)⁻¹ d₀ by elimination without pivots: the matrix is an M-matrix, its columns dominated."""
         subject = self.subject
         n = len(self.memory)
+        transition: Any = subject.transition
         matrix = [[0.0] * n for _ in range(n)]
         for s in range(n):
             matrix[s][s] = 1.0
@@ -627,8 +628,8 @@ class Learner:
                 p = self.probabilities(value, deviation)
                 for a in range(len(value)):
                     for r in range(n):
-                        matrix[r][s] = matrix[r][s] - p[a] * float(subject.transition[s, a, r])
-        d = subject.start.tolist()
+                        matrix[r][s] = matrix[r][s] - p[a] * float(transition[s, a, r])
+        d: list[float] = subject.start.tolist()
         for k in range(n):
             inverse = 1.0 / matrix[k][k]
             for r in range(k + 1, n):

@@ -1,5 +1,10 @@
 """What the paper claims about mountain car (Figure 2, section B.2), and how it is judged here."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from ..batch import tail
@@ -16,10 +21,10 @@ AXIS = (-150.0, 0.0)
 """Objectives that Figure 2d has room for."""
 
 
-def _setting(data):
+def _setting(data: Any) -> Callable[[str, Any], str]:
     s = data.settings
 
-    def text(name, agents):
+    def text(name: str, agents: Any) -> str:
         counts = ", ".join(f"{len(data[f'{name}_{key}_reward'])} runs of {_AGENTS[key]}" for key in agents)
         return (
             f"Mountain car from the bottom, {_PARAMETERS[name]}, {counts} × {s['episodes']} episodes, evaluated every "
@@ -40,7 +45,7 @@ def _setting(data):
     studies=("car",),
     figures=("fig2b", "fig2c"),
 )
-def claim_2bc(data):
+def claim_2bc(data: Any) -> list[Row]:
     data, rows = data["car"], []
     for name, label in SETS.items():
         runs = range(len(data[f"{name}_value"]))
@@ -81,7 +86,7 @@ def claim_2bc(data):
     studies=("car",),
     figures=("fig2d",),
 )
-def claim_2d(data):
+def claim_2d(data: Any) -> list[Row]:
     data, rows = data["car"], []
     names = {"A": "A", "Q": "Q", "R": "R", "whole": "R, whole return"}
     for name, label in SETS.items():
@@ -117,7 +122,7 @@ def claim_2d(data):
     studies=("car",),
     figures=("fig2-agents",),
 )
-def claim_2_eq(data):
+def claim_2_eq(data: Any) -> list[Row]:
     return better_than_equal(data["car"], 1.3, _setting(data["car"]))
 
 
@@ -130,7 +135,7 @@ def claim_2_eq(data):
     studies=("car",),
     figures=("fig2-reach", "fig2-agents"),
 )
-def claim_2_sarsa(data):
+def claim_2_sarsa(data: Any) -> list[Row]:
     return slower_than_free(data["car"], 1.3, _setting(data["car"]))
 
 
@@ -145,7 +150,7 @@ def claim_2_sarsa(data):
     studies=("car-prices",),
     figures=("figB2-lambda",),
 )
-def claim_b2_lambda(data):
+def claim_b2_lambda(data: Any) -> list[Row]:
     data = data["car-prices"]
     success = {
         lam: mean(f"success, λ = {lam:g}", tail(data[f"success_{index}"])) for index, lam in enumerate(data["lam"])

@@ -1,5 +1,9 @@
 """The figures of mountain car."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
@@ -9,6 +13,8 @@ from ..comparison import agents_figure, reach_figure
 from ..figure import (
     DARK_IS_PRECISE,
     TITLES,
+    Columns,
+    Drawing,
     curve_of,
     figure,
     joined,
@@ -25,7 +31,7 @@ from .prices import DONE
     caption="Objective and reward in mountain car, mean ± SEM over runs: DRA, one σ shared by all memories, and λ = 0 "
     "(expected SARSA), whose objective is its reward.",
 )  # fmt: skip
-def fig2_agents(data):
+def fig2_agents(data: Any) -> Drawing:
     return agents_figure(data["car"])
 
 
@@ -35,16 +41,16 @@ def fig2_agents(data):
     "band by bootstrap over runs, for levels between the start of learning (left) and the lower of the two plateaus "
     "(right). Grey: what counts as about 1.3 times.",
 )  # fmt: skip
-def fig2_reach(data):
+def fig2_reach(data: Any) -> Drawing:
     return reach_figure(data["car"], 1.3)
 
 
-def _car_maps(data, key, cmap, vmin, vmax, label):
+def _car_maps(data: Any, key: str, cmap: Any, vmin: float | None, vmax: float | None, label: str) -> Drawing:
     """A map over position and velocity for both parameter sets: of the run with the best simulated episodes."""
     data = data["car"]
     task = tasks.mountain_car()
     fig, axes = plot.figure(2, 1, height=4.3)
-    columns = {}
+    columns: Columns = {}
     for ax, (name, title) in zip(axes, TITLES.items(), strict=True):
         paths = data[f"{name}_best_path"]
         lasted = np.isfinite(paths[:, :, 0]).sum(axis=1)
@@ -75,7 +81,7 @@ def _car_maps(data, key, cmap, vmin, vmax, label):
     "shortest; the line is the shortest of them, the dot its start. Grey: never visited in training. At the edge, "
     "actions that were never tried keep their initial value, near 0.",
 )  # fmt: skip
-def fig2b(data):
+def fig2b(data: Any) -> Drawing:
     return _car_maps(data, "value", "viridis", None, None, "Value, largest q̄ (reward)")
 
 
@@ -84,7 +90,7 @@ def fig2b(data):
     caption="Choice entropy of every state (dark: precise) for the same run, with the same trajectory. Grey: never "
     "visited in training.",
 )  # fmt: skip
-def fig2c(data):
+def fig2c(data: Any) -> Drawing:
     return _car_maps(data, "entropy", DARK_IS_PRECISE, 0.0, 1.0, "Choice entropy (of max.)")
 
 
@@ -94,11 +100,11 @@ def fig2c(data):
     "reward to go (R) or, as in the scripts, the return of the whole episode (R whole). Grey: what the paper's axis "
     "shows.",
 )  # fmt: skip
-def fig2d(data):
+def fig2d(data: Any) -> Drawing:
     data = data["car"]
     names = {"A": "A", "Q": "Q", "R": "R", "whole": "R\nwhole"}
     fig, axes = plot.figure(1, 2, height=2.4)
-    columns = {}
+    columns: Columns = {}
     for ax, (name, title) in zip(axes, TITLES.items(), strict=True):
         final = [tail(curve_of(data, f"{name}_{psi}_objective")) for psi in names]
         points(ax, range(len(names)), final)
@@ -119,7 +125,7 @@ def fig2d(data):
     caption="Fraction of evaluation episodes that reach the goal within 200 steps, mean ± SEM over runs, for "
     "different λ (Table B.1 otherwise). Line: what counts as done.",
 )  # fmt: skip
-def fig_b2_lambda(data):
+def fig_b2_lambda(data: Any) -> Drawing:
     data = data["car-prices"]
     curves = [data[f"success_{index}"] for index in range(len(data["lam"]))]
     mean, sem = (np.stack(part) for part in zip(*map(metrics.mean_and_sem, curves), strict=True))

@@ -1,9 +1,15 @@
 """Episodes of mountain car with the paths that they take."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 
-def simulate(task, beta, q, sigma, episodes, rng):
+def simulate(
+    task: Any, beta: float, q: Any, sigma: Any, episodes: Any, rng: np.random.Generator
+) -> tuple[Any, Any, Any]:
     """Episodes of the soft policy with q̄ and σ frozen, side by side.
 
     Parameters
@@ -26,7 +32,9 @@ def simulate(task, beta, q, sigma, episodes, rng):
     going = np.ones(episodes, dtype=bool)
     xs, vs, alive = [], [], []
     for _ in range(task.step_limit):
-        xs.append(x), vs.append(v), alive.append(going)
+        xs.append(x)
+        vs.append(v)
+        alive.append(going)
         states = task.state(x, v)
         noisy = q[states] + sigma[states] * rng.standard_normal((episodes, task.n_actions))
         action = (beta * noisy + rng.gumbel(size=noisy.shape)).argmax(axis=1)

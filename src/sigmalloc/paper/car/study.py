@@ -1,6 +1,9 @@
 """Mountain car: maps, gradients and comparison agents (Figure 2)."""
 
+from __future__ import annotations
+
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +23,7 @@ HOPELESS = 1.15
 """Least ratio to equal precision that counts as the paper's 1.3 (half of the improvement)."""
 
 
-def _settings(quick):
+def _settings(quick: bool) -> dict[str, Any]:
     least = {
         "table": {"DRA": 48, "equal": 48, "free": 48, "Q": 8, "R": 8, "whole": 8},
         "scripts": {"DRA": 48, "equal": 16, "free": 48, "Q": 16, "R": 16, "whole": 16},
@@ -33,14 +36,17 @@ def _settings(quick):
     }  # fmt: skip
 
 
-def _run(seed, settings, workers, progress):
-    task, arrays = tasks.mountain_car(), {"steps": 0}
+def _run(seed: int, settings: dict[str, Any], workers: int | None, progress: Any) -> dict[str, Any]:
+    task = tasks.mountain_car()
+    arrays: dict[str, Any] = {"steps": 0}
     for number, (name, make) in enumerate(SETS.items()):
         agent = make("mountain-car")
         agents = comparison_agents(agent)
         agents |= {key: agent.replace(gradient=psi) for key, psi in GRADIENTS.items() if psi != agent.gradient}
         low, share = 0.5 * number, 0.49
-        wanted, found, first = dict(settings["least"][name]), {key: [] for key in agents}, None
+        wanted = dict(settings["least"][name])
+        found: dict[str, list[Any]] = {key: [] for key in agents}
+        first: Any = None
         for look in itertools.count():
             results = batch.train_many(
                 task, {key: agents[key] for key in wanted}, episodes=settings["episodes"], restarts=wanted,
@@ -65,7 +71,7 @@ def _run(seed, settings, workers, progress):
     return arrays
 
 
-def _undecided(curves, settings):
+def _undecided(curves: Any, settings: dict[str, Any]) -> dict[str, int]:
     """Runs that are still wanted of each agent, after a look at those there are.
 
     DRA is compared with equal precision and with every other gradient. A comparison goes on, by groups of runs of both,
@@ -87,7 +93,7 @@ def _undecided(curves, settings):
     return {key: min(settings["group"], left) for key, left in room.items() if left > 0}
 
 
-def _maps(task, result, runs, episodes, seed):
+def _maps(task: Any, result: Any, runs: Any, episodes: Any, seed: int) -> dict[str, Any]:
     """Value, choice entropy and what simulated episodes visit, run by run."""
     q, sigma = result.q[runs], result.sigma[runs]
     maps = {

@@ -1,5 +1,9 @@
 """The maze that changes: choice entropy through learning and after the change (Figure 1c)."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ... import evaluate, metrics, tasks
@@ -21,7 +25,7 @@ GATE = 5
 """State (0, 5): the last cell of the top row before the new goal, on every short path and on no other."""
 
 
-def _settings(quick):
+def _settings(quick: bool) -> dict[str, Any]:
     frames = [*range(50, 600, 50), *range(600, 3001, 300), *range(3050, 3600, 50), *range(3600, 10001, 800)]
     return {
         "episodes": 10_000, "change_at": 3000, "moments": list(MOMENTS),
@@ -30,9 +34,13 @@ def _settings(quick):
     }  # fmt: skip
 
 
-def _run(seed, settings, workers, progress):
+def _run(seed: int, settings: dict[str, Any], workers: int | None, progress: Any) -> dict[str, Any]:
     task = tasks.grid_world(change_at=settings["change_at"])
-    arrays = {"moments": np.array(settings["moments"]), "frames": np.array(settings["frames"]), "steps": 0}
+    arrays: dict[str, Any] = {
+        "moments": np.array(settings["moments"]),
+        "frames": np.array(settings["frames"]),
+        "steps": 0,
+    }
     for number, (name, agent) in enumerate(SETTINGS.items()):
         # frames of one run only: they are drawn, not measured
         keep = sorted({*settings["moments"], *(settings["frames"] if name == "figure" else ())})
@@ -54,7 +62,7 @@ def _run(seed, settings, workers, progress):
     return arrays
 
 
-def _entropy(result, episodes, runs=slice(None)):
+def _entropy(result: Any, episodes: Any, runs: Any = slice(None)) -> Any:
     """Choice entropy of runs at snapshots, shape (runs, episodes, states)."""
     kept = np.isin(result.snapshot_episodes, episodes)
     exists = np.logical_or.reduce([variant.exists for variant in result.task.variants])

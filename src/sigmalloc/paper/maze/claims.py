@@ -1,5 +1,10 @@
 """What the paper claims about the maze (Figure 1), and how it is judged here."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from ..batch import tail
@@ -11,7 +16,7 @@ from . import geometry
 _PARAMETERS = {"table": "Table B.1 (λ = 0.2, γ = 1)", "scripts": "the scripts (λ = 0.1, γ = 0.9 in the q̄ update)"}
 
 
-def _setting(settings, name, episodes):
+def _setting(settings: dict[str, Any], name: str, episodes: Any) -> str:
     return (
         f"Maze, {_PARAMETERS[name]}, {settings['restarts']} runs × {episodes} episodes, evaluated every "
         f"{settings['evaluate_every']} episodes with {settings['evaluation_episodes']} episodes of the soft policy"
@@ -31,7 +36,7 @@ def _setting(settings, name, episodes):
     studies=("grid",),
     figures=("fig1b",),
 )
-def claim_1b(data):
+def claim_1b(data: Any) -> list[Row]:
     data = data["grid"]
     sigma_0, rows = data["sigma_0"], []
     early = max(1, len(data["episodes"]) // 5)
@@ -86,11 +91,11 @@ _CHANGES = {
     studies=("grid-change",),
     figures=("fig1c",),
 )
-def claim_1c(data):
+def claim_1c(data: Any) -> list[Row]:
     return [_reallocation(data["grid-change"], name, label) for name, label in _CHANGES.items()]
 
 
-def _reallocation(data, name, label):
+def _reallocation(data: Any, name: str, label: str) -> Row:
     change_at = data.settings["change_at"]
     old, new = geometry.shortest_paths(change_at - 1, change_at), geometry.shortest_paths(change_at, change_at)
     distance, open_ = geometry.distance_to_goal(change_at - 1, change_at), geometry.open_cells(change_at)
@@ -125,14 +130,14 @@ def _reallocation(data, name, label):
     return Row(label, setting, parts, f"{here}; {found}", f"{evidence}; {found}", numbers, decides=name == "figure")
 
 
-def _trace(name, entropy, left, neither):
+def _trace(name: str, entropy: Any, left: Any, neither: Any) -> Number:
     """How much more precise cells of old shortest paths only are than cells of neither, over runs."""
     if len(entropy) < 2:
         return Number(name, 0.0)
     return mean(name, entropy[:, left].mean(axis=1) - entropy[:, neither].mean(axis=1))
 
 
-def _compared(data):
+def _compared(data: Any) -> Callable[[str, Any], str]:
     return lambda name, agents: _setting(data.settings, name, data.settings["compared"])
 
 
@@ -145,7 +150,7 @@ def _compared(data):
     studies=("grid",),
     figures=("fig1-agents",),
 )
-def claim_1_eq(data):
+def claim_1_eq(data: Any) -> list[Row]:
     return better_than_equal(data["grid"], 2, _compared(data["grid"]))
 
 
@@ -158,7 +163,7 @@ def claim_1_eq(data):
     studies=("grid",),
     figures=("fig1-reach", "fig1-agents"),
 )
-def claim_1_sarsa(data):
+def claim_1_sarsa(data: Any) -> list[Row]:
     return slower_than_free(data["grid"], 1.5, _compared(data["grid"]))
 
 

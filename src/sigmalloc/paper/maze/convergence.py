@@ -1,5 +1,9 @@
 """The maze: convergence from different initial precisions, and the agents compared (Figure 1b)."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ... import tasks
@@ -8,7 +12,7 @@ from ..parameters import SETS, comparison_agents
 from ..study import Study, part
 
 
-def _settings(quick):
+def _settings(quick: bool) -> dict[str, Any]:
     return {
         "episodes": {"table": 4000 if quick else 20_000, "scripts": 2000 if quick else 5000},
         "compared": 2000 if quick else 5000, "restarts": 8 if quick else 16, "evaluate_every": 20,
@@ -16,9 +20,9 @@ def _settings(quick):
     }  # fmt: skip
 
 
-def _run(seed, settings, workers, progress):
+def _run(seed: int, settings: dict[str, Any], workers: int | None, progress: Any) -> dict[str, Any]:
     task = tasks.grid_world()
-    arrays = {"sigma_0": np.array(settings["sigma_0"], dtype=float), "steps": 0}
+    arrays: dict[str, Any] = {"sigma_0": np.array(settings["sigma_0"], dtype=float), "steps": 0}
     for number, (name, make) in enumerate(SETS.items()):
         agent, whole = make("grid-world"), settings["episodes"][name]
         starts = {f"sigma_0={value}": agent.replace(sigma_0=value) for value in settings["sigma_0"]}

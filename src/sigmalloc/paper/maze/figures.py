@@ -1,5 +1,9 @@
 """The figures of the maze."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
@@ -13,6 +17,8 @@ from ..comparison import agents_figure, reach_figure
 from ..figure import (
     DARK_IS_PRECISE,
     TITLES,
+    Columns,
+    Drawing,
     curve_of,
     curves_by_set,
     figure,
@@ -27,7 +33,7 @@ from ..figure import (
     caption="Objective and cost of precision in the maze, mean ± SEM over runs, for different initial σ₀ (smaller: "
     "more precise). Table B.1 takes four times as many episodes to settle.",
 )  # fmt: skip
-def fig1b(data):
+def fig1b(data: Any) -> Drawing:
     data = data["grid"]
     labels = [f"σ₀ = {value:g}" for value in data["sigma_0"]]
     rows = {"objective": "Objective (reward)", "cost": "Cost (reward)"}
@@ -42,7 +48,7 @@ def fig1b(data):
     caption="Objective and reward in the maze, mean ± SEM over runs: DRA, one σ shared by all memories, and λ = 0 "
     "(expected SARSA), whose objective is its reward.",
 )  # fmt: skip
-def fig1_agents(data):
+def fig1_agents(data: Any) -> Drawing:
     return agents_figure(data["grid"])
 
 
@@ -52,7 +58,7 @@ def fig1_agents(data):
     "band by bootstrap over runs, for levels between the start of learning (left) and the lower of the two plateaus "
     "(right). Grey: what counts as about 1.5 times.",
 )  # fmt: skip
-def fig1_reach(data):
+def fig1_reach(data: Any) -> Drawing:
     return reach_figure(data["grid"], 1.5)
 
 
@@ -62,13 +68,13 @@ def fig1_reach(data):
     "where it is indifferent. After episode 3000 the wall at the top opens and the goal moves. Left: the parameters of "
     "the figure's own script (α₁ = 0.2). The film shows one of its runs.",
 )  # fmt: skip
-def fig1c(data):
+def fig1c(data: Any) -> Drawing:
     data = data["grid-change"]
     task = tasks.grid_world(change_at=data.settings["change_at"])
     moments = data["moments"].tolist()
     fig = Figure(figsize=(plot.COLUMN, 5.0), layout="compressed")
     axes = fig.subplots(len(moments), 2)
-    columns = {}
+    columns: Columns = {}
     for column, (name, title) in enumerate({"figure": "Figure's script", "table": "Table B.1"}.items()):
         entropy = data[f"{name}_entropy"].mean(axis=0)
         for row, moment in enumerate(moments):
@@ -87,7 +93,7 @@ def fig1c(data):
     return fig, columns
 
 
-def _entropy_bar(fig, axes):
+def _entropy_bar(fig: Figure, axes: Any) -> None:
     bar = fig.colorbar(ScalarMappable(Normalize(0, 1), DARK_IS_PRECISE), ax=axes, location="bottom", aspect=40,
                        fraction=0.03, pad=0.02)  # fmt: skip
     bar.outline.set_linewidth(0.5)
@@ -95,11 +101,13 @@ def _entropy_bar(fig, axes):
     bar.set_label("Choice entropy (fraction of maximum)", fontsize=8)
 
 
-def animate(data, path, quick=False):
+def animate(data: Any, path: Any, quick: bool = False) -> Any:
     """The choice entropy of one run through learning and the change, as an animated GIF, complete or absent."""
     data = data["grid-change"]
     task = tasks.grid_world(change_at=data.settings["change_at"])
-    frames, canvas, force = [], None, None
+    frames: list[Any] = []
+    canvas: Any = None
+    force: Any = None
     for moment, entropy in zip(data["frames"].tolist(), data["frames_entropy"], strict=True):
         if canvas is None or task.at(moment - 1) is not force:
             force = task.at(moment - 1)
@@ -117,7 +125,7 @@ def animate(data, path, quick=False):
     )
 
 
-def _stage(task, quick):
+def _stage(task: Any, quick: bool) -> tuple[Any, Any, Any]:
     """A maze drawn once, of which every frame changes the colours and the title only."""
     film = Figure(figsize=(plot.COLUMN, 2.3), layout="constrained", dpi=110)
     canvas = FigureCanvasAgg(film)

@@ -1,6 +1,9 @@
 """Distances in the maze of Figure 1, before and after its change."""
 
+from __future__ import annotations
+
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -8,11 +11,11 @@ from ... import tasks
 
 
 @cache
-def _task(change_at):
+def _task(change_at: int) -> Any:
     return tasks.grid_world(change_at=change_at)
 
 
-def _distances(task, sources):
+def _distances(task: Any, sources: Any) -> Any:
     """Fewest steps from each cell to the sources; infinite where there is no way."""
     following = task.next_state[:, :, 0]
     steps = np.where(sources, 0.0, np.inf)
@@ -21,13 +24,13 @@ def _distances(task, sources):
     return steps
 
 
-def distance_to_goal(episode, change_at):
+def distance_to_goal(episode: int, change_at: int) -> Any:
     """Fewest steps to the goal of the task in force in an episode, shape (states,)."""
     task = _task(change_at).at(episode)
     return _distances(task, np.array([cell == "G" for cell in "".join(task.layout)]))
 
 
-def shortest_paths(episode, change_at):
+def shortest_paths(episode: int, change_at: int) -> Any:
     """Mask of the cells on a shortest path from start to goal in which the agent acts, shape (states,)."""
     task = _task(change_at).at(episode)
     to_goal = distance_to_goal(episode, change_at)
@@ -41,6 +44,6 @@ def shortest_paths(episode, change_at):
     return (from_start + to_goal == to_goal[task.start > 0].min()) & ~task.terminal
 
 
-def open_cells(change_at):
+def open_cells(change_at: int) -> Any:
     """Mask of the cells in which the agent can act both before and after the change, shape (states,)."""
     return np.logical_and.reduce([~variant.terminal for variant in _task(change_at).variants])

@@ -1,15 +1,30 @@
 """CMA-ES as the authors ran it: on σ itself, with a simulated objective and a coarse tolerance (Figure 3c)."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ... import train
+from ...agents import Agent
 
 TRIALS = 1000
 TOLERANCE = 1.0
 GENERATIONS = 500
 
 
-def noisy_cma_es(task, agent, q, *, seed, trials=TRIALS, tolerance=TOLERANCE, generations=GENERATIONS, workers=None):
+def noisy_cma_es(
+    task: Any,
+    agent: Agent,
+    q: Any,
+    *,
+    seed: int,
+    trials: int = TRIALS,
+    tolerance: float = TOLERANCE,
+    generations: int = GENERATIONS,
+    workers: int | None = None,
+) -> tuple[Any, int, bool]:
     """Maximise the objective over σ with q̄ fixed; every value of σ is judged by so many simulated trials.
 
     The search starts at σ₀ with a step of a quarter of the range of σ, as the `cma` package advises; the paper does not
@@ -46,7 +61,7 @@ def noisy_cma_es(task, agent, q, *, seed, trials=TRIALS, tolerance=TOLERANCE, ge
     actor = agent.replace(learn_q=False, learning_rate_sigma=0.0, n_trajectories=1)
     memories = task.memories
 
-    def table(point):
+    def table(point: Any) -> Any:
         sigma = np.full(memories.shape, agent.sigma_base)
         sigma[memories] = point
         return sigma

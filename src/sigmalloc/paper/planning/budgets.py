@@ -1,5 +1,9 @@
 """Search budgets: what agents that learn come to (Figures 3d to 3f)."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ... import tasks
@@ -9,14 +13,14 @@ from ..study import Study
 from .common import BUDGETS, DECISION_TIME, NON_DECISION_TIME, PLANNERS, final, learned_memories, trained
 
 
-def _settings(quick):
+def _settings(quick: bool) -> dict[str, Any]:
     return {
         "episodes": 6000 if quick else 30_000, "restarts": 8, "restarts_dra": 8 if quick else 16, "checkpoints": 20,
         "evaluation_episodes": 200 if quick else 1000, "budgets": [12.5, 25, 50, 100] if quick else BUDGETS[3],
     }  # fmt: skip
 
 
-def _run(seed, settings, workers, progress):
+def _run(seed: int, settings: dict[str, Any], workers: int | None, progress: Any) -> dict[str, Any]:
     task, agent = tasks.planning(), Agent.table_b1("planning")
     budgets = settings["budgets"]
     agents = {

@@ -1,5 +1,9 @@
 """What the paper claims about planning (Figures 3 and B.1, section B.2), and how it is judged here."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ..claim import SETS, Row, Z, claim, listed
@@ -16,7 +20,7 @@ _KINDS = {"fixed": "q̄ = q*", "learned": "q̄ learned"}
 # Trajectories per update
 
 
-def _trajectory_setting(data, name, kind):
+def _trajectory_setting(data: Any, name: str, kind: str) -> str:
     s = data.settings
     return (
         f"Planning, M = 3, one path, {_MEMORIES[name]}, {_KINDS[kind]}, {s['restarts'][kind]} runs × {s['episodes']} "
@@ -24,7 +28,7 @@ def _trajectory_setting(data, name, kind):
     )
 
 
-def _by_count(data, name, kind):
+def _by_count(data: Any, name: str, kind: str) -> dict[int, Any]:
     """Objective of every run by N_traj: exact where q̄ = q*, else as evaluated at the end."""
     values = data[f"{name}_exact"] if kind == "fixed" else data[f"{name}_learned_objective"]
     return dict(zip(data["n_trajectories"].tolist(), values, strict=True))
@@ -42,12 +46,12 @@ def _by_count(data, name, kind):
     studies=("planning-trajectories",),
     figures=("figB2-n", "fig3c"),
 )
-def claim_b2_n(data):
+def claim_b2_n(data: Any) -> list[Row]:
     data = data["planning-trajectories"]
     return [_trajectories(data, name, kind) for kind in _KINDS for name in SETS]
 
 
-def _trajectories(data, name, kind):
+def _trajectories(data: Any, name: str, kind: str) -> Row:
     label = SETS[name] if kind == "fixed" else f"{SETS[name]}, q̄ learned"
     final = _by_count(data, name, kind)
     sigma = dict(zip(final, data[f"{name}_{kind}_sigma"], strict=True))
@@ -84,7 +88,7 @@ def _trajectories(data, name, kind):
     studies=("planning-trajectories",),
     figures=("fig3c",),
 )
-def claim_3c(data):
+def claim_3c(data: Any) -> list[Row]:
     data, rows = data["planning-trajectories"], []
     for name, label in SETS.items():
         final = _by_count(data, name, "fixed")
@@ -124,11 +128,11 @@ def claim_3c(data):
 # Search budgets
 
 
-def _optimal_setting(more):
+def _optimal_setting(more: str) -> str:
     return f"Planning, M = 3, {more}, exact optimum with q̄ = q* and the hard policy: nothing is sampled"
 
 
-def _learned_setting(data, kinds="DRA"):
+def _learned_setting(data: Any, kinds: str = "DRA") -> str:
     s = data.settings
     return (
         f"Planning, M = 3, Table B.1, q̄ learned, {kinds}, {s['restarts_dra']} runs of DRA and {s['restarts']} of "
@@ -148,7 +152,7 @@ def _learned_setting(data, kinds="DRA"):
     studies=("planning-optima", "planning-budgets", "planning-noise"),
     figures=("fig3d", "fig3-noise"),
 )
-def claim_3d(data):
+def claim_3d(data: Any) -> list[Row]:
     optima, learned = data["planning-optima"], data["planning-budgets"]
     rows = []
     for planner in PLANNERS:
@@ -170,7 +174,7 @@ def claim_3d(data):
     return rows
 
 
-def _learned_gain(data, planner, noise):
+def _learned_gain(data: Any, planner: str, noise: Any) -> Row:
     budgets, label = data["budgets"], f"learned, {planner}"
     flexible, equal = (data[f"{planner}_{kind}_objective"] for kind in ("dra", "equal"))
     gains = [
@@ -195,12 +199,12 @@ def _learned_gain(data, planner, noise):
     return Row(label, _learned_setting(data, planner), parts, here, text, [*gains, trend], decides=False)
 
 
-def _slopes(x, values):
+def _slopes(x: Any, values: Any) -> Any:
     """Slope over the difference in cumulative reward of each budget and run, shape (budgets, runs)."""
     return np.polynomial.polynomial.polyfit(x, values.reshape(-1, len(x)).T, 1)[1].reshape(values.shape[:2])
 
 
-def _discriminability(name, data, prefix, setting, decides=True):
+def _discriminability(name: str, data: Any, prefix: str, setting: Any, decides: bool = True) -> Row:
     """Whether d' rises with what hangs on a state, less so at larger budgets, and mean σ falls."""
     budgets, x = (
         data[f"{prefix}budgets"] if f"{prefix}budgets" in data else data["budgets"],
@@ -238,7 +242,7 @@ _SLOPE_RULE = (
     studies=("planning-budgets",),
     figures=("fig3e",),
 )
-def claim_3e(data):
+def claim_3e(data: Any) -> list[Row]:
     data = data["planning-budgets"]
     return [_discriminability(planner, data, f"{planner}_", _learned_setting(data, planner)) for planner in PLANNERS]
 
@@ -255,7 +259,7 @@ def claim_3e(data):
     studies=("planning-optima", "planning-budgets"),
     figures=("fig3f",),
 )
-def claim_3f(data):
+def claim_3f(data: Any) -> list[Row]:
     optima, rows = data["planning-optima"], []
     budgets, times = optima["3_budgets"], optima["decision_time"]
     half = budgets.tolist().index(50)
@@ -277,7 +281,7 @@ def claim_3f(data):
     return [*rows, _learned_rate(data["planning-budgets"])]
 
 
-def _learned_rate(data):
+def _learned_rate(data: Any) -> Row:
     budgets = data["budgets"].tolist()
     plain, rate = data["rollouts_dra_objective"], data["rate_dra_objective"]
     ends = [mean(f"learned: F at {budget:g} %", plain[budgets.index(budget)]) for budget in (12.5, 50, 100)]
@@ -306,7 +310,7 @@ def _learned_rate(data):
     studies=("planning-optima", "planning-budgets", "planning-moves", "planning-noise"),
     figures=("figB1", "fig3-noise"),
 )
-def claim_b1(data):
+def claim_b1(data: Any) -> list[Row]:
     optima, noise = data["planning-optima"], data["planning-noise"]
     rows = []
     for moves in (3, 4, 5):
@@ -326,7 +330,7 @@ def claim_b1(data):
     return rows
 
 
-def learned_by_moves(data):
+def learned_by_moves(data: Any) -> dict[int, Any]:
     """Arrays of what was learned, and the prefix of their names, for each number of moves (independent rollouts)."""
     more = data["planning-moves"]
     return {3: (data["planning-budgets"], "rollouts_")} | {

@@ -1,9 +1,14 @@
 """What the studies of the planning task share."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ... import metrics, tasks
 from ...agents import Agent
+from ...runs import Result
 from .. import batch
 
 PLANNERS = ("rollouts", "depth-first")
@@ -21,7 +26,7 @@ STARTS = 2
 """Starts of the search for the exact optimum; more find nothing better here."""
 
 
-def variants():
+def variants() -> dict[str, tuple[Any, Agent]]:
     """Task and agent of each parameter set: Table B.1, and the scripts' (σ₀ = σ_base = 100, last move known)."""
     return {
         "table": (tasks.planning(), Agent.table_b1("planning")),
@@ -29,12 +34,14 @@ def variants():
     }
 
 
-def final(results, quantity="objective"):
+def final(results: Any, quantity: str = "objective") -> Any:
     """Final level of each run, shape (agents, runs)."""
     return np.stack([batch.tail(getattr(result, quantity)) for result in results.values()])
 
 
-def trained(task, agents, settings, seed, workers, progress):
+def trained(
+    task: Any, agents: Any, settings: dict[str, Any], seed: int, workers: int | None, progress: Any
+) -> dict[Any, Result]:
     """Every agent trained as a study's settings say."""
     return batch.train_many(
         task, agents, episodes=settings["episodes"], restarts=settings["restarts"], seed=seed,
@@ -43,7 +50,7 @@ def trained(task, agents, settings, seed, workers, progress):
     )  # fmt: skip
 
 
-def memories(task, q, sigma):
+def memories(task: Any, q: Any, sigma: Any) -> dict[str, Any]:
     """d' and mean σ of each acting state, shape (agents, runs, states), and what hangs on it, shape (states,)."""
     acting, star = ~task.terminal, task.optimal_q()
     return {
@@ -53,6 +60,6 @@ def memories(task, q, sigma):
     }
 
 
-def learned_memories(task, results):
+def learned_memories(task: Any, results: Any) -> dict[str, Any]:
     """`memories` of trained agents."""
     return memories(task, *(np.stack([getattr(result, name) for result in results]) for name in ("q", "sigma")))

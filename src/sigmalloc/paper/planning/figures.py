@@ -1,30 +1,36 @@
 """The figures of the planning task."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ... import metrics, plot
-from ..figure import TITLES, figure, joined, panel_title, points, table
+from ..figure import TITLES, Columns, Drawing, figure, joined, panel_title, points, table
 from .claims import STORED, learned_by_moves
 from .common import PLANNERS
 
 _BUDGET_TICKS = [0, 25, 50, 75, 100]
 
 
-def _label(ax, xlabel=None, ylabel=None):
+def _label(ax: Axes, xlabel: str | None = None, ylabel: str | None = None) -> None:
     plot.curves([0], [np.nan], ax=ax, xlabel=xlabel, ylabel=ylabel)
 
 
-def _budget_axis(ax, last=True):
+def _budget_axis(ax: Axes, last: Any = True) -> None:
     ax.set_xticks(_BUDGET_TICKS)
     ax.set_xlim(0, 104)
     if last:
         _label(ax, "Search budget (%)")
 
 
-def _legend(fig, axes, columns=2, **options):
-    found = {}
+def _legend(fig: Figure, axes: Any, columns: Any = 2, **options: Any) -> None:
+    found: dict[Any, Any] = {}
     for ax in np.ravel(axes):
         found |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     fig.legend(found.values(), found.keys(), loc="outside lower center", ncols=columns, fontsize=7, frameon=False,
@@ -40,10 +46,10 @@ def _legend(fig, axes, columns=2, **options):
     "policy; mean ± SD over runs, as in the paper (dots: runs). N: the gradient with N trajectories per update; noisy: "
     "CMA-ES on 1000 simulated trials, as the authors ran it; exact: CMA-ES on the exact objective.",
 )  # fmt: skip
-def fig3c(data):
+def fig3c(data: Any) -> Drawing:
     data = data["planning-trajectories"]
     fig, axes = plot.figure(1, 2, height=2.8)
-    columns = {}
+    columns: Columns = {}
     for ax, (name, title) in zip(axes, TITLES.items(), strict=True):
         runs = {f"{n}": values for n, values in zip(data["n_trajectories"], data[f"{name}_exact"], strict=True)}
         black = {label: data[f"{name}_{key}"] for label, key in (("noisy", "noisy"), ("exact", "cma"))
@@ -77,11 +83,11 @@ def fig3c(data):
     "figB2-n", "Section B.2: trajectories per update, q̄ learned", studies=("planning-trajectories",),
     caption="Final objective in the planning task (M = 3) with q̄ learned, mean ± SD over runs (dots: runs).",
 )  # fmt: skip
-def fig_b2_n(data):
+def fig_b2_n(data: Any) -> Drawing:
     data = data["planning-trajectories"]
     counts = data["n_trajectories"]
     fig, axes = plot.figure(1, 2, height=2.3)
-    columns = {}
+    columns: Columns = {}
     for ax, (name, title) in zip(axes, TITLES.items(), strict=True):
         final = data[f"{name}_learned_objective"]
         points(ax, range(len(counts)), final, bars="sd")
@@ -104,10 +110,10 @@ def fig_b2_n(data):
     "q̄ = q*) and learned (mean ± SEM over runs). Bottom: their difference. Learned q̄ can lie further apart than q*, so "
     "trained agents can exceed the optimum for q*.",
 )  # fmt: skip
-def fig3d(data):
+def fig3d(data: Any) -> Drawing:
     optima, learned = data["planning-optima"], data["planning-budgets"]
     fig, axes = plot.figure(2, 2, height=4.2)
-    columns = {}
+    columns: Columns = {}
     for column, planner in enumerate(PLANNERS):
         top, bottom = axes[:, column]
         values, drawn = {}, {}
@@ -154,10 +160,10 @@ def fig3d(data):
     "precision. Dotted: size of what is expected of the reward gradient (exact.expected_estimator). Best-path returns "
     "credit every step of every path, so that noise grows with the paths while what is expected of it falls.",
 )  # fmt: skip
-def fig3_noise(data):
+def fig3_noise(data: Any) -> Drawing:
     data = data["planning-noise"]
     fig, ax = plot.figure(height=2.8)
-    columns = {}
+    columns: Columns = {}
     for (text, budgets), color in zip(data.settings["budgets"].items(), plot.PALETTE, strict=False):
         paths = np.array(budgets) / 100 * 2 ** int(text)
         for key, style in (("flexible", "o-"), ("equal", "o--"), ("size", ":")):
@@ -182,12 +188,12 @@ def fig3_noise(data):
     "reward between its actions (q*), planning task (M = 3, q̄ learned): dots are means over runs, lines "
     "least-squares fits with 95 % bands, for three search budgets.",
 )  # fmt: skip
-def fig3e(data):
+def fig3e(data: Any) -> Drawing:
     data = data["planning-budgets"]
     budgets = data["budgets"].tolist()
     shown = [budgets.index(budget) for budget in (12.5, 50, 100)]
     fig, axes = plot.figure(2, 2, height=4.2)
-    columns = {}
+    columns: Columns = {}
     for column, planner in enumerate(PLANNERS):
         x = data[f"{planner}_difference"]
         for row, (key, label) in enumerate((("d_prime", "Discriminability d′"), ("mean_sigma", "Mean σ (reward)"))):
@@ -216,13 +222,13 @@ def fig3e(data):
     "1) for several a_dec, each as a fraction of its peak (marked); the scripts have a_dec = 0.5. Bottom right: the "
     "budget of the peak.",
 )  # fmt: skip
-def fig3f(data):
+def fig3f(data: Any) -> Drawing:
     optima, learned = data["planning-optima"], data["planning-budgets"]
     budgets, times = optima["3_budgets"], optima["decision_time"]
     names = {"table": "all 36 memories", "scripts": "last move known"}
     fig, axes = plot.figure(2, 2, height=4.6)
     plain, where = axes[0, 0], axes[1, 1]
-    columns = {}
+    columns: Columns = {}
     for (name, label), color in zip(names.items(), plot.PALETTE, strict=False):
         plain.plot(budgets, optima[f"{name}_plain"], color=color, linewidth=1.2, label=f"F*, {label}")
         peaks = budgets[optima[f"{name}_rate"].argmax(axis=1)]
@@ -259,7 +265,7 @@ def fig3f(data):
     return fig, columns
 
 
-def _budget_key(ax, budgets):
+def _budget_key(ax: Axes, budgets: Any) -> None:
     handles = [Line2D([], [], color=color) for color in colormaps["viridis"](np.linspace(0, 0.88, len(budgets)))]
     ax.legend(handles, [f"{budget:g}" for budget in budgets], title="Budget (%)", title_fontsize=6.5, fontsize=6.5,
               frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1.2,
@@ -273,10 +279,10 @@ def _budget_key(ax, budgets):
     "actions of a state (q*), for every search budget; planning task with M moves, rollouts. Left: the optimal "
     "allocation (exact, q̄ = q*). Right: learned, mean over runs.",
 )  # fmt: skip
-def fig_b1(data):
+def fig_b1(data: Any) -> Drawing:
     optima, learned = data["planning-optima"], learned_by_moves(data)
     fig, axes = plot.figure(len(learned), 2, width=4.6, height=5.6)
-    columns = {}
+    columns: Columns = {}
     for row, (moves, (arrays, prefix)) in enumerate(learned.items()):
         kinds = {"optimal": (optima, f"{moves}_"), "learned": (arrays, prefix)}
         for column, (kind, (source, start)) in enumerate(kinds.items()):

@@ -1,5 +1,9 @@
 """Three, four and five moves: what agents that learn come to (Figure B.1)."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ... import tasks
@@ -9,7 +13,7 @@ from ..study import Study, part
 from .common import BUDGETS, final, learned_memories, trained
 
 
-def _settings(quick):
+def _settings(quick: bool) -> dict[str, Any]:
     return {
         "episodes": 2000 if quick else 20_000, "restarts": 8, "checkpoints": 10,
         "evaluation_episodes": 100 if quick else 500,
@@ -17,9 +21,10 @@ def _settings(quick):
     }  # fmt: skip
 
 
-def _run(seed, settings, workers, progress):
+def _run(seed: int, settings: dict[str, Any], workers: int | None, progress: Any) -> dict[str, Any]:
     agent = Agent.table_b1("planning")
-    arrays, share = {"steps": 0}, {4: (0, 0.3), 5: (0.3, 1)}
+    arrays: dict[str, Any] = {"steps": 0}
+    share = {4: (0, 0.3), 5: (0.3, 1)}
     for text, budgets in settings["budgets"].items():
         task = tasks.planning(moves=int(text))
         agents = {budget: agent.replace(search_budget=budget) for budget in budgets}

@@ -1,5 +1,9 @@
 """How the noise of the sampled gradient grows with the number of paths of a trial (second rows of 3d and B1)."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ... import exact, tasks, train
@@ -11,14 +15,15 @@ from .common import BUDGETS, STARTS
 MOVES = (3, 4, 5)
 
 
-def _settings(quick):
+def _settings(quick: bool) -> dict[str, Any]:
     return {
         "budgets": {str(moves): BUDGETS[moves] for moves in MOVES}, "updates": 256 if quick else 1024, "starts": STARTS,
     }  # fmt: skip
 
 
-def _run(seed, settings, workers, progress):
-    agent, arrays = Agent.table_b1("planning", learn_q=False), {"steps": 0}
+def _run(seed: int, settings: dict[str, Any], workers: int | None, progress: Any) -> dict[str, Any]:
+    agent = Agent.table_b1("planning", learn_q=False)
+    arrays: dict[str, Any] = {"steps": 0}
     total = sum(map(len, settings["budgets"].values()))
     for text, budgets in settings["budgets"].items():
         task = tasks.planning(moves=int(text))
@@ -35,7 +40,9 @@ def _run(seed, settings, workers, progress):
     return arrays
 
 
-def _noise(task, agent, settings, seed, workers, arrays):
+def _noise(
+    task: Any, agent: Agent, settings: dict[str, Any], seed: int, workers: int | None, arrays: dict[str, Any]
+) -> tuple[float, ...]:
     """Of one update at the optimal σ with q̄ = q*, root mean squares over memories: size of the reward's expected
     gradient and of all of it, and scatter of what is sampled, of each memory, and of their mean (the gradient of an
     equal precision). Then the exact scatter of each memory, which is known for one path alone, and how many standard
@@ -50,9 +57,9 @@ def _noise(task, agent, settings, seed, workers, arrays):
         task, free, episodes=1, restarts=settings["updates"], seed=seed, q=q, sigma=sigma, workers=workers
     )  # fmt: skip
     arrays["steps"] += int(result.steps.sum())
-    sampled = (result.sigma - sigma)[:, held] / free.learning_rate_sigma
+    sampled = (result.sigma - sigma)[:, held] / free.at("learning_rate_sigma", 0)
     several = paths(task, agent) > 1
-    estimator = exact.expected_estimator(task, free, q, sigma, variance=not several)
+    estimator: Any = exact.expected_estimator(task, free, q, sigma, variance=not several)
     together = sampled.mean(axis=1)
     shift = together.mean() - estimator.gradient[held].mean()
     return (
@@ -62,7 +69,7 @@ def _noise(task, agent, settings, seed, workers, arrays):
     )  # fmt: skip
 
 
-def _rms(values):
+def _rms(values: Any) -> float:
     return float(np.sqrt(np.mean(values**2)))
 
 

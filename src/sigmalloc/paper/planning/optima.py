@@ -3,6 +3,10 @@
 Figures 3d, 3f and B.1 are about optimal objectives and allocations; what agents learn is in `budgets` and `moves`.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ... import exact, tasks
@@ -13,17 +17,17 @@ from .common import BUDGETS, NON_DECISION_TIME, PLANNERS, STARTS, memories, vari
 MOVES = (3, 4, 5)
 
 
-def _settings(quick):
+def _settings(quick: bool) -> dict[str, Any]:
     return {
         "budgets": {str(moves): BUDGETS[moves] for moves in MOVES}, "starts": 1 if quick else STARTS,
         "decision_time": [0.1, 0.5] if quick else [0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 0.75, 1.0],
     }  # fmt: skip
 
 
-def _run(seed, settings, workers, progress):
+def _run(seed: int, settings: dict[str, Any], workers: int | None, progress: Any) -> dict[str, Any]:
     agent = Agent.table_b1("planning", learn_q=False)
     tell = progress or (lambda fraction: None)
-    arrays = {"decision_time": np.array(settings["decision_time"]), "steps": 0}
+    arrays: dict[str, Any] = {"decision_time": np.array(settings["decision_time"]), "steps": 0}
     for number, (text, budgets) in enumerate(settings["budgets"].items()):
         task = tasks.planning(moves=int(text))
         found = [_best(task, agent.replace(search_budget=budget), settings) for budget in budgets]
@@ -56,11 +60,11 @@ def _run(seed, settings, workers, progress):
     return arrays
 
 
-def _best(task, agent, settings, **options):
+def _best(task: Any, agent: Agent, settings: dict[str, Any], **options: Any) -> Any:
     return exact.optimum(task, agent, starts=settings["starts"], **options)
 
 
-def _objectives(optima):
+def _objectives(optima: Any) -> Any:
     return np.array([best.objective for best in optima])
 
 

@@ -1,15 +1,20 @@
 """Trajectories per update, and black-box optimisation (Figure 3c, section B.2)."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ... import exact
+from ...agents import Agent
 from .. import batch
 from ..study import Study, part
 from .blackbox import noisy_cma_es
 from .common import STARTS, final, variants
 
 
-def _settings(quick):
+def _settings(quick: bool) -> dict[str, Any]:
     return {
         "episodes": 20_000 if quick else 60_000, "restarts": {"fixed": 8 if quick else 16, "learned": 8},
         "checkpoints": 20, "evaluation_episodes": 200 if quick else 1000, "n_trajectories": [1, 10, 50],
@@ -18,8 +23,8 @@ def _settings(quick):
     }  # fmt: skip
 
 
-def _run(seed, settings, workers, progress):
-    arrays = {"n_trajectories": np.array(settings["n_trajectories"]), "steps": 0}
+def _run(seed: int, settings: dict[str, Any], workers: int | None, progress: Any) -> dict[str, Any]:
+    arrays: dict[str, Any] = {"n_trajectories": np.array(settings["n_trajectories"]), "steps": 0}
     every = settings["episodes"] // settings["checkpoints"]
     kept = batch.last(every * (1 + np.arange(settings["checkpoints"]))).tolist()
     for number, (name, (task, agent)) in enumerate(variants().items()):
@@ -45,7 +50,7 @@ def _run(seed, settings, workers, progress):
     return arrays
 
 
-def _worth(task, results, q):
+def _worth(task: Any, results: Any, q: Any) -> Any:
     """What the trained σ are worth exactly, with q̄ = q* and the hard policy, shape (agents, runs).
 
     The mean over the snapshots of each run: free of the noise of evaluation, and measured as CMA-ES is.
@@ -57,9 +62,11 @@ def _worth(task, results, q):
     ])  # fmt: skip
 
 
-def _references(task, agent, q, settings, seed, workers):
+def _references(
+    task: Any, agent: Agent, q: Any, settings: dict[str, Any], seed: int, workers: int | None
+) -> dict[str, Any]:
     """The exact optima of σ, and what CMA-ES finds on the exact and on the simulated objective, with q̄ = q*."""
-    found = {
+    found: dict[str, Any] = {
         "optimum": exact.optimum(task, agent, q=q, starts=STARTS).objective,
         "optimum_equal": exact.optimum(task, agent, q=q, equal_precision=True).objective,
     }

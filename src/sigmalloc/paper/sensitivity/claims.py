@@ -1,5 +1,9 @@
 """What the paper claims about λ and σ_base (section B.2), and how it is judged here."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ..claim import Row, claim, listed
@@ -12,14 +16,14 @@ DONE = {
 }
 
 
-def task_done(data, task):
+def task_done(data: Any, task: Any) -> Any:
     """Mask of the (λ, σ_base) cells in which a task is done."""
     if task == "mountain-car":
         return data[f"{task}_success"].mean(axis=2) >= 0.5
     return data[f"{task}_reward"].mean(axis=2) >= {"grid-world": -23, "planning": 33.3}[task]
 
 
-def main_effects(values):
+def main_effects(values: Any) -> tuple[float, float]:
     """How far the mean moves along each axis: SD of the row means and of the column means of (λ, σ_base) cells.
 
     Parameters
@@ -48,7 +52,7 @@ def main_effects(values):
     studies=("sensitivity",),
     figures=("figB2-maps",),
 )
-def claim_b2_sigma(data):
+def claim_b2_sigma(data: Any) -> list[Row]:
     data, rows = data["sensitivity"], []
     for task, runs in data.settings["runs"].items():
         share = task_done(data, task).mean()
@@ -76,11 +80,11 @@ def claim_b2_sigma(data):
     return rows
 
 
-def _objective(data, task):
+def _objective(data: Any, task: Any) -> Any:
     return data[f"{task}_reward"] - data[f"{task}_cost"]
 
 
-def _effect_ratio(name, values, resamples=400):
+def _effect_ratio(name: str, values: Any, resamples: int = 400) -> Number:
     by_lam, by_sigma_base = main_effects(values)
     runs = values.shape[2]
     rng = np.random.default_rng(0)

@@ -1,9 +1,15 @@
 """The maps of sensitivity."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ... import plot
 from ..figure import (
+    Columns,
+    Drawing,
     figure,
     joined,
     table,
@@ -17,12 +23,12 @@ from .claims import main_effects, task_done
     "Table B.1. Above each map: how far the mean moves along each axis (SD of the means over levels). Crosses: the "
     "task is not done.",
 )  # fmt: skip
-def fig_b2_maps(data):
+def fig_b2_maps(data: Any) -> Drawing:
     data = data["sensitivity"]
     factors = data["factors"]
     names = list(data.settings["runs"])
     fig, axes = plot.figure(len(names), 2, height=4.4)
-    columns = {}
+    columns: Columns = {}
     ticks = [{0.25: "¼", 0.5: "½"}.get(factor, f"{factor:g}") for factor in factors.tolist()]
     for number, (row, name) in enumerate(zip(axes, names, strict=True)):
         done = task_done(data, name)

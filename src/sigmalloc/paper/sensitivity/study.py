@@ -1,7 +1,11 @@
 """How much λ and σ_base matter, in all three tasks (section B.2), as sweeps over both."""
 
+from __future__ import annotations
+
 import math
 import tempfile
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -9,14 +13,18 @@ from ... import tasks
 from ..._threads import Threads
 from ...agents import Agent
 from ...sweeps import sweep
+from ...tasks import Task
 from .. import batch
+from ..parameters import SETS
 from ..study import Study, part
 
-TASKS = {"grid-world": tasks.grid_world, "mountain-car": tasks.mountain_car, "planning": tasks.planning}
+TASKS: dict[str, Callable[[], Task]] = {
+    "grid-world": tasks.grid_world, "mountain-car": tasks.mountain_car, "planning": tasks.planning,
+}  # fmt: skip
 BLOCK = 8  # runs
 
 
-def _settings(quick):
+def _settings(quick: bool) -> dict[str, Any]:
     runs = {
         "grid-world": {"episodes": 1500 if quick else 5000, "restarts": 2},
         "mountain-car": {"episodes": 1000 if quick else 10_000, "restarts": 1 if quick else 2},
@@ -28,12 +36,12 @@ def _settings(quick):
     }  # fmt: skip
 
 
-def _run(seed, settings, workers, progress):
+def _run(seed: int, settings: dict[str, Any], workers: int | None, progress: Any) -> dict[str, Any]:
     factors = np.array(settings["factors"])
-    arrays = {"factors": factors, "steps": 0}
+    arrays: dict[str, Any] = {"factors": factors, "steps": 0}
     shares = dict(zip(TASKS, ((0, 0.15), (0.15, 0.85), (0.85, 1)), strict=True))
     for name, make in TASKS.items():
-        agent, runs = Agent.table_b1(name), settings["runs"][name]
+        agent, runs = SETS["table"](name), settings["runs"][name]
         evaluation_episodes = settings["evaluation_episodes"] * (10 if name == "planning" else 1)
         axes = {"lam": agent.lam * factors, "sigma_base": agent.sigma_base * factors}
         result = _swept(
@@ -47,7 +55,9 @@ def _run(seed, settings, workers, progress):
     return arrays
 
 
-def _swept(task, agent, axes, workers, progress, *, restarts, **options):
+def _swept(
+    task: Any, agent: Agent, axes: Any, workers: int | None, progress: Any, *, restarts: Any, **options: Any
+) -> dict[str, Any]:
     """Final reward, cost and cut-off episodes of a sweep, shape (λ, σ_base, runs), and its environment steps."""
     blocks = math.ceil(math.prod(map(len, axes.values())) * restarts / BLOCK)
     grid = {axis: values.tolist() for axis, values in axes.items()}
@@ -62,17 +72,17 @@ def _swept(task, agent, axes, workers, progress, *, restarts, **options):
 class _Watched(Threads):
     """Threads that tell how many blocks are done; no more are taken on once telling raises."""
 
-    def __init__(self, workers, blocks, progress):
+    def __init__(self, workers: int, blocks: Any, progress: Any) -> None:
         super().__init__(workers, "sigmalloc-sensitivity")
         self.done, self.blocks, self.progress = 0, blocks, progress or (lambda fraction: None)
 
-    def submit(self, *call, **keywords):
+    def submit(self, *call: Any, **keywords: Any) -> Any:
         self.progress(min(1.0, self.done / self.blocks))
         future = super().submit(*call, **keywords)
         future.add_done_callback(self._count)
         return future
 
-    def _count(self, future):
+    def _count(self, future: Any) -> None:
         self.done += 1
 
 
