@@ -19,8 +19,8 @@ copyright = "the sigmalloc developers"
 version = release = sigmalloc.__version__
 
 extensions = [
-    "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx.ext.mathjax", "sphinx-mathjax-offline", "numpydoc",
-    "gallery_pages", "linking",
+    "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx.ext.mathjax", "sphinx-mathjax-offline",
+    "numpydoc", "gallery_pages", "linking",
 ]  # fmt: skip
 exclude_patterns = ["_build"]
 html_theme = "furo"
@@ -43,11 +43,22 @@ autodoc_typehints = "none"
 numpydoc_xref_param_type = True
 numpydoc_xref_aliases = {name: name for name in DEFAULT_LINKS}  # no links to pages elsewhere
 numpydoc_xref_ignore = {
-    "of", "optional", "shape", "or", "array", "dict", "in", "default", "and", "callable", "sequence", "restarts", "states",
+    "of",
+    "optional",
+    "shape",
+    "or",
+    "array",
+    "dict",
+    "in",
+    "default",
+    "and",
+    "callable",
+    "sequence",
+    "restarts",
+    "states",
 }
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
-
 
 
 def write_symbols(app):

@@ -50,7 +50,11 @@ def write_pages(app):
         pages.append(f"{{download}}`{script.name} <{script.name}>`")
         (HERE / "gallery" / f"{script.stem}.md").write_text("\n\n".join(pages) + "\n", encoding="utf-8")
         cards.append((script.stem, title, drawn[0].relative_to(HERE)))
-    lines = ["# Gallery", "Short scripts that anyone can copy; each is run when this page is built.", "::::{container} cards"]
+    lines = [
+        "# Gallery",
+        "Short scripts that anyone can copy; each is run when this page is built.",
+        "::::{container} cards",
+    ]
     lines += [
         f":::{{container}} card\n[![{title}](../{path})]({stem}.md)\n\n[{title}]({stem}.md)\n:::"
         for stem, title, path in cards

@@ -1,7 +1,7 @@
 """Two-step task: staying after reward
 
-The task of Daw et al. (2011). How often is the first choice of the last trial repeated? Expected SARSA is model-free, and
-hands reward on by one step a visit: the first choice learns of it only when the second stage is met again, so that
+The task of Daw et al. (2011). How often is the first choice of the last trial repeated? Expected SARSA is model-free,
+and hands reward on by one step a visit: the first choice learns of it only when the second stage is met again, so that
 reward and transition matter little. σ and λ are in the scale of rewards between 0 and 1.
 """
 
