@@ -70,11 +70,13 @@ def cosine(x: float) -> float:
 class Stream:
     """SFC64, seeded as `numpy.random.SFC64(SeedSequence(seed, spawn_key=key))` is."""
 
+    a: int
+    b: int
+    c: int
+    counter: int
+
     def __init__(self, seed: int, key: tuple[int, ...]) -> None:
         words = np.random.SeedSequence(seed, spawn_key=key).generate_state(3, np.uint64)
-        self.a: int
-        self.b: int
-        self.c: int
         self.a, self.b, self.c = words.tolist()
         self.counter = 1
         for _ in range(12):

@@ -224,6 +224,13 @@ class Places:
         Whether there is a choice in a state, in some variant.
     """
 
+    maps: tuple[MemoryMap, ...]
+    mapped: bool
+    n_places: int
+    of_memory: npt.NDArray[np.int64]
+    place: npt.NDArray[np.int64]
+    allocated: npt.NDArray[np.float64]
+
     def __init__(self, variants: Sequence[Task]) -> None:
         self.maps = union(variants)
         exists = [memory_map.exists for memory_map in self.maps]

@@ -1,7 +1,10 @@
+from .baseline import REWARD_NOISES as REWARD_NOISES
+from .baseline import RULES as RULES
 from .baseline import Batch as Batch
 from .baseline import ChoiceRows as ChoiceRows
 from .baseline import Likelihood as Likelihood
 from .baseline import ParticleFilter as ParticleFilter
+from .baseline import Recorder as Recorder
 from .baseline import Tables as Tables
 from .baseline import drive as drive
 from .baseline import elementary as elementary

@@ -3,24 +3,40 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+RULES: dict[str, dict[str, int]]
+REWARD_NOISES: dict[str, int]
+
 @final
 class Tables:
     def __new__(
         cls,
+        *,
         change_at: NDArray[np.int64],
+        step_limit: NDArray[np.int64],
         cumulative: NDArray[np.float64],
         following: NDArray[np.int64],
         reward: NDArray[np.float64],
-        memory: NDArray[np.float64],
-        ever_memory: NDArray[np.float64],
+        reward_sd: NDArray[np.float64],
+        episode_reward: NDArray[np.float64],
+        place: NDArray[np.int64],
+        allocated: NDArray[np.float64],
+        ever_allocated: NDArray[np.float64],
+        acting: NDArray[np.float64],
         start_cumulative: NDArray[np.float64],
         start_state: NDArray[np.int64],
-        step_limit: int,
-        max_path: int,
+        fixed_start: NDArray[np.int64],
+        mapped: bool,
+        reward_noise: str,
+        capacity: int,
         depth: int,
-        mountain_car: bool,
-        uniform_start: bool,
+        dynamics: str | None,
+        option: int,
     ) -> Tables: ...
+
+@final
+class Recorder:
+    def __new__(cls, rows: NDArray[np.void], values: NDArray[np.float64]) -> Recorder: ...
+    def fetch(self) -> list[tuple[int, int]]: ...
 
 @final
 class Batch:
@@ -28,18 +44,26 @@ class Batch:
         cls,
         tables: Tables,
         runs: NDArray[np.void],
+        points: NDArray[np.float64],
         streams: NDArray[np.uint64],
         q: NDArray[np.float64],
         sigma: NDArray[np.float64],
+        scale: NDArray[np.float64],
+        usage: NDArray[np.float64],
+        samples: NDArray[np.float64],
+        earned: NDArray[np.float64],
         report: NDArray[np.float64],
         snapshot_at: NDArray[np.int64],
         snapshots: NDArray[np.float64],
         visits: NDArray[np.float64],
         counters: NDArray[np.int64],
+        choices: NDArray[np.void],
+        choices_from: NDArray[np.int64],
+        recorder: Recorder | None,
     ) -> Batch: ...
     @property
     def over(self) -> bool: ...
-    def advance(self, ticks: int) -> bool: ...
+    def advance(self, work: int) -> bool: ...
 
 @final
 class ChoiceRows:
@@ -103,4 +127,4 @@ def precise(name: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> None: 
 def elementary(name: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> None: ...
 def raw(states: NDArray[np.uint64], output: NDArray[np.uint64]) -> None: ...
 def normals(states: NDArray[np.uint64], output: NDArray[np.float64]) -> None: ...
-def drive(position: float, velocity: float, action: int) -> tuple[float, float, int]: ...
+def drive(dynamics: str, body: NDArray[np.float64], action: int) -> int: ...

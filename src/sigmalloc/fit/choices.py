@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
-from .subject import BLOCKS, CARRIED, NEW, NEW_Q, Blocks, FloatArray, IntArray, Subject, changes, groups, nothing, plain
+from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, changes, groups, nothing, plain
+from .subject import Blocks as Blocks
+from .subject import Subject as Subject
 from .tasks import choices_in_task
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..agents import ALLOCATIONS, GRADIENTS
+from ..agents import ALLOCATIONS, GRADIENTS, Allocation, Gradient
 from .training import check_words
 
 if TYPE_CHECKING:
@@ -315,7 +315,7 @@ class Course:
     seen: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.count = [0] * self.n_situations
+        self.count: list[int] = [0] * self.n_situations
         self.forget()
 
     def empty_window(self) -> None:
@@ -326,8 +326,8 @@ class Course:
     def forget(self) -> None:
         self.empty_window()
         self.seen = []
-        self.shown = [0.0] * self.n_memories
-        self.sets = [0.0] * self.n_memories
+        self.shown: list[float] = [0.0] * self.n_memories
+        self.sets: list[float] = [0.0] * self.n_memories
 
     def see(self, situation: int, memories: Iterable[int]) -> None:
         first = situation not in self.seen
@@ -372,6 +372,29 @@ class Trace:
 
 class Learner:
     """One parameter set on the rows of one subject."""
+
+    subject: Subject
+    setting: Setting
+    stream: Stream | None
+    p: dict[str, float]
+    softmax: bool
+    rule: Allocation
+    psi: Gradient
+    memory: list[list[int]]
+    known: list[list[float]]
+    spread: list[list[float]]
+    n_options: list[int]
+    terms: Terms
+    inverse_beta_squared: float
+    course: Course
+    q: list[float]
+    sigma: list[float]
+    gradient: list[float]
+    scale: float
+    beta: float
+    n_memories: int
+    last: int
+    t: int
 
     def __init__(
         self, subject: Subject, setting: Setting, parameters: Iterable[float], stream: Stream | None = None
@@ -696,6 +719,9 @@ class Learner:
 
 class Particle(Learner):
     """A learner whose σ update is sampled: Algorithm 1 with finitely many trajectories, replayed from the window."""
+
+    draws: Stream
+    n_trajectories: int
 
     def __init__(
         self, subject: Subject, setting: Setting, parameters: Iterable[float], stream: Stream, n_trajectories: int

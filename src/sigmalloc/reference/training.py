@@ -14,15 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ..agents import LARGEST_Q, Agent
-from ..agents.rules import look_up
+from ..agents.rules import Allocation, Gradient, look_up
 from ..agents.schedules import Exponential, Points
 from ..elementary import LOG2_E, Stream, exponential, logarithm, power_of_two
+from ..memories import MemoryMap
 from ..pairing import is_rated, paths, planning_time, time_of_sample, trial_time
 from ..runs.arguments import check_task_and_agent, checked_count, checked_episodes, checked_memories, checked_seed
 from ..runs.divergence import DivergenceError
 from ..runs.result import Result, reached_effort
 from ..runs.schedule import Policy, Schedule
-from ..tasks.base import Task
+from ..tasks.base import Task, World
 
 Row = Sequence[float]
 Floats = npt.NDArray[np.float64]
@@ -36,7 +37,7 @@ WORDS = {
 }
 
 
-def check_words(gradient, allocation):
+def check_words(gradient: Gradient, allocation: Allocation) -> None:
     """Raise a ValueError for a word of a rule that the twins do not know: they take no other word for one of theirs."""
     for word in ("credit", "baseline"):
         look_up(f"gradient: {word}", dict.fromkeys(WORDS[word]), getattr(gradient, word), "the twin")
@@ -120,6 +121,37 @@ class Path:
 class Run:
     """One run of Algorithm 1: the memories that are learned and the streams they depend on."""
 
+    task: Task
+    agent: Agent
+    samples: list[float]
+    earned: list[float]
+    opportunity_cost: float
+    rated: bool
+    planned: bool
+    time_of_sample: float
+    credit: str
+    stream: Stream
+    evaluation_stream: Stream
+    maps: tuple[MemoryMap, ...]
+    worlds: tuple[World, ...]
+    q: list[float]
+    sigma: list[float]
+    scale: float
+    number: int
+    beta: float
+    usage: list[float]
+    steps: int
+    cutoffs: int
+    n_paths: int
+    reward_scale: float
+    allocated: list[bool] | None
+    variant: Task
+    world: World
+    map: MemoryMap
+    actions: list[list[int]]
+    uses: list[list[int]]
+    known: dict[tuple[int, int], tuple[float, float]]
+
     def __init__(
         self, task: Task, agent: Agent, seed: int, restart: int, q: Row | Floats | None = None,
         sigma: Row | Floats | None = None,
@@ -151,7 +183,7 @@ class Run:
             else:
                 self.q[memory] = low + ((high - low) * self.stream.uniform() if high > low else 0.0)
             self.sigma[memory] = self.agent.sigma_0 if sigma is None else float(sigma[memory])
-        self.allocated: list[bool] | None = None
+        self.allocated = None
         self._enter(0)
 
     def _enter(self, number: int) -> None:
@@ -508,7 +540,7 @@ def train(
     checked_episodes(task, episodes)
     q, sigma = checked_memories(task, agent, q, sigma, restarts)
     runs: list[Run] = []
-    reports: list[tuple[float, float, float, float]] = []
+    reports: list[tuple[float, ...]] = []
     kept: list[tuple[list[float], list[float]]] = []
     for restart in range(restarts):
         run = Run(task, agent, seed, restart, *(None if table is None else table[restart] for table in (q, sigma)))
@@ -537,7 +569,7 @@ def train(
         memory_q=np.array([run.q for run in runs]).reshape(restarts, task.n_memories),
         memory_sigma=np.array([run.sigma for run in runs]).reshape(restarts, task.n_memories),
         episodes=np.array(schedule.checkpoint_episodes, dtype=np.int64),
-        **{name: curves[:, :, i] for i, name in enumerate(CURVES)},
+        **{name: curves[:, :, i] for i, name in enumerate(CURVES)},  # type: ignore[arg-type]
         steps=np.array([run.steps for run in runs]),
         training_cutoffs=np.array([run.cutoffs for run in runs]),
         training_episodes=episodes,

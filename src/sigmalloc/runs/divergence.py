@@ -19,6 +19,9 @@ class DivergenceError(ArithmeticError):
         Restarts that failed.
     """
 
+    result: Result | None
+    failed: tuple[int, ...]
+
     def __init__(self, message: str, result: Result | None = None, failed: tuple[int, ...] = ()) -> None:
         super().__init__(message)
         self.result, self.failed = result, failed

@@ -52,6 +52,15 @@ class Policy:
         If an argument is not valid.
     """
 
+    task: Task
+    agent: Agent
+    policy: PolicyName
+    episode: int
+    memory_q: Floats
+    memory_sigma: Floats
+    scale: Floats
+    usage: Floats
+
     def __init__(
         self, task: Task, agent: Agent, q: npt.ArrayLike, sigma: npt.ArrayLike, *, episode: int | None = None,
         policy: PolicyName = "soft", seed: int | None = None,

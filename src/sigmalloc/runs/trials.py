@@ -392,9 +392,9 @@ def _check(trials: Trials, fail: Fail) -> None:
             raise fail(row, message(row))
 
     inside = lambda values, low, high: (values >= low) & (values < high)  # noqa: E731
-    refuse(~inside(state, 0, task.n_states), lambda r: f"state must be in [0, {task.n_states - 1}], got {state[r]}")
-    refuse(~inside(following, 0, task.n_states), lambda r: f"next_state {following[r]} is not a state of the task")
-    refuse(~inside(action, -1, task.n_actions), lambda r: f"action {action[r]} is not an action of the task")
+    refuse(~inside(state, 0, task.n_states), lambda r: f"state must be in [0, {task.n_states - 1}], got {state[r]}")  # type: ignore[no-untyped-call]
+    refuse(~inside(following, 0, task.n_states), lambda r: f"next_state {following[r]} is not a state of the task")  # type: ignore[no-untyped-call]
+    refuse(~inside(action, -1, task.n_actions), lambda r: f"action {action[r]} is not an action of the task")  # type: ignore[no-untyped-call]
     terminal = np.logical_and.reduce([variant.terminal for variant in task.variants])
     refuse(terminal[state], lambda r: f"state {_label(task.state_names, state[r])} is terminal: nobody chooses there")
     exists = np.logical_or.reduce([variant.exists for variant in task.variants])

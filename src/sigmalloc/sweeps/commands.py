@@ -289,7 +289,7 @@ def _client(address: str) -> Any:
         from distributed import Client
     except ImportError as error:
         raise ValueError("--dask needs Dask distributed: pip install 'sigmalloc[dask]'") from error
-    return Client(address, timeout=20)
+    return Client(address, timeout=20)  # type: ignore[no-untyped-call]
 
 
 def _message(error: BaseException) -> str:

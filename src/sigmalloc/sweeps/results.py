@@ -46,6 +46,10 @@ class SweepResult:
         Files that are damaged or do not belong in the store, and what is wrong with each.
     """
 
+    store: Store
+    specification: Specification
+    damaged: dict[str, str]
+
     def __init__(
         self, store: Store, specification: Specification, blocks: list[Block], damaged: dict[str, str]
     ) -> None:

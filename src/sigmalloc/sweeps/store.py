@@ -38,6 +38,10 @@ class DamagedBlock(ValueError):
     path, fault : str
     """
 
+    path: str
+    blocks: str
+    tasks: str
+
     def __init__(self, path: str, fault: str) -> None:
         super().__init__(f"{path} {fault}: run the sweep again, which computes it anew")
         self.path, self.fault = path, fault

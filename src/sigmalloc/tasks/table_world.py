@@ -14,6 +14,12 @@ from .base import Stream
 class TableWorld:
     """Outcomes drawn as the kernel draws them. Nothing is drawn where an outcome, or a reward, is certain."""
 
+    variant: Any
+    draws_start: bool
+    rewards: npt.NDArray[np.float64] | None
+    starts: list[tuple[float, tuple[Any, ...]]]
+    outcomes: list[list[list[tuple[float, tuple[Any, ...]]] | None]]
+
     def __init__(self, variant: Any, draws_start: bool, rewards: npt.NDArray[np.float64] | None) -> None:
         self.variant, self.draws_start, self.rewards = variant, draws_start, rewards
         self.starts = _cumulative([(p, (s,)) for s, p in enumerate(variant.start.tolist()) if p > 0])

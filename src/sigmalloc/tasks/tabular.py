@@ -107,6 +107,20 @@ class TabularMDP(Task):
     rewards_by_episode: npt.NDArray[np.float64] | None
     layout: tuple[str, ...] | None
 
+    name: str
+    n_states: int
+    n_actions: int
+    step_limit: int
+    horizon: int | None
+    episode_limit: int | None
+    action_names: tuple[str, ...] | None
+    state_names: tuple[str, ...] | None
+    known_q: npt.NDArray[np.float64] | None
+    known_sigma: npt.NDArray[np.float64] | None
+    given_index: npt.NDArray[np.int64] | None
+    terminal: npt.NDArray[np.bool_]
+    exists: npt.NDArray[np.bool_]
+
     def __init__(
         self, next_state: npt.ArrayLike, reward: npt.ArrayLike, probability: npt.ArrayLike | None = None, *,
         start: npt.ArrayLike | None = None, terminal: npt.ArrayLike = (), action_counts: npt.ArrayLike | None = None,

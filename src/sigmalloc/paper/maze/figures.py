@@ -134,7 +134,7 @@ def _stage(task: Any, quick: bool) -> tuple[Any, Any, Any]:
     title = ax.set_title("Episode", fontsize=8)
     if quick:
         film.text(0.998, 0.002, "quick run", fontsize=6, color="#D55E00", ha="right", va="bottom")
-    canvas.draw()
+    canvas.draw()  # type: ignore[no-untyped-call]
     film.set_layout_engine("none")
     return canvas, ax.get_images()[0], title
 
