@@ -83,6 +83,9 @@ AGENT = {
     "sample_correlation": (*NOT_NUMBERS, *NOT_FINITE, *NEGATIVE, 1.01),
     "sample_time": (*NOT_NUMBERS, *NOT_FINITE, *NEGATIVE),
     "opportunity_cost": (*NOT_NUMBERS, *NOT_FINITE, *NEGATIVE),
+    "learning_rate_samples": (*NOT_NUMBERS, *NOT_FINITE, *NEGATIVE),
+    "learn_opportunity_cost": (0, 1, "True", None, NAN, []),
+    "learning_rate_opportunity_cost": (*NOT_NUMBERS, *NOT_FINITE, *POSITIVE, 1.1),
 }
 
 

@@ -17,7 +17,10 @@ from sigmalloc.cli.parser import numbers
 from sigmalloc.tasks import registry
 
 SMALL = ("--episodes", "4", "--restarts", "2", "--seed", "3")
-DIMENSIONLESS = ("learning_rate_q", "gamma", "samples", "samples_max", "sample_correlation")
+DIMENSIONLESS = (
+    "learning_rate_q", "gamma", "samples", "samples_max", "sample_correlation", "learning_rate_samples",
+    "learning_rate_opportunity_cost",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -45,15 +45,15 @@ def test_a_slice_is_a_bounded_amount_of_work(large):
     task, agent, schedule = large
     runs = 8
     streams = np.stack([engine.stream_states(0, run) for run in range(runs)])
-    outcome = engine.arrays(task, [agent] * runs, schedule, streams)
+    out = engine.arrays(task, [agent] * runs, schedule, streams)
     kernel = _kernel.kernel
     rows, points = engine.run_table(
         task, [agent] * runs, schedule, kernel, given_q=False, given_sigma=False, goes_on=False, act_only=False
     )
     batch = kernel.Batch(
-        engine.tables(task, [agent], kernel), rows, points, outcome.streams, outcome.q, outcome.sigma, outcome.scale,
-        outcome.usage, outcome.report, np.array(schedule.snapshots, dtype=np.int64), outcome.snapshots, outcome.visits,
-        outcome.counters, np.zeros(0, engine.CHOICE_DTYPE), np.zeros(0, np.int64), None,
+        engine.tables(task, [agent], kernel), rows, points, out.streams, out.q, out.sigma, out.scale, out.usage,
+        out.samples, out.earned, out.report, np.array(schedule.snapshots, dtype=np.int64), out.snapshots, out.visits,
+        out.counters, np.zeros(0, engine.CHOICE_DTYPE), np.zeros(0, np.int64), None,
     )  # fmt: skip
     took = []
     for _ in range(5):

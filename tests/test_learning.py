@@ -129,7 +129,7 @@ def test_gradient_of_the_learned_scale(allocation):
     for memory in run.memories():
         run.q[memory] = rng.normal()
     run.usage = rng.integers(1, 100, size=task.n_states).astype(float).tolist()
-    run.allocate([0.0] * task.n_memories)
+    run.allocate_precision([0.0] * task.n_memories, 1.0)
     gradient = rng.normal(scale=10, size=task.n_memories).tolist()
     scale, memories = run.scale, run.memories()
     shape = {memory: run.sigma[memory] / scale for memory in memories}
@@ -141,7 +141,7 @@ def test_gradient_of_the_learned_scale(allocation):
         return reward - agent.lam * nats
 
     slope = (objective(scale + 1e-4) - objective(scale - 1e-4)) / 2e-4
-    run.allocate(gradient)
+    run.allocate_precision(gradient, run.beta * run.reward_scale / agent.n_trajectories)
     assert run.scale - scale == pytest.approx(agent.learning_rate_sigma * slope / len(memories), rel=1e-5)
 
 
@@ -154,7 +154,7 @@ def test_shapes_of_frequency_and_stakes():
     for allocation, importance in (("frequency", usage[~task.terminal]), ("stakes", spread)):
         run = reference.Run(task, sm.Agent(allocation=allocation), 0, 0, q=task.memory_map.pick(q))
         run.usage = usage.tolist()
-        run.allocate([0.0] * task.n_memories)
+        run.allocate_precision([0.0] * task.n_memories, 1.0)
         counts = task.action_counts[~task.terminal]
         w = 1 / np.sqrt(1 + importance / np.average(importance, weights=counts))
         sigma = [run.sigma[task.memory_map.index[s, 0]] for s in np.flatnonzero(~task.terminal)]

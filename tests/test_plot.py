@@ -355,7 +355,7 @@ class TestConvergence:
         assert low < poor.objective.mean(axis=0)[10:].min()
 
     def test_one_restart_has_no_error(self, grid):
-        one = replace(grid, value=grid.value[:1], cost=grid.cost[:1])
+        one = replace(grid, value=grid.value[:1], cost=grid.cost[:1], time_cost=grid.time_cost[:1])
         ax = plot.convergence(one)
         assert not ax.collections
         drawn(ax)

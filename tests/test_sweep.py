@@ -222,7 +222,7 @@ class TestSpecification:
         assert axis_values("x", np.arange(3)) == [0, 1, 2]
 
     @pytest.mark.parametrize("grid, message", [
-        ({"lambda": [1]}, "unknown 'lambda'"),
+        ({"lambda": [1]}, "unknown axis 'lambda'; did you mean 'lam'"),
         ({"lam": 1}, "lam must be a list"),
         ({"lam": "12"}, "lam must be a list"),
         ({"lam": []}, "lam has no values"),
@@ -248,7 +248,7 @@ class TestSpecification:
 
     @pytest.mark.parametrize("changes, message", [
         ({"agent": "dra"}, "agent must be an Agent"),
-        ({"task": "chess"}, "task must be one of"),
+        ({"task": "chess"}, "unknown task 'chess'"),
         ({"task": 3}, "task must be a task"),
         ({"task": lambda moves: moves, "grid": {"task.moves": [3]}}, "must be or return"),
         ({"task": sm.tasks.planning(), "grid": {"task.moves": [3]}}, "can be made from arguments"),
@@ -506,14 +506,14 @@ class TestStudy:
     @pytest.mark.parametrize("old, new, message", [
         ("seed = 7", "sede = 7", "unknown key 'sede'"),
         ("episodes = 40", "", "episodes is missing"),
-        ('name = "planning"', 'name = "chess"', "task must be one of"),
+        ('name = "planning"', 'name = "chess"', "unknown task 'chess'"),
         ('name = "planning"', "", "has no name"),
         ("known_last_move", "known_last", "unknown task argument .known_last."),
         ("known_last_move = true", "moves = 3", "task.moves is given both"),
         ("beta = 5", "betta = 5", "unknown agent field 'betta'"),
         ("beta = 5", "beta = -5", "beta must be"),
         ('"scripts"', '"best"', "preset must be one of"),
-        ("lam = [0.5, 1]", "lamb = [0.5, 1]", "unknown 'lamb'"),
+        ("lam = [0.5, 1]", "lamb = [0.5, 1]", "unknown axis 'lamb'"),
         ("lam = [0.5, 1]", "lam = [0.5, 'x']", "lam must be a real number"),
         ("lam = [0.5, 1]", "lam = [0.5, 1", "not a TOML file"),
         ('"product"', '"cross"', "mode must be one of"),

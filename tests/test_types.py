@@ -70,10 +70,8 @@ def check(printed, revealed):
         said = [line for line in printed.splitlines() if re.search(rf"snippet\.py:{number}(:\d+)?( -)?:? ", line)]
         errors = [line for line in said if "error" in line]
         types = [match[1].partition("[")[0].rpartition(".")[2] for line in said if (match := re.search(revealed, line))]
-        if type_ is None:
-            right = bool(errors)
-        else:
-            right = not errors and len(types) == 1 and types[0] in type_.split("|")
+        one = not errors and len(types) == 1
+        right = bool(errors) if type_ is None else one and types[0] in type_.split("|")
         if not right:
             wrong.append((expression, type_, said))
     assert wrong == []
