@@ -103,7 +103,7 @@ def write_continuous(folder):
     text = CONTINUOUS.format(
         imports=each("from .dynamics cimport {name} as _{name}"),
         numbers="\n".join(f"    {name.upper()} = {number}" for number, name in enumerate(names, start=2)),
-        names=each("    if name == \"{name}\":\n        return {upper}"),
+        names=each('    if name == "{name}":\n        return {upper}'),
         moves=each(branch + "_{name}.move_all(bodies, choice)"),
         commits=each(branch + "_{name}.move_one(bodies, which)"),
         ends=each(branch + "return _{name}.ended(bodies, which)"),

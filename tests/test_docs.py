@@ -1,4 +1,4 @@
-"""Every Python block in the documentation and the README runs and prints what it says it prints; so does the gallery."""
+"""Every Python block of the documentation and the README runs and prints what it says it prints; so does the gallery."""
 
 import html.parser
 import os
@@ -97,7 +97,7 @@ MEASURE = """<script>addEventListener("load", () => setTimeout(() => {
   parent.postMessage([innerWidth, page.scrollWidth, shown ? Math.ceil(box.right) : 0].join(" "), "*");
 }, 300))</script>"""
 FRAME = """<script>addEventListener("message", told => document.body.setAttribute("data-measured", told.data))</script>
-<iframe src="{page}" width="{width}" height="900" style="border: 0"></iframe>"""  # no window is as narrow as a telephone
+<iframe src="{page}" width="{width}" height="900" style="border: 0"></iframe>"""  # windows are wider than telephones
 
 
 @pytest.fixture(scope="module")
