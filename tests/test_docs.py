@@ -1,4 +1,4 @@
-"""Every Python block of the documentation and the README runs and prints what it says it prints; so does the gallery."""
+"""Every Python block of the documentation and README runs and prints what it says it prints; so does the gallery."""
 
 import html.parser
 import os

@@ -6,12 +6,13 @@ from libc.stdint cimport int64_t
 from .effort cimport learn_effort, trial_time_of
 from .elementary cimport logarithm
 from .lanes cimport (
-    EACH, FIXED_SAMPLES, FLAT, NONFINITE_SAMPLES, NONFINITE_SIGMA, NO_ERROR, SCALE, USAGE, Error, Lane, Run, Task, in_, out,
+    EACH, FIXED_SAMPLES, FLAT, NONFINITE_SAMPLES, NONFINITE_SIGMA, NO_ERROR, SCALE, USAGE, Error, Lane, Run, Task, in_,
+    out,
 )
 from .memory cimport mean_value, place_of
 
 cdef extern from *:
-    "#define SM_LARGEST_Q 1e100 /* far from what marks an absent action, and from overflow in what is computed from it */"
+    "#define SM_LARGEST_Q 1e100 /* far from what marks an absent action, and from overflow in what comes of it */"
     const double LARGEST_Q "SM_LARGEST_Q"
 
 

@@ -11,8 +11,8 @@ from .effort cimport learn_price, start_effort
 from .elementary cimport uniform
 from .lanes cimport (
     ACT, BEST_RETURN, BOOTSTRAP, EACH, EVALUATE, FIXED_SAMPLES, FLAT, IDLE, LANES, MEAN_BASELINE, NONFINITE_Q, NOW,
-    NO_ERROR, NO_UPDATE, PATH_RETURN, REPORT, REWARD_TO_GO, SAMPLE, SAMPLE_DEFERRED, SCALE, TRAJECTORY, USAGE, Bodies, Error, Lane,
-    Recall, Run, Streams, Task,
+    NO_ERROR, NO_UPDATE, PATH_RETURN, REPORT, REWARD_TO_GO, SAMPLE, SAMPLE_DEFERRED, SCALE, TRAJECTORY, USAGE, Bodies,
+    Error, Lane, Recall, Run, Streams, Task,
 )
 from .memory cimport ABSENT, add_scores, expected_value, gather, mean_value
 from .outcomes cimport chosen_entry, move, step
@@ -114,7 +114,8 @@ cdef class Batch:
 
     def __cinit__(self, Tables tables not None, const Run[::1] runs, const double[:, ::1] points,
                   uint64_t[:, :, ::1] streams, double[:, ::1] q, double[:, ::1] sigma, double[::1] scale,
-                  double[:, ::1] usage, double[:, ::1] samples, double[:, ::1] earned, double[:, :, ::1] report, const int64_t[::1] snapshot_at,
+                  double[:, ::1] usage, double[:, ::1] samples, double[:, ::1] earned, double[:, :, ::1] report,
+                  const int64_t[::1] snapshot_at,
                   double[:, :, :, ::1] snapshots, double[:, ::1] visits, int64_t[:, ::1] counters,
                   const Choice[::1] choices, const int64_t[::1] choices_from, Recorder recorder):
         self.tables, self.task = tables, tables.task
@@ -649,7 +650,8 @@ cdef class Batch:
         cdef Py_ssize_t checkpoint = 0
         cdef double scale, n = <double> lane.trials
         if lane.agent.episodes > lane.agent.first_episode:
-            checkpoint = lane.episode // lane.agent.evaluate_every - lane.agent.first_episode // lane.agent.evaluate_every - 1
+            checkpoint = lane.episode // lane.agent.evaluate_every - 1
+            checkpoint -= lane.agent.first_episode // lane.agent.evaluate_every
         cdef double* row = &self.report[lane.run, checkpoint, 0]
         row[0] = lane.reward_sum / n
         row[1] = lane.value_sum / n
@@ -660,14 +662,16 @@ cdef class Batch:
         row[6] = <double> (lane.steps - lane.training_steps)
         if not lane.agent.effort:
             lane.spent = row[6]
-        elif lane.agent.depth_first and lane.agent.n_paths > 1:  # memories are drawn once a trial, but every state visited takes its time
+        elif lane.agent.depth_first and lane.agent.n_paths > 1:
+            # memories are drawn once a trial, but every state visited takes its time
             lane.spent = lane.samples[0] * row[6]
         if lane.agent.rated:
             scale = 1.0 / (lane.agent.planning_time * (lane.spent / row[6]) + lane.agent.non_decision_time)
             row[1] = row[1] * scale
             row[5] = row[5] * (scale * scale)
         row[7] = (
-            lane.agent.time_of_sample * lane.spent + lane.agent.non_decision_time * (n if lane.agent.planned else row[6])
+            lane.agent.time_of_sample * lane.spent
+            + lane.agent.non_decision_time * (n if lane.agent.planned else row[6])
         ) / n
         row[8] = lane.earned[2] * lane.agent.sample_time * (lane.spent / n)
         lane.steps = lane.training_steps

@@ -21,4 +21,3 @@ cdef struct Choice:  # one choice that is to be replayed; the layout is engine.C
     int64_t next_state
     int64_t flags
     double reward  # NaN: not shown, so that nothing is learned from it
-
