@@ -11,7 +11,7 @@
 - `information`, `recover_parameters`, `recover_models`, `recover_over`: what an experiment will be able to tell.
 """
 
-from .choices import Choices, Subject
+from .choices import Choices
 from .compare import Comparison, RandomEffects, compare, future, random_effects
 from .designs import design_from_task
 from .estimate import fit, maximum_likelihood
@@ -24,6 +24,7 @@ from .parameters import Space
 from .readers import read_cpm, read_hbayesdm, read_hssm
 from .recovery import Confusion, DesignGrid, Recovery, recover_models, recover_over, recover_parameters
 from .results import Fit, SubjectFit
+from .subject import Subject
 from .target import Normal
 
 __all__ = [

@@ -14,12 +14,13 @@ from scipy import special, stats
 
 from .. import _checks
 from ..agents import Agent
-from .choices import Choices, Subject
+from .choices import Choices
 from .estimate import Job, make_jobs, run_jobs
 from .groups import Group
 from .likelihood import log_likelihoods
 from .model import FloatArray, Model, SoftmaxLearner, as_model
 from .results import Fit
+from .subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from .. import _checks
 from ..tasks.base import Task
 from ..tasks.tabular import TabularMDP
-from .choices import Choices, Subject
+from .choices import Choices
+from .subject import Subject
 
 Design: TypeAlias = Task | Subject | Choices | Callable[[int, int], Subject | Choices]
 

@@ -18,12 +18,13 @@ from .._io import files
 from .._io.progress import shown
 from ..agents import Agent
 from . import optimise, samplers
-from .choices import Choices, Subject
+from .choices import Choices
 from .likelihood import log_likelihoods
 from .model import FloatArray, GradientSource, Model, Policy, SoftmaxLearner, as_model
 from .optimise import Starts
 from .parameters import Space, make_space
 from .results import FORMAT, Fit, SubjectFit, packed_model, packed_subject
+from .subject import Subject
 from .target import NoisyTarget, Normal, Priors, Target, checked_priors
 from .work import as_done
 

@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from .. import _checks
 from ..agents import Agent
-from .choices import Subject
 from .designs import Design, subject_of
 from .likelihood import simulate, trajectories
 from .model import PARAMETERS, FloatArray, GradientSource, Model, Policy, SoftmaxLearner, as_model
 from .parameters import COORDINATES, Space, default_free, make_space
+from .subject import Subject
 from .work import as_done
 
 if TYPE_CHECKING:

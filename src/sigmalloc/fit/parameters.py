@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
-from .choices import Subject
 from .model import PARAMETERS, RANGES, FloatArray, Model
+from .subject import Subject
 
 # Coordinate of each parameter, and its default bounds in multiples of (a power of) the scale of the rewards s. With
 # α₂ beyond s the σ update overshoots, and the likelihood becomes jagged: more starts find ever higher splinters.

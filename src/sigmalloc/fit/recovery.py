@@ -17,13 +17,14 @@ from .. import _checks
 from ..agents import Agent
 from ..sweeps import grid as axes_of
 from ..tasks.registry import TASKS
-from .choices import Choices, Subject
+from .choices import Choices
 from .designs import Design, subject_of
 from .estimate import Intervals, assembled, make_jobs, run_jobs
 from .likelihood import log_likelihoods, simulate
 from .model import FloatArray, GradientSource, Model, Policy, SoftmaxLearner, as_model
 from .parameters import Space, make_space
 from .results import Fit
+from .subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,12 +15,13 @@ from .. import _checks
 from .._io import archive
 from ..agents import Agent
 from ..runs.result import versions
-from .choices import Choices, Subject
+from .choices import Choices
 from .likelihood import Trajectories, simulate, trajectories
 from .model import FloatArray, Model, SoftmaxLearner
 from .optimise import Starts
 from .parameters import Space
 from .samplers import Samples
+from .subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
-from .choices import Subject
 from .likelihood import log_likelihoods
 from .model import FloatArray, Model
 from .parameters import Space
+from .subject import Subject
 
 
 @dataclass(frozen=True, eq=False)
