@@ -4,13 +4,12 @@ SciPy's L-BFGS-B calls LAPACK for matrices of ten numbers, and OpenBLAS wakes al
 machine that is nine tenths of the time of a fit. So BLAS has one thread while jobs run.
 """
 
+import contextlib
 import queue
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from functools import partial
 from typing import TypeVar
-
-from threadpoolctl import threadpool_limits
 
 from .. import _checks
 from .._threads import Threads
@@ -45,32 +44,42 @@ def as_done(
     own = Threads(count, "sigmalloc-fit") if executor is None else None
     pool: Executor = own if own is not None else executor  # type: ignore[assignment]
     call = function if executor is None else partial(_elsewhere, function)
-    limits = threadpool_limits(1, user_api="blas")
-    upcoming = enumerate(jobs)
-    running: dict[Future[_R], int] = {}
-    done: queue.SimpleQueue[Future[_R]] = queue.SimpleQueue()
-    try:
-        while True:
-            while len(running) < 2 * count and (entry := next(upcoming, None)) is not None:
-                future = pool.submit(call, entry[1])
-                running[future] = entry[0]
-                future.add_done_callback(done.put)
-            if not running:
-                return
-            future = done.get()
-            yield running.pop(future), future.result()
-    finally:
-        for future in running:
-            future.cancel()
-        if own is not None:
-            own.shutdown(wait=False, cancel_futures=True)
-        limits.restore_original_limits()
+    with one_thread_of_blas():
+        upcoming = enumerate(jobs)
+        running: dict[Future[_R], int] = {}
+        done: queue.SimpleQueue[Future[_R]] = queue.SimpleQueue()
+        try:
+            while True:
+                while len(running) < 2 * count and (entry := next(upcoming, None)) is not None:
+                    future = pool.submit(call, entry[1])
+                    running[future] = entry[0]
+                    future.add_done_callback(done.put)
+                if not running:
+                    return
+                future = done.get()
+                yield running.pop(future), future.result()
+        finally:
+            for future in running:
+                future.cancel()
+            if own is not None:
+                own.shutdown(wait=False, cancel_futures=True)
 
 
 def _elsewhere(function: Callable[[_J], _R], job: _J) -> _R:
     """A job in another process, or in whatever the executor is."""
-    with threadpool_limits(1, user_api="blas"):
+    with one_thread_of_blas():
         return function(job)
+
+
+def one_thread_of_blas() -> contextlib.AbstractContextManager[object]:
+    """Algebra on small matrices in one thread, where threadpoolctl is there to say so: its own threads only get in the
+    way of those that work on subjects."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return contextlib.nullcontext()
+    limits: contextlib.AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return limits
 
 
 def workers_of(workers: int | None, executor: Executor | None) -> int:
