@@ -1,5 +1,7 @@
 """Effort that is fixed or learned, and the price of time: the kernel against its twin and against exact answers."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -148,3 +150,140 @@ def test_learned_effort_and_precision_reach_the_exact_optimum(lam, omega, learn)
     ]
     assert best.objective - np.mean(reached) < 0.02
     assert (result.samples[:, 1] == 1.0).all()
+
+
+MAZE = sm.tasks.grid_world(step_limit=60)
+DEAR = sm.Agent(opportunity_cost=1.0, samples=4.0, sample_correlation=0.2)
+
+
+@pytest.fixture(scope="module")
+def dear():
+    return sm.train(MAZE, DEAR, episodes=10, restarts=2, seed=0, evaluate_every=5)
+
+
+def test_sweeps_pay_for_time(dear, tmp_path):
+    swept = sm.sweep(
+        MAZE, DEAR, {"lam": [DEAR.lam]}, episodes=10, restarts=2, seed=0, evaluate_every=5, store=tmp_path / "store",
+        progress=False,
+    )  # fmt: skip
+    for name in ("time", "time_cost", "objective"):
+        np.testing.assert_array_equal(np.reshape(getattr(swept, name), dear.value.shape), getattr(dear, name))
+    assert (swept.time_cost > 0).all()
+
+
+@pytest.mark.parametrize("price", [0.0, 1.0])
+def test_blocks_that_did_not_count_time(price, tmp_path):
+    """Blocks of versions without effort are read where time has no price, and made again where it has one."""
+    from sigmalloc.sweeps import work  # noqa: PLC0415
+
+    agent = DEAR.replace(opportunity_cost=price)
+    options = {"episodes": 4, "restarts": 2, "seed": 0, "evaluate_every": 2, "progress": False}
+    with pytest.MonkeyPatch.context() as patch:
+        save = work.archive.save
+        patch.setattr(
+            work.archive, "save",
+            lambda path, facts, arrays, **how: save(
+                path, facts, {name: array for name, array in arrays.items() if name not in work.LATER}, **how
+            ),
+        )  # fmt: skip
+        sm.sweep(MAZE, agent, {"lam": [0.2]}, store=tmp_path / "old", workers=1, **options)
+    (block,) = (tmp_path / "old" / "blocks").glob("*.npz")
+    with np.load(block) as held:
+        assert "time_cost" not in held.files
+    told = pytest.warns(match="it has no time, which the price of time asks for") if price else nullcontext()
+    with told:
+        again = sm.sweep(MAZE, agent, {"lam": [0.2]}, store=tmp_path / "old", workers=1, **options)
+    fresh = sm.sweep(MAZE, agent, {"lam": [0.2]}, store=tmp_path / "new", workers=1, **options)
+    np.testing.assert_array_equal(again.objective, fresh.objective)
+    assert np.isnan(again.time).all() == (price == 0)
+
+
+@pytest.mark.parametrize("state", [False, True], ids=["one", "by state"])
+def test_evaluations_pay_for_time(state):
+    """Against the exact answer, with 4 standard errors; reward and time are correlated, so the bound has both."""
+    task, agent = sm.tasks.grid_world(), DEAR.replace(samples=1.0)
+    generator = np.random.default_rng(0)
+    n = generator.uniform(1, 6, size=task.n_states) if state else 3.0
+    q, sigma = task.optimal_q(), np.full((task.n_states, 4), 1.0)
+    exactly = exact.evaluate(task, agent, q, sigma, "soft", samples=n)
+    figures = sm.evaluate(task, agent, q, sigma, episodes=20_000, seed=0, samples=n)
+    assert abs(figures.value - exactly.value) < 4 * figures.value_sem
+    assert figures.time_cost == pytest.approx(exactly.effort, rel=0.02)
+    assert figures.objective == figures.value - figures.cost - figures.time_cost
+    steps = figures.visits.sum()
+    assert figures.time == pytest.approx(agent.non_decision_time * steps + figures.time_cost / agent.opportunity_cost)
+    with pytest.raises(ValueError, match="samples must be finite and at least 1"):
+        sm.evaluate(task, agent, q, sigma, samples=0.5)
+    with pytest.raises(ValueError, match="samples must be a number or have shape"):
+        sm.evaluate(task, agent, q, sigma, samples=[1.0, 2.0])
+
+
+def test_policies_take_their_samples(dear):
+    policy = dear.policy(1)
+    assert (policy.samples == dear.samples[1]).all()
+    task = sm.TabularMDP([[1, 1], [1, 1]], [[1.0, 0.0], [0.0, 0.0]], start=0, terminal=[1])
+    q, sigma = np.array([[1.0, 0], [0, 0]]), np.full((2, 2), 2.0)
+    agent = sm.Agent(samples=4.0, learn_samples="state", opportunity_cost=0.1, learn_opportunity_cost=True)
+    actor = sm.Policy(task, agent, q, sigma, seed=0)
+    expected = exact.evaluate(task, agent, q, sigma, "soft", samples=4.0).probability[0]
+    np.testing.assert_allclose(actor.probabilities(0), expected, atol=1e-9)
+    actor.step(0, 0, 1.0, 1)
+    # the first episode counts as if those before had earned the price given: (ω + rate (r / time − ω))
+    assert actor.opportunity_cost == pytest.approx(0.1 + 0.01 * (1 / 1.4 - 0.1))
+    assert actor.samples[0] != 4.0 and actor.samples[1] == 1.0
+
+
+@pytest.mark.parametrize("agent", [DEAR, DEAR.replace(learn_samples="state", learn_opportunity_cost=True)])
+def test_trials_have_the_time_of_a_choice(agent, tmp_path):
+    kinds = [{}, {"values": True}, {"probability": True}, {"values": True, "probability": True}]
+    tables = [sm.simulate(MAZE, agent, episodes=6, restarts=3, seed=1, **kind) for kind in kinds]
+    for kind, trials in zip(kinds, tables, strict=True):
+        np.testing.assert_array_equal(trials.time, tables[0].time)
+        assert (trials.q is not None) == ("values" in kind) and (trials.probability is not None) == (
+            "probability" in kind
+        )
+    first = tables[0].episode == 0
+    np.testing.assert_allclose(tables[0].time[first], 1.0 + 0.1 * 4.0)
+    assert (np.ptp(tables[0].time) > 0) == (agent.learn_samples == "state")
+    # σ is that of a sample, as it was at the start; the probability is that of the decision
+    whole = tables[-1]
+    assert (whole.sigma[first][~np.isnan(whole.sigma[first])] == agent.sigma_0).all()
+    kept = sm.Trials.load(whole.save(tmp_path / "trials"))
+    np.testing.assert_array_equal(kept.time, whole.time)
+    plain = sm.simulate(MAZE, sm.Agent(), episodes=2, seed=0)
+    assert plain.time is None
+
+
+def test_probabilities_are_those_of_several_samples():
+    task = sm.TabularMDP([[1, 1], [1, 1]], [[1.0, 0.0], [0.0, 0.0]], start=0, terminal=[1])
+    q, sigma = np.array([[1.0, 0], [0, 0]]), np.full((2, 2), 2.0)
+    agent = sm.Agent(samples=4.0, sample_correlation=0.3)
+    trials = sm.simulate(task, agent, episodes=50, seed=0, learn=False, q=q, sigma=sigma, probability=True)
+    p = exact.evaluate(task, agent, q, sigma, "soft", samples=4.0).probability[0]
+    np.testing.assert_allclose(trials.probability, p[trials.action], atol=1e-9)
+
+
+@pytest.mark.parametrize("fields", [{"samples": 2.0}, {"learn_samples": "shared"}, {"learn_opportunity_cost": True}])
+def test_effort_is_not_fitted(fields):
+    with pytest.raises(ValueError, match=f"{next(iter(fields))}=.* cannot be fitted to choices"):
+        sm.fit.Model(agent=sm.Agent(**fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"learn_opportunity_cost": True, "learn_q": False}, "learn_opportunity_cost=True needs learn_q=True"),
+        ({"learn_opportunity_cost": True, "reward_rate": True}, "reward_rate=True does already"),
+    ],
+)
+def test_agents_that_contradict_themselves(fields, message):
+    with pytest.raises(ValueError, match=message):
+        sm.Agent(**fields)
+
+
+def test_what_cannot_learn_effort():
+    deep = sm.Agent.table_b1("planning", planner="depth-first", search_budget=50, learn_samples="shared")
+    with pytest.raises(ValueError, match="learn_samples='shared' needs planner='rollouts', or one path"):
+        sm.train(sm.tasks.planning(3), deep, episodes=1)
+    with pytest.raises(ValueError, match="estimator='exact' takes effort and its price as they are"):
+        sm.train(MAZE, sm.Agent(learn_samples="state"), episodes=1, estimator="exact")

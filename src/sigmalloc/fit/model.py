@@ -167,6 +167,9 @@ class Model:
         for name, off in (("search_budget", None), ("reward_rate", False), ("planner", "rollouts"), ("beta_0", None)):
             if getattr(agent, name) != off:
                 raise ValueError(f"{name}={getattr(agent, name)!r} cannot be fitted to choices; leave it at {off!r}")
+        for name, one in (("samples", 1.0), ("learn_samples", "no"), ("learn_opportunity_cost", False)):
+            if getattr(agent, name) != one:
+                raise ValueError(f"{name}={getattr(agent, name)!r} cannot be fitted to choices; leave it at {one!r}")
         for name in schedules.SCHEDULED:
             if isinstance(getattr(agent, name), schedules.Scheduled):
                 raise ValueError(f"{name} must be a number where choices are fitted, got {getattr(agent, name)!r}")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _checks
+from .. import _checks, pairing
 from ..agents import Agent
 from ..tasks.base import Task
 from ..tasks.registry import make
@@ -29,7 +29,9 @@ class Evaluation:
     ----------
     reward, value, cost, objective : float or array of float, shape (restarts,)
         Means over the episodes: undiscounted return, discounted return (per unit of time with a reward rate), λ times
-        the divergence, and value − cost, in units of reward.
+        the divergence, and value − cost − time_cost, in units of reward.
+    time, time_cost : float or array of float, shape (restarts,)
+        Mean duration of an episode, and the price of the time that its samples take, ω t_sample E[Σ n(s_t)].
     reward_sem, value_sem : float or array of float
         Standard errors of the means.
     cutoffs : int or array of int
@@ -50,12 +52,14 @@ class Evaluation:
     visits: npt.NDArray[np.float64]
     episodes: int
     seed: int
+    time: Any
+    time_cost: Any
 
 
 def evaluate(
     task: Task | str, agent: Agent, q: npt.ArrayLike, sigma: npt.ArrayLike, *, episodes: int = 1000,
-    seed: int | None = None, policy: Policy = "soft", episode: int = 0, workers: int | None = None,
-    rng: np.random.Generator | None = None,
+    seed: int | None = None, policy: Policy = "soft", episode: int = 0,
+    samples: npt.ArrayLike | None = None, workers: int | None = None, rng: np.random.Generator | None = None,
 ) -> Evaluation:  # fmt: skip
     """Simulate an agent with frozen q̄ and σ.
 
@@ -72,6 +76,8 @@ def evaluate(
     policy : {"soft", "hard"}
     episode : int
         Which variant of a changing task: the one in force in this episode.
+    samples : float or array of float, shape (states,) or (restarts, states), optional
+        Effort n(s), at least 1; default: the agent's ``samples``.
     workers : int, optional
         Threads; None: one per processor.
     rng : numpy.random.Generator, optional
@@ -101,13 +107,16 @@ def evaluate(
     restarts = 1 if single else len(q)
     memory_q, memory_sigma = checked_memories(task, agent, q, sigma, restarts, shared=False)
     assert memory_q is not None and memory_sigma is not None
+    effort = None
+    if samples is not None:
+        agent, effort = _with_effort(task, agent, samples, restarts)
     size = task.n_states * task.n_actions
     blocks = min(BLOCKS, episodes, max(engine.LANES, LARGEST_VISITS // size))
     shares = np.full(blocks, episodes // blocks)
     shares[: episodes % blocks] += 1
     agent = agent.in_episode(LARGEST_EPISODES)
     means, spreads = np.zeros((blocks, restarts, 2)), np.zeros((restarts, 2))
-    cutoffs, cost = np.zeros(restarts), np.zeros(restarts)
+    cutoffs, cost, times = np.zeros(restarts), np.zeros(restarts), np.zeros((restarts, 2))
     visits = np.zeros((restarts, task.n_states, task.n_actions))
     for share in np.unique(shares):
         members = np.flatnonzero(shares == share)
@@ -120,12 +129,14 @@ def evaluate(
             rows = [restart for restart, _ in keys]
             outcome = engine.run(
                 task, [agent] * len(keys), Schedule(0, None, int(share), policy, count_visits=True), streams,
-                q=memory_q[rows], sigma=memory_sigma[rows], workers=workers,
+                q=memory_q[rows], sigma=memory_sigma[rows], samples=None if effort is None else effort[rows],
+                workers=workers,
             )  # fmt: skip
             report = outcome.report[:, 0].reshape(part.stop - part.start, len(members), -1)
             means[members, part] = report[:, :, :2].transpose(1, 0, 2)
             cost[part] = report[:, 0, 2]
             cutoffs[part] += report[:, :, 3].sum(axis=1)
+            times[part] += report[:, :, 7:9].sum(axis=1) * (share / episodes)
             spreads[part] += report[:, :, 4:6].sum(axis=1)
             visits[part] += outcome.visits.reshape(-1, len(members), *visits.shape[1:]).sum(axis=1)
     # sums of squares about the mean of each block, joined (Chan, Golub and LeVeque): nothing cancels
@@ -136,5 +147,30 @@ def evaluate(
     reward, value = centre.T
     if not np.isfinite([*centre.T, cost, *sems]).all():
         raise DivergenceError(f"the evaluation on {task.name!r} is not finite: rewards or σ are out of scale; {agent}")
-    figures = [reward, value, cost, value - cost, *sems, cutoffs.astype(np.int64), visits / episodes]
-    return Evaluation(*(figure[0] if single else figure for figure in figures), episodes, seed)  # type: ignore[call-arg]
+    time, time_cost = times.T
+    figures = [reward, value, cost, value - cost - time_cost, *sems, cutoffs.astype(np.int64), visits / episodes]
+    head, tail = ([figure[0] if single else figure for figure in some] for some in (figures, (time, time_cost)))
+    return Evaluation(*head, episodes, seed, *tail)  # type: ignore[call-arg, arg-type]
+
+
+def _with_effort(
+    task: Task, agent: Agent, given: npt.ArrayLike, restarts: int
+) -> tuple[Agent, npt.NDArray[np.float64] | None]:
+    """An agent with given effort, and n(s) of each restart, or None where it is the same everywhere."""
+    samples = _checks.numeric("samples", given).astype(np.float64)
+    if samples.shape not in ((), (task.n_states,), (restarts, task.n_states)):
+        raise ValueError(
+            f"samples must be a number or have shape ({task.n_states},) or ({restarts}, {task.n_states}), got "
+            f"{samples.shape}"
+        )
+    held = np.broadcast_to(samples, (restarts, task.n_states)).copy()
+    acting = held[:, task.places.acting]
+    if not (np.isfinite(acting) & (acting >= 1)).all():
+        raise ValueError(f"samples must be finite and at least 1 in every state, got {acting.min():g}")
+    most = max(agent.samples_max, float(acting.max()))
+    if not np.ptp(acting):
+        return agent.replace(samples=float(acting.max()), samples_max=most, learn_samples="no"), None
+    each = agent.replace(samples=1.0, samples_max=most, learn_samples="state")
+    if agent.depth_first and pairing.paths(task, agent) > 1:
+        raise ValueError("samples must be the same in all states with planner='depth-first' and several paths")
+    return each, held

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .. import _checks
+from .. import _checks, pairing
 from .._choices.solver import solve_choices
 from ..agents import Agent
 from ..tasks.base import Task
@@ -45,6 +45,10 @@ class Policy:
     memory_q, memory_sigma : array of float, shape (memories,)
     q, sigma : array of float, shape (states, actions)
         The same as states and actions find them.
+    samples : array of float, shape (states,)
+        Effort n(s): a recall has the noise of the mean of so many samples.
+    opportunity_cost : float
+        ω, price of time.
 
     Raises
     ------
@@ -60,6 +64,8 @@ class Policy:
     memory_sigma: Floats
     scale: Floats
     usage: Floats
+    samples: Floats
+    opportunity_cost: float
 
     def __init__(
         self, task: Task, agent: Agent, q: npt.ArrayLike, sigma: npt.ArrayLike, *, episode: int | None = None,
@@ -73,6 +79,10 @@ class Policy:
         assert memory_q is not None and memory_sigma is not None
         self.memory_q, self.memory_sigma = memory_q[0].copy(), memory_sigma[0].copy()
         self.scale, self.usage = np.full(1, agent.sigma_0), np.zeros((1, task.n_states))
+        self.samples = np.where(task.places.acting, agent.samples, 1.0)
+        self.opportunity_cost = agent.opportunity_cost
+        self._means = [0.0, 0.0]  # of reward and time, where ω is learned
+        self._reward, self._spent, self._decisions = 0.0, 0.0, 0  # of the episode so far
         seed = checked_seed(seed)
         self._rng = np.random.default_rng([seed, 1])
         self._streams = engine.stream_states(seed, 0)[None]
@@ -86,6 +96,8 @@ class Policy:
             episode=result.training_episodes, policy=policy, seed=seed,
         )  # fmt: skip
         made.scale[:] = result.scale[restart]
+        made.samples[:], made.opportunity_cost = result.samples[restart], float(result.opportunity_cost[restart])
+        made._means = result.earned[restart].tolist()
         if result.usage.shape[1]:
             made.usage[:] = result.usage[restart]
         return made
@@ -109,7 +121,7 @@ class Policy:
         return sum(begin <= self.episode for begin, _ in self.task.changes)
 
     def _shown(self, state: int) -> tuple[npt.NDArray[np.intp], Floats, Floats]:
-        """The actions of a state, with q̄ and σ of each."""
+        """The actions of a state, with q̄ of each and the σ that a decision has."""
         state = _checks.integer("state", state, low=0, high=self.task.n_states - 1)
         held = self.task.places.maps[self._variant()]
         actions = np.flatnonzero(held.exists[state])
@@ -122,7 +134,8 @@ class Policy:
         if fixed.any():
             assert held.known_q is not None and held.known_sigma is not None
             q[fixed], sigma[fixed] = held.known_q[state, actions[fixed]], held.known_sigma[state, actions[fixed]]
-        return actions, q, sigma
+        n, rho = float(self.samples[state]), self.agent.sample_correlation
+        return actions, q, sigma * np.sqrt((1 + (n - 1) * rho) / n)
 
     def _recall(self, state: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.intp], Floats, Floats]:
         """One recall: the actions, their softmax (one-hot for the hard policy), and q̄."""
@@ -190,7 +203,7 @@ class Policy:
         action = _checks.integer("action", action)
         if action not in actions:
             raise ValueError(f"action must be one of {actions.tolist()} in state {state}, got {action}")
-        target = _checks.real("reward", reward)
+        earned = target = _checks.real("reward", reward)
         next_state = _checks.integer("next_state", next_state, low=0, high=self.task.n_states - 1)
         held = self.task.places.maps[self._variant()]
         over = not held.exists[next_state].any() if ended is None else _checks.flag("ended", ended)
@@ -203,24 +216,42 @@ class Policy:
             self.memory_q[memory] += rate * (target - self.memory_q[memory])
             if not abs(self.memory_q[memory]) < 1e100:
                 raise DivergenceError(f"q̄ of memory {memory} is no longer finite")
+        self._reward, self._spent = self._reward + earned, self._spent + float(self.samples[state])
+        self._decisions += 1
         if over or _checks.flag("cut", cut):
             self.end_episode()
 
     def end_episode(self) -> None:
         """The σ update after an episode, from N_traj trajectories in the task with q̄ and σ as they are (Eq. 7)."""
-        if self.agent.allocation_rule.update != "none":
+        if self.agent.learn_opportunity_cost and self._decisions:
+            self._learn_price()
+        self._reward, self._spent, self._decisions = 0.0, 0.0, 0
+        if self.agent.allocation_rule.update != "none" or self.agent.learns_effort:
             number = min(self.episode, LARGEST_EPISODES - 1)
-            sampler = self.agent.replace(learn_q=False)
+            sampler = self.agent.replace(
+                learn_q=False, learn_opportunity_cost=False, opportunity_cost=self.opportunity_cost
+            )
             outcome = engine.run(
                 self.task, [sampler], Schedule(1, first_episode=number), self._streams, q=self.memory_q[None],
-                sigma=self.memory_sigma[None], before=engine.Before(self.scale, self.usage), workers=1,
+                sigma=self.memory_sigma[None], before=engine.Before(self.scale, self.usage, self.samples[None]),
+                workers=1,
             )  # fmt: skip
             if outcome.counters[0, 3]:
-                raise DivergenceError("σ is no longer finite")
+                raise DivergenceError(f"{engine.ERRORS[int(outcome.counters[0, 3])]} is no longer finite")
+            if len(outcome.samples):
+                self.samples = np.where(self.task.places.acting, outcome.samples[0], 1.0)
             self.memory_sigma = self.task.places.memories(outcome.sigma)[0].copy()
             self.scale, self.usage = outcome.scale, outcome.usage
         if self.episode < LARGEST_EPISODES:
             self.episode += 1
+
+    def _learn_price(self) -> None:
+        """ω = mean reward / mean time of the episodes, not below 0, as in training."""
+        rate, rest = self.agent.learning_rate_opportunity_cost, 1 if self.task.horizon is not None else self._decisions
+        time = pairing.time_of_sample(self.task, self.agent) * self._spent + self.agent.non_decision_time * rest
+        reward, taken = self._means if self._means[1] else (self.opportunity_cost * time, time)
+        self._means = [reward + rate * (self._reward - reward), taken + rate * (time - taken)]
+        self.opportunity_cost = max(0.0, self._means[0] / self._means[1])
 
     def __repr__(self) -> str:
         return f"<Policy: {self.agent.allocation} agent on {self.task.name!r}, {self.policy}>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -115,29 +116,31 @@ def training(
             f"max_rows={max_rows} is less than one row for each of {episodes * restarts} episodes: a table of so many "
             "rows must be asked for"
         )
-    taken = _Table(task, values or probability, max_rows)
+    recorded = values or probability or agent.has_effort
+    taken = _Table(task, agent, recorded, max_rows)
     streams = np.stack([engine.stream_states(seed, restart) for restart in range(restarts)])
     with shown(progress, schedule.episodes * restarts, unit="episode") as meter:
         outcome = engine.run(
             task, [agent] * restarts, schedule, streams, q=given_q, sigma=given_sigma,
-            recording=engine.Recording(values or probability, taken.take), act_only=not learn,
+            recording=engine.Recording(recorded, taken.take), act_only=not learn,
             workers=workers, progress=None if progress is None else meter.update,
         )  # fmt: skip
     result = checked_result(make_result(task, agent, seed, schedule, outcome), outcome)
     trials = taken.trials(restarts, workers or engine.usable_processors())
     if probability:
-        chances = _probabilities(trials, agent, "soft" if learn else policy)
-        columns = trials.columns | {"probability": chances}
-        tables = {name: getattr(trials, name) for name in ("q", "sigma")} if values else {}
-        trials = Trials(task=task, **columns, **tables)
+        chances = _probabilities(trials, taken.samples, agent, "soft" if learn else policy)
+        trials = dataclasses.replace(trials, probability=chances)
+    if not values:
+        trials = dataclasses.replace(trials, q=None, sigma=None)
     return trials, result
 
 
 class _Table:
     """Rows as the kernel hands them over, from several threads."""
 
-    def __init__(self, task: Task, values: bool, max_rows: int) -> None:
-        self.task, self.values, self.max_rows = task, values, max_rows
+    def __init__(self, task: Task, agent: Agent, values: bool, max_rows: int) -> None:
+        self.task, self.agent, self.values, self.max_rows = task, agent, values, max_rows
+        self.samples: Floats | None = None  # n of each row, where there is effort
         self.parts: list[tuple[int, npt.NDArray[Any], Floats | None]] = []
         self.rows, self.lock = 0, threading.Lock()
 
@@ -166,7 +169,7 @@ class _Table:
             zeros.pop("path")
         table: dict[str, npt.NDArray[Any]] = {name: np.empty(n, dtype=np.int32) for name in names}
         table["reward"], flags = np.empty(n), np.empty(n, dtype=np.int8)
-        values = np.empty((n, 2 * self.task.n_actions)) if self.values else None
+        values = np.empty((n, 2 * self.task.n_actions + self.agent.has_effort)) if self.values else None
         path = np.empty(n, dtype=np.int32) if planned else None
 
         def fill(number: int) -> None:
@@ -189,19 +192,38 @@ class _Table:
         if path is not None:
             table["path"] = path
         tables = {}
+        if values is not None and self.agent.has_effort:
+            self.samples = values[:, -1].copy()
+        if self.agent.has_effort or self.agent.opportunity_cost:
+            tables["time"] = self._time(table, n)
         if values is not None:
             half = self.task.n_actions
+            values = values[:, : 2 * half]
             absent = values[:, :half] < -1e199
-            tables = {name: np.where(absent, np.nan, part)
-                      for name, part in (("q", values[:, :half]), ("sigma", values[:, half:]))}  # fmt: skip
+            tables |= {name: np.where(absent, np.nan, part)
+                       for name, part in (("q", values[:, :half]), ("sigma", values[:, half:]))}  # fmt: skip
         return Trials(
             task=self.task, subject=np.repeat(np.arange(restarts, dtype=np.int32), counts),
             **table, ended=(flags & ENDED).view(bool), cut=(flags >> 1).view(bool),
             **{name: np.broadcast_to(zero, n) for name, zero in zeros.items()}, **tables,
         )  # fmt: skip
 
+    def _time(self, table: dict[str, npt.NDArray[Any]], n: int) -> Floats:
+        """Time of each choice; over the choices of an episode it adds up to its duration."""
+        time: Floats = np.full(n, pairing.time_of_sample(self.task, self.agent))
+        if self.samples is not None:
+            time *= self.samples
+        if self.task.horizon is None:
+            time += self.agent.non_decision_time
+            return time
+        begins = table["step"] == 0
+        if "path" in table:
+            begins &= table["path"] == 0
+        time += self.agent.non_decision_time * begins
+        return time
 
-def _probabilities(trials: Trials, agent: Agent, policy: str) -> Floats:
+
+def _probabilities(trials: Trials, samples: Floats | None, agent: Agent, policy: str) -> Floats:
     """P of each choice from q̄ and σ at that moment."""
     chances = np.empty(len(trials))
     assert trials.q is not None and trials.sigma is not None
@@ -213,6 +235,9 @@ def _probabilities(trials: Trials, agent: Agent, policy: str) -> Floats:
             some = rows[begin : begin + CHUNK]
             exists = ~np.isnan(trials.q[some])
             q, sigma = (np.where(exists, table[some], 1.0) for table in (trials.q, trials.sigma))
+            if samples is not None:
+                n, rho = samples[some, None], agent.sample_correlation
+                sigma = sigma * np.sqrt((1 + (n - 1) * rho) / n)
             p = solve_choices(q, sigma, exists, float(beta) if policy == "soft" else None).probability
             chances[some] = p[np.arange(len(some)), trials.action[some]]
     return chances

@@ -53,6 +53,8 @@ class Trials:
         Whether there was no choice.
     probability : array of float, shape (rows,), or None
         Of the choice, given q̄ and σ at that moment.
+    time : array of float, shape (rows,), or None
+        Of the choice: its samples, and non-decision time (planning: that of a trial, with its first choice).
     q, sigma : array of float, shape (rows, actions), or None
         q̄ and σ of the actions of the state at that moment; NaN where there is no such action.
     """
@@ -71,6 +73,7 @@ class Trials:
     cut: Column
     forced: Column
     probability: Column | None = None
+    time: Column | None = None
     q: Column | None = None
     sigma: Column | None = None
 
@@ -80,7 +83,7 @@ class Trials:
     @property
     def columns(self) -> dict[str, Column]:
         """Columns by name, those that there are."""
-        found = {name: getattr(self, name) for name in (*COLUMNS, "probability")}
+        found = {name: getattr(self, name) for name in (*COLUMNS, *OPTIONAL)}
         return {name: column for name, column in found.items() if column is not None}
 
     @property
@@ -209,7 +212,7 @@ class Trials:
                 raise ValueError(f"its format is {facts.get('trials')!r}, not {FORMAT}")
             task = unpack(facts["task"], {name: file.array(name) for name in file.names if name.startswith("task")})
             rows = math.prod(file.shape("state"))
-            there = [*COLUMNS, *(name for name in ("probability", *TABLES) if name in file.names)]
+            there = [*COLUMNS, *(name for name in (*OPTIONAL, *TABLES) if name in file.names)]
             shapes = dict.fromkeys(there, (rows,)) | dict.fromkeys(TABLES, (rows, task.n_actions))
             return from_columns(task, {name: file.array(name, _kinds(name), shapes[name]) for name in there})
 
@@ -316,7 +319,7 @@ def _kinds(name: str) -> str:
         return "iuUf"
     if name in ("ended", "cut", "forced"):
         return "b"
-    return "f" if name in ("reward", "probability", *TABLES) else "iu"
+    return "f" if name in ("reward", *OPTIONAL, *TABLES) else "iu"
 
 
 Fail = Callable[[int, str], ValueError]
@@ -372,8 +375,9 @@ def _checked_rows(task: Task, raw: dict[str, list[str]], fail: Fail) -> Trials:
         "step": step[order], "state": state[order], "action": action[order], "reward": reward[order],
         "next_state": filled, "ended": ended, "cut": cut, "forced": forced[order],
     }  # fmt: skip
-    if "probability" in raw:
-        columns["probability"] = _real("probability", raw["probability"], n, fail)[order]
+    for name in OPTIONAL:
+        if name in raw:
+            columns[name] = _real(name, raw[name], n, fail)[order]
     trials = Trials(task=task, **columns)
     _check(trials, lambda row, message: fail(int(order[row]), message))
     return trials

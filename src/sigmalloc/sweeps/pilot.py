@@ -16,7 +16,7 @@ from ..runs.arguments import memory_values
 from ..runs.schedule import Schedule
 from .problems import Problem
 from .specification import Specification
-from .work import CURVES
+from .work import CURVES, LATER
 
 LANES = 8
 BLOCK_SECONDS = 4.0
@@ -114,7 +114,7 @@ def run_bytes(specification: Specification, made: dict[str, Problem]) -> tuple[f
     entries = max(problem.task.n_states * problem.task.n_actions for problem in made.values())
     checkpoints = len(specification.checkpoints)
     kept = len(specification.kept_restarts) / specification.restarts
-    disk = 16 + 8 * len(CURVES) * checkpoints + 2 * 8 + 1 + 4 * 8 + kept * (16 * entries + 24)
+    disk = 16 + 8 * len([*CURVES, *LATER]) * checkpoints + 2 * 8 + 1 + 4 * 8 + kept * (16 * entries + 24)
     memory = disk + 8 * len(engine.REPORT) * checkpoints + 16 * entries
     return disk, memory
 

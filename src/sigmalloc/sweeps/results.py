@@ -114,8 +114,18 @@ class SweepResult:
 
     @property
     def objective(self) -> Floats:
-        """value − cost, same shape."""
-        return self.value - self.cost
+        """value − cost − time_cost, same shape."""
+        return self.value - self.cost - self.time_cost
+
+    @property
+    def time(self) -> Floats:
+        """Mean duration of an evaluation episode, same shape; NaN in blocks of versions that did not count it."""
+        return self._array("time")
+
+    @property
+    def time_cost(self) -> Floats:
+        """Price of the time that samples take, ω t_sample E[Σ n(s_t)], in units of reward, same shape."""
+        return self._array("time_cost")
 
     @property
     def cutoffs(self) -> Floats:

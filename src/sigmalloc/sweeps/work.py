@@ -23,6 +23,7 @@ from . import problems
 from .generations import Block, key_bytes
 
 CURVES = ("reward", "value", "cost", "cutoffs")
+LATER = {"time": np.nan, "time_cost": 0.0}  # curves that blocks of the first version lack, and what stands for them
 STOP_INTERVAL = 0.3  # seconds between two looks at whether the sweep was stopped
 
 _stopped: set[str] = set()  # names of stopped sweeps of this process
@@ -133,7 +134,14 @@ def make_job(store: Folders, block: Block, stop: str, replace: bool = False) -> 
 def members(block: Block) -> tuple[str, ...]:
     """Names of the arrays of a block."""
     kept = ("kept", "shape", "q", "sigma") if _kept_rows(block).size else ()
-    return ("keys", *CURVES, "steps", "training_cutoffs", "error", "stream", *kept)
+    return ("keys", *CURVES, *LATER, "steps", "training_cutoffs", "error", "stream", *kept)
+
+
+def _time_has_a_price(block: Block) -> bool:
+    """Whether a block's runs may have a time_cost other than 0."""
+    whole = block.generation.specification
+    names = ("opportunity_cost", "learn_opportunity_cost")
+    return any(whole.agent.get(name) or name in whole.agent_axes for name in names)
 
 
 def read_members(file: archive.Archive, block: Block, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
@@ -159,10 +167,16 @@ def read_members(file: archive.Archive, block: Block, names: Sequence[str]) -> d
     layout = {
         "keys": ("u", (n, 16)), "steps": ("i", (n,)), "training_cutoffs": ("i", (n,)), "error": ("i", (n,)),
         "stream": ("u", (n, 4)), "kept": ("i", (len(kept),)), "shape": ("i", (len(kept), 2)), "q": ("f", (None,)),
-        "sigma": ("f", (None,)), **dict.fromkeys(CURVES, ("f", (n, checkpoints))),
+        "sigma": ("f", (None,)), **dict.fromkeys((*CURVES, *LATER), ("f", (n, checkpoints))),
     }  # fmt: skip
     arrays = {}
+    before_effort = not any(name in file.names for name in LATER)
     for name in names:
+        if before_effort and name in LATER:
+            if _time_has_a_price(block):
+                raise ValueError(f"it has no {name}, which the price of time asks for")
+            arrays[name] = np.full((n, checkpoints), LATER[name])
+            continue
         array = arrays[name] = file.array(name, *layout[name])
         if name in ("steps", "training_cutoffs", "error") and array.min() < 0:
             raise ValueError(f"{name} has negative entries")
@@ -210,7 +224,7 @@ def run_block(job: Job | OtherVersion) -> Receipt:
 def compute(job: Job, watch: Callable[[int], None]) -> dict[str, npt.NDArray[Any]]:
     """The arrays of a block, as they are written."""
     n, checkpoints = len(job.keys), job.schedule.checkpoints
-    curves = {name: np.empty((n, checkpoints)) for name in CURVES}
+    curves = {name: np.empty((n, checkpoints)) for name in (*CURVES, *LATER)}
     steps, training_cutoffs = np.empty((2, n), dtype=np.int64)
     error, stream = np.empty(n, dtype=np.int8), np.empty((n, 4), dtype=np.uint64)
     agents = [Agent(**job.agent, **dict(zip(job.names, values, strict=True))) for values, _ in job.cells]
@@ -229,7 +243,7 @@ def compute(job: Job, watch: Callable[[int], None]) -> dict[str, npt.NDArray[Any
             np.stack([_stream_states(job.seed, restart) for restart in job.restart[rows].tolist()]),
             workers=1, progress=watch, **given,
         )  # fmt: skip
-        for name in CURVES:
+        for name in curves:
             curves[name][rows] = outcome.report[:, :, engine.REPORT.index(name)]
         counted = dict(zip(engine.COUNTERS, outcome.counters.T, strict=True))
         steps[rows], training_cutoffs[rows], error[rows] = counted["steps"], counted["cutoffs"], counted["error"]
