@@ -209,7 +209,7 @@ def test_ten_million_draws_of_the_kernel(policy):
         ({"sigma": [1.0, 1.0, 1.0]}, "sigma must have shape"),
         ({"sigma": [1.0, -1.0]}, "sigma must be at least 0"),
         ({"sigma": [1.0, np.inf]}, "sigma must be finite"),
-        ({"policy": "softer"}, "policy must be one of 'hard', 'soft'"),
+        ({"policy": "softer"}, "policy must be one of 'soft', 'hard'"),
         ({"policy": "soft"}, "beta must be given"),
         ({"policy": "soft", "beta": 0.0}, "beta must be in"),
         ({"policy": "soft", "beta": "1"}, "beta must be a real number"),

@@ -93,6 +93,22 @@ class MemoryMap:
         table[..., self.mask] = values[..., self.index[self.mask]]
         return table
 
+    def gather_q(self, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """q̄ that each (state, action) finds: that of its memory, or what is known; 0 where there is neither."""
+        return self._found(values, 0.0, self.known_q)
+
+    def gather_sigma(self, values: npt.ArrayLike, sigma_base: float) -> npt.NDArray[np.float64]:
+        """σ that each (state, action) finds: that of its memory, or what is known; σ_base where there is neither."""
+        return self._found(values, sigma_base, self.known_sigma)
+
+    def _found(
+        self, values: npt.ArrayLike, elsewhere: float, known: npt.NDArray[np.float64] | None
+    ) -> npt.NDArray[np.float64]:
+        table = self.gather(values, elsewhere)
+        if known is not None:
+            table[..., self.known] = known[self.known]
+        return table
+
     def scatter_add(self, table: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Sum over the (state, action) that use each memory: the derivative by a memory, from those by its uses.
 

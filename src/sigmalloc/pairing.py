@@ -8,7 +8,9 @@ import weakref
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from . import _checks
 from .agents import Agent
 from .tasks.base import Task
 
@@ -64,6 +66,25 @@ def paths(task: Task, agent: Agent) -> int:
     if task.horizon * math.log2(task.n_actions) > 52:  # more than a float counts
         return math.floor(budget * 2**52) * int(task.n_actions**task.horizon // 2**52)
     return math.floor(budget * float(task.n_actions**task.horizon) + 1e-9)
+
+
+def checked_samples(task: Task, given: Any, restarts: int | None = None) -> npt.NDArray[np.float64]:
+    """Effort n(s) of every state, (states,) or (restarts, states), from one number or an array.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape, or is less than 1 where there is a choice.
+    """
+    samples = _checks.numeric("samples", given).astype(np.float64)
+    shapes = [(task.n_states,)] if restarts is None else [(task.n_states,), (restarts, task.n_states)]
+    if samples.shape not in ((), *shapes):
+        raise ValueError(f"samples must be a number or have shape {' or '.join(map(str, shapes))}, got {samples.shape}")
+    held = np.broadcast_to(samples, shapes[-1]).copy()
+    acting = held[..., task.exists.any(axis=1)]
+    if not (np.isfinite(acting) & (acting >= 1)).all():
+        raise ValueError(f"samples must be finite and at least 1 in every state, got {acting.min():g}")
+    return held
 
 
 def trial_time(task: Task, agent: Agent) -> float:

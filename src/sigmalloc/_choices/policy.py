@@ -1,12 +1,12 @@
 """Policies: draw from the softmax of the recalls, or take the largest one."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from .. import _checks
 from ..agents import LARGEST_Q, SMALLEST_BETA
 
-Policy = Literal["hard", "soft"]
-POLICIES = ("hard", "soft")
+Policy = Literal["soft", "hard"]
+POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 
 def checked_beta(policy: Policy, beta: float | None) -> float | None:

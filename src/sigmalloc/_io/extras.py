@@ -6,8 +6,8 @@ import importlib
 from typing import Any
 
 
-def needed(module: str, extra: str) -> Any:
-    """A module of an extra.
+def needed(module: str, extra: str, user: str = "this") -> Any:
+    """A module of an extra, and who needs it.
 
     Raises
     ------
@@ -17,4 +17,4 @@ def needed(module: str, extra: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(f"this needs {module}: pip install 'sigmalloc[{extra}]'") from error
+        raise ImportError(f"{user} needs {module}: pip install 'sigmalloc[{extra}]'") from error

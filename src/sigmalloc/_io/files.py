@@ -18,6 +18,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
 
 WEEK = 7 * 86400.0  # seconds after which a temporary file of an unknown process is taken to be abandoned
@@ -88,6 +89,12 @@ def checked_path(name: str, value: Any) -> str:
     if b"\0" in encoded:
         raise ValueError(f"{name} must be a path that a file system can hold, got {path!r}")
     return os.path.expanduser(path)
+
+
+def with_suffix(name: str, value: Any, suffix: str) -> Path:
+    """A checked path that ends in a suffix, which is appended where it is missing."""
+    path = Path(checked_path(name, value))
+    return path if path.suffix == suffix else path.with_name(path.name + suffix)
 
 
 def write(

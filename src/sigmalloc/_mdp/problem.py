@@ -19,7 +19,7 @@ from .._choices.policy import Policy, checked_beta
 from .._choices.solver import Choices, solve_choices
 from .._floats import finite
 from ..agents import LARGEST_Q, Agent
-from ..pairing import check, paths, planning_time
+from ..pairing import check, checked_samples, paths, planning_time
 from ..tasks.base import Task
 from ..tasks.tabular import TabularMDP
 from .chain import Chain, ImproperPolicyError, System, model
@@ -100,7 +100,7 @@ class Problem:
         variants = checked_task(task)
         episode = _checks.integer("episode", episode, low=0)
         self.task: TabularMDP = variants.at(episode)
-        self.map = variants.places.maps[sum(begin <= episode for begin, _ in variants.changes)]
+        self.map = variants.places.maps[variants.variant_at(episode)]
         if not isinstance(agent, Agent):
             raise ValueError(f"agent must be an Agent, got {agent!r}")
         check(self.task, agent)
@@ -151,14 +151,9 @@ class Problem:
 
     def effort(self, samples: npt.ArrayLike | None) -> Floats:
         """n(s) over the states that are not terminal; None: the agent's."""
-        given = _checks.numeric("samples", self.agent.samples if samples is None else samples).astype(np.float64)
-        if given.shape not in ((), (self.task.n_states,)):
-            raise ValueError(f"samples must be a number or have shape ({self.task.n_states},), got {given.shape}")
-        held = np.broadcast_to(given, (self.task.n_states,))[self.model.acting]
-        if not (np.isfinite(held) & (held >= 1)).all():
-            raise ValueError(f"samples must be finite and at least 1 in every state, got {held.min():g}")
+        held = checked_samples(self.task, self.agent.samples if samples is None else samples)[self.model.acting]
         self.check_effort(held)
-        return held.copy()
+        return held
 
     def check_effort(self, samples: Floats) -> None:
         """Several depth-first paths: how often each state is visited is not known, so effort must be the same."""
@@ -198,9 +193,8 @@ class Problem:
 
     def averaging(self, samples: Floats) -> tuple[Floats, Floats]:
         """√((1 + (n − 1)ρ)/n), and its derivative with respect to ln n."""
-        rest = 1 - self.agent.sample_correlation
-        factor = np.sqrt(self.agent.sample_correlation + rest / samples)
-        return factor, -0.5 * rest / samples / factor
+        factor = self.agent.averaging(samples)
+        return factor, -0.5 * (1 - self.agent.sample_correlation) / samples / factor
 
     def divergence(self, sigma: Floats) -> tuple[float, Floats]:
         """λ D_KL (A.2) of memories, paid once each, and its derivative (A.7), both (memories,)."""

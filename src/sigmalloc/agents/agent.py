@@ -7,6 +7,8 @@ import functools
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from .. import _checks
 from . import schedules
 from .presets import SCRIPTS, TABLE_B1
@@ -247,6 +249,10 @@ class Agent:
         return self.replace(
             beta_0=None, beta_rate=0.0, **{name: self.at(name, episode) for name in schedules.SCHEDULED}
         )
+
+    def averaging(self, samples: Any) -> Any:
+        """√((1 + (n − 1)ρ)/n): what the noise of one sample is multiplied by in the mean of n (section 10)."""
+        return np.sqrt((1 + (samples - 1) * self.sample_correlation) / samples)
 
     @property
     def gradient_rule(self) -> Gradient:

@@ -14,13 +14,15 @@ import numpy.typing as npt
 from scipy import stats
 
 from .. import _checks
+from .._choices.policy import Policy
 from .._io import files
+from .._io.extras import needed
 from .._io.progress import shown
 from ..agents import Agent
 from . import optimise, samplers
 from .choices import Choices
 from .likelihood import log_likelihoods
-from .model import FloatArray, GradientSource, Model, Policy, SoftmaxLearner, as_model
+from .model import FloatArray, GradientSource, Model, SoftmaxLearner, as_model
 from .optimise import Starts
 from .parameters import Space, make_space
 from .results import FORMAT, Fit, SubjectFit, packed_model, packed_subject
@@ -199,7 +201,7 @@ def make_jobs(
                 "method='lbfgsb' needs a likelihood without noise; with particles use 'bads', 'vbmc' or 'emcee'"
             )
     if method in _PACKAGES:
-        samplers.needed(*_PACKAGES[method], method)
+        needed(*_PACKAGES[method], f"method={method!r}")
     given = dict(options or {})
     if method == "lbfgsb" and given:
         raise ValueError(f"options: method='lbfgsb' has none, got {', '.join(given)}")

@@ -12,12 +12,13 @@ import numpy as np
 from scipy import special, stats
 
 from .. import _checks
+from .._choices.policy import Policy
 from .._io.progress import shown
 from ..agents import Agent
 from . import optimise
 from .choices import Choices
 from .estimate import Job, assembled, make_jobs, run_jobs
-from .model import FloatArray, GradientSource, Model, Policy, SoftmaxLearner, as_model
+from .model import FloatArray, GradientSource, Model, SoftmaxLearner, as_model
 from .results import Fit, SubjectFit
 from .target import Normal, Target
 from .work import as_done

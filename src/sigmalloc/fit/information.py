@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._choices.policy import Policy
 from ..agents import Agent
 from .designs import Design, subject_of
 from .likelihood import simulate, trajectories
-from .model import PARAMETERS, FloatArray, GradientSource, Model, Policy, SoftmaxLearner, as_model
+from .model import PARAMETERS, FloatArray, GradientSource, Model, SoftmaxLearner, as_model
 from .parameters import COORDINATES, Space, default_free, make_space
 from .subject import Subject
 from .work import as_done

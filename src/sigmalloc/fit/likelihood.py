@@ -1,6 +1,5 @@
 """The log-likelihood of what people chose, the course of q̄ and σ behind it, and simulated choices."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar, overload
@@ -9,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._choices.policy import Policy
 from .._threads import Threads
 from ..agents import Agent
 from . import engine
 from .choices import Choices, Subject
-from .model import FloatArray, GradientSource, Model, Policy, SoftmaxLearner, as_model
+from .model import FloatArray, GradientSource, Model, SoftmaxLearner, as_model
+from .work import workers_of
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -219,9 +220,7 @@ def simulate(
 
 def over_subjects(function: Callable[[_T], _R], subjects: Iterable[_T], workers: int | None = None) -> list[_R]:
     """Call a function for every subject on a pool of threads; results in order."""
-    if workers is None:
-        workers = os.cpu_count() or 1
-    workers = _checks.integer("workers", workers, low=1)
+    workers = workers_of(workers, None)
     subjects = list(subjects)
     if workers == 1 or len(subjects) == 1:
         return [function(subject) for subject in subjects]

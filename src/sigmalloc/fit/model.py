@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._choices.policy import POLICIES, Policy
 from ..agents import ALLOCATIONS, GRADIENTS, Agent, schedules
 
-Policy: TypeAlias = Literal["soft", "hard"]
 GradientSource: TypeAlias = Literal["replay", "experience", "task"]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
-POLICIES: tuple[str, ...] = ("soft", "hard")
 GRADIENT_SOURCES: tuple[str, ...] = ("replay", "experience", "task")
 KINDS: tuple[str, ...] = (*ALLOCATIONS, "softmax")
 

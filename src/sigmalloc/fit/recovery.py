@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from .. import _checks
+from .._choices.policy import Policy
 from ..agents import Agent
 from ..sweeps import grid as axes_of
 from ..tasks.registry import TASKS
@@ -21,7 +22,7 @@ from .choices import Choices
 from .designs import Design, subject_of
 from .estimate import Intervals, assembled, make_jobs, run_jobs
 from .likelihood import log_likelihoods, simulate
-from .model import FloatArray, GradientSource, Model, Policy, SoftmaxLearner, as_model
+from .model import FloatArray, GradientSource, Model, SoftmaxLearner, as_model
 from .parameters import Space, make_space
 from .results import Fit
 from .subject import Subject

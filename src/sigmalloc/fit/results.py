@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
-from .._io import archive
+from .._io import archive, files
 from ..agents import Agent
 from ..runs.result import versions
 from .choices import Choices
@@ -316,9 +316,7 @@ class Fit(Sequence[SubjectFit]):
         path : str or Path
             ".npz" is appended if it is missing.
         """
-        path = Path(path)
-        if path.suffix != ".npz":
-            path = path.with_name(path.name + ".npz")
+        path = files.with_suffix("path", path, ".npz")
         facts: dict[str, Any] = {
             "format": FORMAT, "kind": "fit", "method": self.method, "level": self.level, "settings": self.settings,
             "versions": self.versions, "subjects": [],

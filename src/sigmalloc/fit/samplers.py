@@ -1,12 +1,11 @@
 """Estimators of other packages: an ensemble sampler (emcee), variational Bayes (PyVBMC), a direct search (PyBADS)."""
 
-import importlib
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from .._io.extras import needed
 from .model import FloatArray
 from .target import NoisyTarget, Target
 
@@ -29,20 +28,6 @@ class Samples:
     facts: dict[str, float]
 
 
-def needed(package: str, extra: str, method: str) -> ModuleType:
-    """A package that is an extra.
-
-    Raises
-    ------
-    ImportError
-        Saying how to install it.
-    """
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise ImportError(f"method={method!r} needs {package}: pip install 'sigmalloc[{extra}]'") from error
-
-
 def ensemble(
     target: Target, begin: FloatArray, spread: FloatArray, *, walkers: int, steps: int, burn: int, thin: int, seed: int
 ) -> Samples:
@@ -62,7 +47,7 @@ def ensemble(
         Of ``steps`` steps the first ``burn`` are dropped and every ``thin``-th is kept.
     seed : int
     """
-    emcee = needed("emcee", "emcee", "emcee")
+    emcee = needed("emcee", "emcee", "method='emcee'")
     box, rng = target.space.box, np.random.default_rng(seed)
     first = np.empty((walkers, len(begin)))
     for w in range(walkers):
@@ -94,7 +79,7 @@ def ensemble(
 
 def variational(target: Target, begin: FloatArray, *, draws: int, seed: int, options: dict[str, Any]) -> Samples:
     """PyVBMC's variational posterior (Acerbi, 2018; with noise, 2020): few evaluations, noise allowed."""
-    pyvbmc = needed("pyvbmc", "vbmc", "vbmc")
+    pyvbmc = needed("pyvbmc", "vbmc", "method='vbmc'")
     box = target.space.box
     noisy = isinstance(target, NoisyTarget)
     width = box[:, 1] - box[:, 0]
@@ -122,7 +107,7 @@ def direct_search(
     target: Target, begin: FloatArray, *, seed: int, options: dict[str, Any]
 ) -> tuple[FloatArray, float, bool, float]:
     """PyBADS (Acerbi and Ma, 2017) from one start: where it ends, the log density, whether it converged, and its sd."""
-    pybads = needed("pybads", "bads", "bads")
+    pybads = needed("pybads", "bads", "method='bads'")
     box = target.space.box
     width = box[:, 1] - box[:, 0]
     noisy = isinstance(target, NoisyTarget)

@@ -148,25 +148,21 @@ def evaluate(
     if not np.isfinite([*centre.T, cost, *sems]).all():
         raise DivergenceError(f"the evaluation on {task.name!r} is not finite: rewards or σ are out of scale; {agent}")
     time, time_cost = times.T
-    figures = [reward, value, cost, value - cost - time_cost, *sems, cutoffs.astype(np.int64), visits / episodes]
-    head, tail = ([figure[0] if single else figure for figure in some] for some in (figures, (time, time_cost)))
-    return Evaluation(*head, episodes, seed, *tail)  # type: ignore[call-arg, arg-type]
+    figures = {
+        "reward": reward, "value": value, "cost": cost, "objective": value - cost - time_cost, "reward_sem": sems[0],
+        "value_sem": sems[1], "cutoffs": cutoffs.astype(np.int64), "visits": visits / episodes, "time": time,
+        "time_cost": time_cost,
+    }  # fmt: skip
+    shown: dict[str, Any] = {name: figure[0] if single else figure for name, figure in figures.items()}
+    return Evaluation(**shown, episodes=episodes, seed=seed)
 
 
 def _with_effort(
     task: Task, agent: Agent, given: npt.ArrayLike, restarts: int
 ) -> tuple[Agent, npt.NDArray[np.float64] | None]:
     """An agent with given effort, and n(s) of each restart, or None where it is the same everywhere."""
-    samples = _checks.numeric("samples", given).astype(np.float64)
-    if samples.shape not in ((), (task.n_states,), (restarts, task.n_states)):
-        raise ValueError(
-            f"samples must be a number or have shape ({task.n_states},) or ({restarts}, {task.n_states}), got "
-            f"{samples.shape}"
-        )
-    held = np.broadcast_to(samples, (restarts, task.n_states)).copy()
+    held = pairing.checked_samples(task, given, restarts)
     acting = held[:, task.places.acting]
-    if not (np.isfinite(acting) & (acting >= 1)).all():
-        raise ValueError(f"samples must be finite and at least 1 in every state, got {acting.min():g}")
     most = max(agent.samples_max, float(acting.max()))
     if not np.ptp(acting):
         return agent.replace(samples=float(acting.max()), samples_max=most, learn_samples="no"), None

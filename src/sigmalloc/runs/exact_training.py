@@ -50,8 +50,7 @@ def run(
     q, sigma = q.copy(), sigma.copy()
     for number in range(schedule.first_episode, schedule.last_episode):
         # starts and rewards of the episode are for acting; the gradient knows the start distribution
-        variant = sum(begin <= number for begin, _ in task.changes)
-        held = places.maps[variant]
+        held = places.maps[task.variant_at(number)]
         here = task.at(number).unchanging()
         actor = agent.in_episode(number)
         if agent.learn_q:
@@ -98,8 +97,7 @@ def _report(
         kept[:, 0], kept[:, 1] = task.places.start(n, np.full(n, actor.sigma_base), q, sigma)
     if schedule.evaluate_every and completed % schedule.evaluate_every == 0:
         evaluation = Schedule(0, None, schedule.evaluation_episodes, schedule.evaluation_policy)
-        variant = sum(begin <= completed - 1 for begin, _ in task.changes)
-        held = task.places.maps[variant]
+        held = task.places.maps[task.variant_at(completed - 1)]
         own = here.places.maps[0]
         given = [own.pick(held.gather(values, 1.0)) for values in (q, sigma)]
         figures = engine.run(here, [actor] * n, evaluation, streams, q=given[0], sigma=given[1])

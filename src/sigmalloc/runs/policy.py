@@ -10,6 +10,7 @@ import numpy.typing as npt
 from .. import _checks, pairing
 from .._choices.solver import solve_choices
 from ..agents import Agent
+from ..memories import MemoryMap
 from ..tasks.base import Task
 from . import engine
 from .arguments import check_task_and_agent, checked_memories, checked_seed
@@ -104,26 +105,19 @@ class Policy:
 
     @property
     def q(self) -> Floats:
-        return self._table(self.memory_q, 0.0, "known_q")
+        return self._map().gather_q(self.memory_q)
 
     @property
     def sigma(self) -> Floats:
-        return self._table(self.memory_sigma, self.agent.sigma_base, "known_sigma")
+        return self._map().gather_sigma(self.memory_sigma, self.agent.sigma_base)
 
-    def _table(self, values: Floats, elsewhere: float, known: str) -> Floats:
-        held = self.task.places.maps[self._variant()]
-        table = held.gather(values, elsewhere)
-        if held.known.any():
-            table[held.known] = getattr(held, known)[held.known]
-        return table
-
-    def _variant(self) -> int:
-        return sum(begin <= self.episode for begin, _ in self.task.changes)
+    def _map(self) -> MemoryMap:
+        return self.task.places.maps[self.task.variant_at(self.episode)]
 
     def _shown(self, state: int) -> tuple[npt.NDArray[np.intp], Floats, Floats]:
         """The actions of a state, with q̄ of each and the σ that a decision has."""
         state = _checks.integer("state", state, low=0, high=self.task.n_states - 1)
-        held = self.task.places.maps[self._variant()]
+        held = self._map()
         actions = np.flatnonzero(held.exists[state])
         if not len(actions):
             raise ValueError(f"state {state} of {self.task.name!r} is terminal: there is nothing to choose")
@@ -134,8 +128,7 @@ class Policy:
         if fixed.any():
             assert held.known_q is not None and held.known_sigma is not None
             q[fixed], sigma[fixed] = held.known_q[state, actions[fixed]], held.known_sigma[state, actions[fixed]]
-        n, rho = float(self.samples[state]), self.agent.sample_correlation
-        return actions, q, sigma * np.sqrt((1 + (n - 1) * rho) / n)
+        return actions, q, sigma * self.agent.averaging(self.samples[state])
 
     def _recall(self, state: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.intp], Floats, Floats]:
         """One recall: the actions, their softmax (one-hot for the hard policy), and q̄."""
@@ -205,7 +198,7 @@ class Policy:
             raise ValueError(f"action must be one of {actions.tolist()} in state {state}, got {action}")
         earned = target = _checks.real("reward", reward)
         next_state = _checks.integer("next_state", next_state, low=0, high=self.task.n_states - 1)
-        held = self.task.places.maps[self._variant()]
+        held = self._map()
         over = not held.exists[next_state].any() if ended is None else _checks.flag("ended", ended)
         if not over:
             _, p, q = self._recall(next_state, self._rng)

@@ -18,6 +18,7 @@ from .._io import archive, files, terminal
 from .._io.extras import needed
 from .._io.html import table
 from ..agents import FIELDS, LATER, Agent
+from ..memories import MemoryMap
 from ..pairing import time_of_sample
 from ..tasks.base import Task, unpack
 from .policy import Policy
@@ -152,34 +153,26 @@ class Result:
 
     @functools.cached_property
     def q(self) -> Floats:
-        return self._table(self.memory_q, self.training_episodes, 0.0, "known_q")
+        return _map_after(self.task, self.training_episodes).gather_q(self.memory_q)
 
     @functools.cached_property
     def sigma(self) -> Floats:
-        return self._table(self.memory_sigma, self.training_episodes, self.agent.sigma_base, "known_sigma")
+        return _map_after(self.task, self.training_episodes).gather_sigma(self.memory_sigma, self.agent.sigma_base)
 
     @functools.cached_property
     def snapshot_q(self) -> Floats:
-        return self._snapshots(self.snapshot_memory_q, 0.0, "known_q")
+        return self._snapshots(self.snapshot_memory_q, lambda held, values: held.gather_q(values))
 
     @functools.cached_property
     def snapshot_sigma(self) -> Floats:
-        return self._snapshots(self.snapshot_memory_sigma, self.agent.sigma_base, "known_sigma")
+        base = self.agent.sigma_base
+        return self._snapshots(self.snapshot_memory_sigma, lambda held, values: held.gather_sigma(values, base))
 
-    def _table(self, values: Floats, completed: int, elsewhere: float, known: str) -> Floats:
-        last = max(0, completed - 1)
-        number = sum(begin <= last for begin, _ in self.task.changes)
-        held = self.task.places.maps[number]
-        table = held.gather(values, elsewhere)
-        if held.known.any():
-            table[..., held.known] = getattr(held, known)[held.known]
-        return table
-
-    def _snapshots(self, values: Floats, elsewhere: float, known: str) -> Floats:
+    def _snapshots(self, values: Floats, gather: Callable[[MemoryMap, Floats], Floats]) -> Floats:
         shape = (self.restarts, len(self.snapshot_episodes), self.task.n_states, self.task.n_actions)
         tables = np.empty(shape)
         for i, episode in enumerate(self.snapshot_episodes.tolist()):
-            tables[:, i] = self._table(values[:, i], episode, elsewhere, known)
+            tables[:, i] = gather(_map_after(self.task, episode), values[:, i])
         return tables
 
     @property
@@ -331,9 +324,7 @@ class Result:
         -------
         Path
         """
-        path = Path(files.checked_path("path", path))
-        if path.suffix != ".npz":
-            path = path.with_name(path.name + ".npz")
+        path = files.with_suffix("path", path, ".npz")
         task_facts, arrays = self.task.pack()
         facts = {"format": FORMAT, "task": task_facts, "agent": self.agent.to_dict()}
         facts |= {name: getattr(self, name) for name in _FACTS}
@@ -370,13 +361,17 @@ class Result:
             return cls(task=task, agent=Agent(**agent), **held, **{name: facts[name] for name in _FACTS})
 
 
+def _map_after(task: Task, completed: int) -> MemoryMap:
+    """Memories of the variant in which the last of so many episodes was."""
+    return task.places.maps[task.variant_at(max(0, completed - 1))]
+
+
 def _from_format_1(task: Task, facts: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
     """What later formats keep, from the tables of states and actions of the first one."""
     facts["estimator"] = "sampled"
 
     def values(table: Floats, completed: int, elsewhere: float) -> Floats:
-        number = sum(begin <= max(0, completed - 1) for begin, _ in task.changes)
-        return task.places.maps[number].pick(table, "q or sigma", elsewhere)
+        return _map_after(task, completed).pick(table, "q or sigma", elsewhere)
 
     base, last = facts["agent"]["sigma_base"], facts["training_episodes"]
     kept = {}

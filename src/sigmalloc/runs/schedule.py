@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from .. import _checks
+from .._choices.policy import POLICIES, Policy
 
-Policy = Literal["soft", "hard"]
-POLICIES: tuple[Policy, ...] = get_args(Policy)
+__all__ = ["LARGEST_EPISODES", "POLICIES", "Policy", "Schedule"]
 LARGEST_EPISODES = 2**53
-LARGEST_REPORT = 2**34  # bytes of all evaluations of a call
 
 
 @dataclass(frozen=True)

@@ -236,8 +236,7 @@ def _probabilities(trials: Trials, samples: Floats | None, agent: Agent, policy:
             exists = ~np.isnan(trials.q[some])
             q, sigma = (np.where(exists, table[some], 1.0) for table in (trials.q, trials.sigma))
             if samples is not None:
-                n, rho = samples[some, None], agent.sample_correlation
-                sigma = sigma * np.sqrt((1 + (n - 1) * rho) / n)
+                sigma = sigma * agent.averaging(samples[some, None])
             p = solve_choices(q, sigma, exists, float(beta) if policy == "soft" else None).probability
             chances[some] = p[np.arange(len(some)), trials.action[some]]
     return chances
@@ -311,9 +310,7 @@ def _recorded(trials: Trials, agents: Sequence[Agent]) -> tuple[npt.NDArray[Any]
             raise ValueError("learn_q=False: an agent that learns no q̄ has nothing to replay")
     _, begins = np.unique(trials.subject, return_index=True)
     begins = np.sort(begins)
-    if (np.diff(trials.session[np.append(True, np.diff(_number(trials.subject)) == 0)]) != 0).any() or len(
-        np.unique(trials.session)
-    ) > 1:
+    if len(np.unique(trials.session)) > 1:
         raise ValueError("trials must be of one session: replay each by itself, or fit them with sigmalloc.fit")
     first = np.append(begins, len(trials)).astype(np.int64)
     ends = trials.ended | trials.cut
@@ -334,8 +331,3 @@ def _recorded(trials: Trials, agents: Sequence[Agent]) -> tuple[npt.NDArray[Any]
         choices[name] = getattr(trials, name)
     choices["flags"] = ENDED * trials.ended + CUT * trials.cut
     return choices, first, episodes.pop()
-
-
-def _number(subject: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    inverse: npt.NDArray[np.int64] = np.unique(subject, return_inverse=True)[1]
-    return inverse

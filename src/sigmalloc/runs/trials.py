@@ -87,6 +87,12 @@ class Trials:
         return {name: column for name, column in found.items() if column is not None}
 
     @property
+    def tables(self) -> dict[str, Column]:
+        """q̄ and σ of the actions by name, where they were recorded, shape (rows, actions)."""
+        found = {name: getattr(self, name) for name in TABLES}
+        return {name: table for name, table in found.items() if table is not None}
+
+    @property
     def subjects(self) -> list[Any]:
         """Who there is, in order of appearance."""
         _, first = np.unique(self.subject, return_index=True)
@@ -95,14 +101,11 @@ class Trials:
     @property
     def nbytes(self) -> int:
         """Bytes of all columns."""
-        tables = [getattr(self, name) for name in TABLES if getattr(self, name) is not None]
-        return sum(column.nbytes for column in [*self.columns.values(), *tables])
+        return sum(column.nbytes for column in (self.columns | self.tables).values())
 
     def __getitem__(self, rows: Any) -> Trials:
         """Some of the rows: a slice, a mask or indices."""
-        picked = {name: column[rows] for name, column in self.columns.items()}
-        picked |= {name: getattr(self, name)[rows] for name in TABLES if getattr(self, name) is not None}
-        return Trials(task=self.task, **picked)
+        return Trials(task=self.task, **{name: held[rows] for name, held in (self.columns | self.tables).items()})
 
     def of(self, subject: Any) -> Trials:
         """The rows of one subject.
@@ -149,18 +152,15 @@ class Trials:
         """An xarray Dataset over rows and actions."""
         module = needed("xarray", "xarray")
         variables: dict[str, Any] = {name: ("row", column, _unit(name)) for name, column in self.columns.items()}
-        for name in TABLES:
-            if getattr(self, name) is not None:
-                variables[name] = (("row", "action_number"), getattr(self, name), _unit(name))
+        for name, values in self.tables.items():
+            variables[name] = (("row", "action_number"), values, _unit(name))
         made: xarray.Dataset = module.Dataset(variables, {"row": np.arange(len(self))}, {"task": self.task.name})
         return made
 
     def _flat(self) -> dict[str, Column]:
         flat = dict(self.columns)
-        for name in TABLES:
-            table = getattr(self, name)
-            if table is not None:
-                flat |= {f"{name}_{action}": table[:, action] for action in range(table.shape[1])}
+        for name, values in self.tables.items():
+            flat |= {f"{name}_{action}": values[:, action] for action in range(values.shape[1])}
         return flat
 
     def to_csv(self, path: str | Path) -> Path:
@@ -189,12 +189,11 @@ class Trials:
         -------
         Path
         """
-        path = Path(files.checked_path("path", path))
-        if path.suffix != ".npz":
-            path = path.with_name(path.name + ".npz")
+        path = files.with_suffix("path", path, ".npz")
         facts, arrays = self.task.pack()
-        held = {**self.columns, **{name: getattr(self, name) for name in TABLES if getattr(self, name) is not None}}
-        archive.save(path, {"trials": FORMAT, "task": facts}, arrays | held, compress=False)
+        archive.save(
+            path, {"trials": FORMAT, "task": facts}, arrays | self.columns | self.tables, compress=False
+        )  # fmt: skip
         return path
 
     @classmethod

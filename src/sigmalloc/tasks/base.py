@@ -141,6 +141,10 @@ class Task(abc.ABC):
         """The task and those it changes to, in order."""
         return (self, *(changed for _, changed in self.changes))
 
+    def variant_at(self, episode: int) -> int:
+        """Which of the variants is in force in an episode (counted from 0)."""
+        return sum(begin <= episode for begin, _ in self.changes)
+
     def at(self, episode: int) -> Task:
         """The variant in force in an episode (counted from 0)."""
         return self

@@ -284,12 +284,14 @@ class TabularMDP(Task):
         """How the states lie, for plots: a `Maze` if there is a layout."""
         return None if self.layout is None else Maze(tuple(self.layout))
 
+    @property
+    def variants(self) -> tuple[TabularMDP, ...]:
+        """The MDP and those it changes to, in order."""
+        return (self, *(changed for _, changed in self.changes))
+
     def at(self, episode: int) -> TabularMDP:
         """The MDP in force in an episode (counted from 0), with the rewards of that episode."""
-        current = self
-        for begin, changed in self.changes:
-            if episode >= begin:
-                current = changed
+        current = self.variants[self.variant_at(episode)]
         if self.rewards_by_episode is not None:
             row = self.rewards_by_episode[min(episode, len(self.rewards_by_episode) - 1)]
             reward = np.where(self.exists[:, :, None], row[:, :, None], 0.0)
@@ -325,7 +327,7 @@ class TabularMDP(Task):
         return square if self.reward_sd is None else square + self.reward_sd**2
 
     def kernel_arrays(self) -> dict[str, Any]:
-        variants = (self, *(changed for _, changed in self.changes))
+        variants = self.variants
         terminal = np.stack([variant.terminal for variant in variants]).astype(np.int64)
         n_outcomes = max(variant.n_outcomes for variant in variants)
         shape = (len(variants), self.n_states, self.n_actions, n_outcomes)
