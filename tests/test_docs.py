@@ -18,7 +18,7 @@ import gallery_pages  # noqa: E402
 import snippets  # noqa: E402
 
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
-TUTORIALS = ("train", "own_task", "sweep", "optimal", "fit", "kernel", "choosing", "trials")
+TUTORIALS = ("train", "own_task", "memories", "sweep", "optimal", "fit", "kernel", "choosing", "trials")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
