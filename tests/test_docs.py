@@ -1,5 +1,6 @@
 """Every Python block of the documentation and README runs and prints what it says it prints; so does the gallery."""
 
+import html
 import html.parser
 import os
 import re
@@ -96,6 +97,31 @@ MEASURE = """<script>addEventListener("load", () => setTimeout(() => {
   const shown = toc && box.left < page.clientWidth && box.right > 0 && getComputedStyle(toc).visibility != "hidden";
   parent.postMessage([innerWidth, page.scrollWidth, shown ? Math.ceil(box.right) : 0].join(" "), "*");
 }, 300))</script>"""
+CONTRAST = """<script>addEventListener("load", () => setTimeout(() => {
+  const THEME = "%s", LEAST = 4.5;  // WCAG 2, level AA; letters that are large, and symbols, may have 3
+  document.body.dataset.theme = THEME;
+  const rgba = text => { const c = text.match(/[\\d.]+/g).map(Number); return c.length < 4 ? [...c, 1] : c; };
+  const over = (a, b) => [0, 1, 2].map(i => a[i] * a[3] + b[i] * (1 - a[3])).concat(1);
+  const light = c => { const l = c.slice(0, 3).map(v => v / 255).map(v => v <= .03928 ? v / 12.92 :
+    Math.pow((v + .055) / 1.055, 2.4)); return .2126 * l[0] + .7152 * l[1] + .0722 * l[2]; };
+  const behind = e => { const layers = []; for (let n = e; n; n = n.parentElement)
+    layers.push(rgba(getComputedStyle(n).backgroundColor));
+    return layers.reverse().reduce((below, layer) => over(layer, below), [255, 255, 255, 1]); };
+  const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), faults = [];
+  let count = 0;
+  for (let n; n = words.nextNode();) {
+    const e = n.parentElement, style = e && getComputedStyle(e);
+    if (!n.data.trim() || !e.checkVisibility({visibilityProperty: true}) || e.closest("mjx-container, svg, script"))
+      continue;
+    const back = behind(e), l = [light(over(rgba(style.color), back)), light(back)].sort((a, b) => b - a);
+    const ratio = (l[0] + .05) / (l[1] + .05), size = parseFloat(style.fontSize);
+    const large = size >= 24 || size >= 18.66 && style.fontWeight >= 700;
+    count++;
+    const what = ratio.toFixed(2) + " " + n.data.trim().slice(0, 30) + " <" + e.className + ">";
+    if (ratio < (large ? 3 : LEAST)) faults.push(what);
+  }
+  document.body.setAttribute("data-contrast", count + "|" + [...new Set(faults)].slice(0, 8).join("; "));
+}, 300))</script>"""
 FRAME = """<script>addEventListener("message", told => document.body.setAttribute("data-measured", told.data))</script>
 <iframe src="{page}" width="{width}" height="900" style="border: 0"></iframe>"""  # windows are wider than telephones
 
@@ -164,41 +190,74 @@ def test_pages_link_to_the_reference(site):
     assert "mathjax" in used and "cdn." not in used
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_overflows(site, width):
+LOOKED_AT = (
+    "index", "choosing", "symbols", "train", "trials", "kernel", "gallery/index", "gallery/bandit", "reference/exact",
+)  # fmt: skip
+
+
+def chromium():
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("no Chromium")
-    faults, seen, frame = [], 0, site / "frame.html"
-    names = [
-        "index",
-        "choosing",
-        "symbols",
-        "train",
-        "trials",
-        "kernel",
-        "gallery/index",
-        "gallery/bandit",
-        "reference/exact",
-    ]
-    for name in names:
-        page = site / f"{name}.html"
-        measured = page.with_name(f"measured-{page.name}")
-        measured.write_text(page.read_text(encoding="utf-8").replace("</body>", MEASURE + "</body>"), encoding="utf-8")
+    return browser
+
+
+def shown(browser, page):
+    """The page as the browser has it when its scripts have run."""
+    done = subprocess.run(
+        [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1500,1000",
+         "--virtual-time-budget=4000", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    return done.stdout + done.stderr[-300:]
+
+
+def with_script(page, script):
+    changed = page.with_name(f"measured-{page.name}")
+    changed.write_text(page.read_text(encoding="utf-8").replace("</body>", script + "</body>"), encoding="utf-8")
+    return changed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_overflows(site, width):
+    browser, faults, frame = chromium(), [], site / "frame.html"
+    for name in LOOKED_AT:
+        measured = with_script(site / f"{name}.html", MEASURE)
         frame.write_text(FRAME.format(page=measured.as_uri(), width=width), encoding="utf-8")
-        done = subprocess.run(
-            [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1500,1000",
-             "--virtual-time-budget=4000", "--dump-dom", frame.as_uri()],
-            capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
+        dom = shown(browser, frame)
         measured.unlink()
         frame.unlink()
-        found = re.search(r'data-measured="(\d+) (\d+) (\d+)"', done.stdout)
-        assert found, f"{name}: {done.stderr[-300:]}"
+        found = re.search(r'data-measured="(\d+) (\d+) (\d+)"', dom)
+        assert found, f"{name}: {dom[-300:]}"
         inner, whole, contents = map(int, found.groups())
         assert inner == width
-        seen += 1
         if whole > inner or contents > inner:
             faults.append(f"{name}: {whole} px wide, contents to {contents}, in {inner}")
-    assert seen == len(names) and not faults, "\n".join(faults)
+    assert not faults, "\n".join(faults)
+
+
+def faint(browser, page, theme):
+    """How many pieces of text a page has, and which of them are hard to read."""
+    measured = with_script(page, CONTRAST % theme)
+    dom = shown(browser, measured)
+    measured.unlink()
+    found = re.search(r'data-contrast="(\d+)\|([^"]*)"', dom)
+    assert found, f"{page.name}: {dom[-300:]}"
+    return int(found[1]), html.unescape(found[2])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_contrast(site, theme, tmp_path):
+    """All words against what is behind them: at least 4.5:1 (WCAG 2, AA)."""
+    browser = chromium()
+    page = write(tmp_path, '<body><p style="color: #888">Grey</p><p style="color: #666">Black</p></body>')
+    assert faint(browser, page.rename(tmp_path / "page.html"), theme) == (2, "3.54 Grey <>")
+    faults = []
+    for name in LOOKED_AT:
+        count, hard = faint(browser, site / f"{name}.html", theme)
+        assert count > 50
+        if hard:
+            faults.append(f"{name}: {hard}")
+    assert not faults, "\n".join(faults)
