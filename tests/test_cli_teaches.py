@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -315,6 +316,61 @@ def test_train_and_simulate_warn_by_name():
         with pytest.warns(pairing.ScaleWarning, match="out of scale: q. of 'two-step'") as caught:
             call(task, sm.Agent(), episodes=200, restarts=5, seed=0)
         assert caught[0].filename == __file__
+
+
+@pytest.mark.filterwarnings("always")
+def test_sweeps_warn_of_scale(tmp_path):
+    few = {"episodes": 500, "restarts": 2, "seed": 0, "keep": "all", "progress": False}
+    task = sm.tasks.two_step(trials=500)
+    with pytest.warns(pairing.ScaleWarning, match=r"out of scale: .* \(and so on in 2 of 2 cells\)") as caught:
+        sm.sweep(task, sm.Agent(), grid={"lam": [0.1, 0.2]}, store=tmp_path / "wide", **few)
+    assert caught[0].filename == __file__
+    fits = sm.Agent(sigma_base=0.5, sigma_0=0.3, lam=0.01)
+    with warnings.catch_warnings():  # one cell in three
+        warnings.simplefilter("error")
+        sm.sweep(task, fits, grid={"sigma_base": [0.4, 0.5, 50.0]}, store=tmp_path / "narrow", **few)
+
+
+CLOSED = ("S#G",)
+
+
+@pytest.mark.filterwarnings("always")
+def test_ends_that_cannot_be_reached():
+    task, agent = sm.tasks.maze(CLOSED, step_limit=20), sm.Agent()
+    message = "all of 6 (learning )?episodes of 'maze' were cut off after 20 steps: no end can be reached from where"
+    for call in (sm.train, sm.simulate):
+        with pytest.warns(sm.CutOffWarning, match=message) as caught:
+            call(task, agent, episodes=3, restarts=2, seed=0)
+        assert caught[0].filename == __file__
+    zero = np.zeros((task.n_states, task.n_actions))
+    with pytest.warns(sm.CutOffWarning, match="all of 7 episodes of 'maze'") as caught:
+        sm.evaluate(task, agent, zero, zero + 1, episodes=7, seed=0)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.filterwarnings("always")
+def test_ends_that_are_not_found():
+    task, agent = sm.tasks.maze(("S.......G",), step_limit=3), sm.Agent()
+    with pytest.warns(
+        sm.CutOffWarning, match="all of 100 learning .* 3 steps: the agents found no end; a larger step_limit"
+    ):
+        sm.train(task, agent, episodes=50, restarts=2, seed=0)
+    with pytest.warns(
+        sm.CutOffWarning, match="all of 100 learning episodes of 'mountain-car' were cut off after 200 steps"
+    ):
+        sm.train("mountain-car", sm.Agent.table_b1("mountain-car"), episodes=20, restarts=5, seed=0)
+
+
+def test_cut_offs_that_nothing_is_said_of():
+    """At the beginning of learning; where some arrive; and where a task is meant to go on for ever."""
+    agent = sm.Agent()
+    endless = sm.TabularMDP([[0, 1], [0, 1]], [[0.0, 1.0], [2.0, 0.0]], start=0, step_limit=10)
+    changing = sm.tasks.maze(CLOSED, step_limit=20, changes=[(50, sm.tasks.maze(("S.G",), step_limit=20))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sm.train(sm.tasks.maze(("S.......G",), step_limit=3), agent, episodes=49, restarts=2, seed=0)
+        sm.train(endless, agent.replace(gamma=0.9), episodes=100, restarts=2, seed=0)
+        sm.train(changing, agent, episodes=100, restarts=2, seed=0)
 
 
 def test_the_command_line_warns_once():

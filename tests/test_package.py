@@ -105,6 +105,20 @@ def test_sources_say_which_versions():
     assert f"## {sm.__version__}\n" in (ROOT / "docs" / "changelog.md").read_text(encoding="utf-8")
 
 
+def test_the_conda_recipe_needs_what_the_package_needs():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    recipe = (ROOT / ".github" / "conda-forge" / "recipe.yaml").read_text(encoding="utf-8")
+    listed = {
+        part: set(re.findall(r"^    - (\S+ >=\S+)$", body, re.MULTILINE))
+        for part, body in re.findall(r"^  (host|run):\n((?:    .*\n)+)", recipe, re.MULTILINE)
+    }
+    wanted = {part.replace(">=", " >=").lower() for part in project["project"]["dependencies"]}
+    assert {part.replace("matplotlib-base", "matplotlib") for part in listed["run"]} == wanted
+    assert listed["host"] == {part.replace(">=", " >=").lower() for part in project["build-system"]["requires"]}
+    assert f'version: "{sm.__version__}"' in recipe
+    assert f"sigmalloc = {project['project']['scripts']['sigmalloc']}" in recipe
+
+
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory):
     """The sdist, and the wheel that is built from it in an environment of its own."""

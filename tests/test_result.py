@@ -91,6 +91,30 @@ def same_task(one, other):
                 assert value == getattr(theirs, name), name
 
 
+def test_curves_without_an_evaluation_say_what_to_pass(tmp_path):
+    result = sm.train("grid-world", sm.Agent(), episodes=2, restarts=3, seed=0)
+    result.save(tmp_path / "r")
+    for held in (result, pickle.loads(pickle.dumps(result)), sm.Result.load(tmp_path / "r.npz")):
+        assert held.objective.shape == (3, 0) and held.reward[:, :0].size == 0
+        for name in ("reward", "value", "cost", "objective", "time", "reward_rate", "cutoffs"):
+            with pytest.raises(IndexError, match="no evaluation: pass evaluate_every=... to train"):
+                getattr(held, name)[:, -1]
+    assert type(result.extend(episodes=2).reward[:, :]) is np.ndarray
+
+
+def test_evaluations_and_optima_tell_their_progress(capsys):
+    task, agent = sm.tasks.planning(moves=3), sm.Agent.table_b1("planning")
+    told = []
+    zero = np.zeros((2, task.n_states, task.n_actions))
+    sm.evaluate(task, agent, zero, zero + 1, episodes=1001, seed=0, progress=lambda *done: told.append(done))
+    assert told == sorted(told) and told[-1] == (2002, 2002)
+    told.clear()
+    sm.exact.optimum(task, agent, starts=2, progress=lambda *done: told.append(done))
+    assert told == [(1, 2), (2, 2)]
+    sm.exact.optimum(task, agent, starts=2, progress=True)
+    assert "2 of 2 starts (100.0 %)" in capsys.readouterr().err
+
+
 def test_repr_says_how_many_were_cut_off():
     task = sm.tasks.grid_world(step_limit=2)
     text = repr(sm.train(task, sm.Agent(), episodes=4, restarts=3, seed=0, evaluate_every=2, evaluation_episodes=5))

@@ -255,7 +255,11 @@ class TestDisk:
         os.chmod(tmp_path / "s" / "blocks", 0o555)
         code = DRIVER.replace("{study}", repr(STUDY))
         if os.geteuid() == 0:
-            code = code.replace("    print(", "    import os; os.setgid(65534); os.setuid(65534)\n    print(", 1)
+            code = code.replace(
+                "    print(",
+                "    import os, numpy.ma, scipy.sparse.csgraph as _; os.setgid(65534); os.setuid(65534)\n    print(",
+                1,
+            )
             for folder in (tmp_path, *tmp_path.parents[:3]):
                 if folder.owner() == "root" and folder != Path(folder.anchor):
                     os.chmod(folder, folder.stat().st_mode | 0o055)

@@ -17,12 +17,26 @@ __version__ = "0.1.0"
 
 from . import agents, metrics, tasks
 from .agents import Agent
-from .runs import DivergenceError, Evaluation, Policy, Result, Schedule, Trials, evaluate, replay, simulate, train
+from .pairing import ScaleWarning
+from .runs import (
+    CutOffWarning,
+    DivergenceError,
+    Evaluation,
+    Policy,
+    Result,
+    Schedule,
+    Trials,
+    evaluate,
+    replay,
+    simulate,
+    train,
+)
 from .tasks import TabularMDP
 
 __all__ = [
-    "Agent", "DivergenceError", "Evaluation", "Policy", "Result", "Schedule", "TabularMDP", "Trials", "agents",
-    "evaluate", "exact", "fit", "metrics", "open_sweep", "plot", "replay", "simulate", "sweep", "tasks", "train",
+    "Agent", "CutOffWarning", "DivergenceError", "Evaluation", "Policy", "Result", "ScaleWarning", "Schedule",
+    "TabularMDP", "Trials", "agents", "evaluate", "exact", "fit", "metrics", "open_sweep", "plot", "replay", "simulate",
+    "sweep", "tasks", "train",
 ]  # fmt: skip
 
 # What needs matplotlib or SciPy is imported when it is first used.

@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 from .. import _checks
 from .._choices.policy import Policy
 from .._floats import quietly
+from .._io.progress import shown
 from .._mdp.chain import ImproperPolicyError
 from .._mdp.problem import Floats, Point, Problem
 from ..agents import Agent
@@ -80,6 +81,7 @@ def optimum(
     episode: int = 0,
     samples: npt.ArrayLike | None = None,
     learn_samples: LearnSamples | None = None,
+    progress: Callable[[int, int], object] | bool | None = None,
 ) -> Optimum:
     """The σ that maximises the objective (Eq. 1), with q̄ fixed and σ in the agent's [sigma_min, sigma_max].
 
@@ -108,6 +110,8 @@ def optimum(
     learn_samples : {"no", "shared", "state"}, optional
         Whether effort is optimised with σ, in [1, samples_max]: one number for all states, or one for each (section
         10); default: the agent's ``learn_samples``.
+    progress : bool or callable(done, total), optional
+        True: a bar on standard error; a function is called with the starts done and all of them.
 
     Returns
     -------
@@ -129,8 +133,13 @@ def optimum(
         raise ValueError("learn_samples='state' needs planner='rollouts', or one path")
     held = start_q(problem, q)
     search = Search(problem, held, problem.effort(samples), equal_precision, learn)
-    points = search.scan() if equal_precision else search.points(starts, np.random.default_rng(seed))
-    results = [result for point in points if (result := search.climb(point)) is not None]
+    points = list(search.scan() if equal_precision else search.points(starts, np.random.default_rng(seed)))
+    results = []
+    with shown(progress, len(points), unit="start") as meter:
+        for point in points:
+            if (result := search.climb(point)) is not None:
+                results.append(result)
+            meter.add(1)
     if not results:
         assert search.failure is not None
         raise search.failure

@@ -1,5 +1,6 @@
 """Runs: agents trained and evaluated on tasks, and what comes of it."""
 
+from .cutoffs import CutOffWarning
 from .divergence import DivergenceError
 from .evaluate import Evaluation, evaluate
 from .policy import Policy
@@ -10,6 +11,6 @@ from .train import train
 from .trials import Trials
 
 __all__ = [
-    "DivergenceError", "Evaluation", "Policy", "Result", "Schedule", "Trials", "evaluate", "replay", "simulate",
-    "train",
+    "CutOffWarning", "DivergenceError", "Evaluation", "Policy", "Result", "Schedule", "Trials", "evaluate", "replay",
+    "simulate", "train",
 ]  # fmt: skip

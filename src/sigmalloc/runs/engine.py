@@ -357,7 +357,8 @@ def run(
     workers : int, optional
         Threads; default: one a processor that this process may use.
     progress : callable(int), optional
-        Called in the calling thread with the number of episodes done so far.
+        Called in the calling thread with the number of episodes done so far; where none is learned, of evaluation
+        episodes, a batch of runs at a time.
 
     Returns
     -------
@@ -401,6 +402,11 @@ def run(
             if fetch is not None:
                 fetch()
 
+    def tell(finished: int) -> None:
+        if progress is not None:
+            learned = int(outcome.counters[:, 0].sum())
+            progress(learned if schedule.episodes else finished * schedule.evaluation_episodes)
+
     rows = _batches(len(agents), workers, batch_size)
     if len(rows) == 1:  # a pool of threads takes longer than a small call
         batch, fetch = make(rows[0])
@@ -409,18 +415,18 @@ def run(
             over = batch.advance(slice_work)
             if fetch is not None:
                 fetch()
-            if progress is not None:
-                progress(int(outcome.counters[:, 0].sum()))
+            tell(len(agents) if over else 0)
         return outcome
     pool = Threads(min(workers, len(rows)))
     try:
-        pending = {pool.submit(work, part) for part in rows}
+        sizes = {pool.submit(work, part): part.stop - part.start for part in rows}
+        pending, finished = set(sizes), 0
         while pending:
             done, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
             for future in done:
                 future.result()
-            if progress is not None:
-                progress(int(outcome.counters[:, 0].sum()))
+                finished += sizes[future]
+            tell(finished)
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks, pairing
+from .._io.progress import shown
 from ..agents import Agent
 from ..tasks.base import Task
 from ..tasks.registry import make
 from . import engine
 from .arguments import check_task_and_agent, checked_memories, checked_seed, workers_or_none
+from .cutoffs import warn_of_cutoffs
 from .divergence import DivergenceError
 from .schedule import LARGEST_EPISODES, POLICIES, Policy, Schedule
 
@@ -59,7 +63,8 @@ class Evaluation:
 def evaluate(
     task: Task | str, agent: Agent, q: npt.ArrayLike, sigma: npt.ArrayLike, *, episodes: int = 1000,
     seed: int | None = None, policy: Policy = "soft", episode: int = 0,
-    samples: npt.ArrayLike | None = None, workers: int | None = None, rng: np.random.Generator | None = None,
+    samples: npt.ArrayLike | None = None, workers: int | None = None,
+    progress: Callable[[int, int], object] | bool | None = None, rng: np.random.Generator | None = None,
 ) -> Evaluation:  # fmt: skip
     """Simulate an agent with frozen q̄ and σ.
 
@@ -80,6 +85,8 @@ def evaluate(
         Effort n(s), at least 1; default: the agent's ``samples``.
     workers : int, optional
         Threads; None: one per processor.
+    progress : bool or callable(done, total), optional
+        True: a bar on standard error; a function is called with the episodes done and all of them.
     rng : numpy.random.Generator, optional
         The seed is drawn from it instead.
 
@@ -91,6 +98,11 @@ def evaluate(
     ------
     ValueError
         If an argument is not valid; nothing has been run then.
+
+    Warns
+    -----
+    CutOffWarning
+        If the step limit cut off every episode.
     """
     if isinstance(task, str):
         task = make(task)
@@ -118,27 +130,30 @@ def evaluate(
     means, spreads = np.zeros((blocks, restarts, 2)), np.zeros((restarts, 2))
     cutoffs, cost, times = np.zeros(restarts), np.zeros(restarts), np.zeros((restarts, 2))
     visits = np.zeros((restarts, task.n_states, task.n_actions))
-    for share in np.unique(shares):
-        members = np.flatnonzero(shares == share)
-        at_once = max(1, LARGEST_VISITS // (size * len(members)))
-        for first in range(0, restarts, at_once):
-            part = slice(first, min(first + at_once, restarts))
-            keys = [(restart, int(block)) for restart in range(part.start, part.stop) for block in members]
-            streams = np.zeros((len(keys), 2, 4), dtype=np.uint64)
-            streams[:, 1] = [engine.stream_state(seed, key) for key in keys]
-            rows = [restart for restart, _ in keys]
-            outcome = engine.run(
-                task, [agent] * len(keys), Schedule(0, None, int(share), policy, count_visits=True), streams,
-                q=memory_q[rows], sigma=memory_sigma[rows], samples=None if effort is None else effort[rows],
-                workers=workers,
-            )  # fmt: skip
-            report = outcome.report[:, 0].reshape(part.stop - part.start, len(members), -1)
-            means[members, part] = report[:, :, :2].transpose(1, 0, 2)
-            cost[part] = report[:, 0, 2]
-            cutoffs[part] += report[:, :, 3].sum(axis=1)
-            times[part] += report[:, :, 7:9].sum(axis=1) * (share / episodes)
-            spreads[part] += report[:, :, 4:6].sum(axis=1)
-            visits[part] += outcome.visits.reshape(-1, len(members), *visits.shape[1:]).sum(axis=1)
+    begun = 0
+    with shown(progress, restarts * episodes, unit="episode") as meter:
+        for share in np.unique(shares):
+            members = np.flatnonzero(shares == share)
+            at_once = max(1, LARGEST_VISITS // (size * len(members)))
+            for first in range(0, restarts, at_once):
+                part = slice(first, min(first + at_once, restarts))
+                keys = [(restart, int(block)) for restart in range(part.start, part.stop) for block in members]
+                streams = np.zeros((len(keys), 2, 4), dtype=np.uint64)
+                streams[:, 1] = [engine.stream_state(seed, key) for key in keys]
+                rows = [restart for restart, _ in keys]
+                outcome = engine.run(
+                    task, [agent] * len(keys), Schedule(0, None, int(share), policy, count_visits=True), streams,
+                    q=memory_q[rows], sigma=memory_sigma[rows], samples=None if effort is None else effort[rows],
+                    workers=workers, progress=functools.partial(_tell, meter, begun),
+                )  # fmt: skip
+                begun += len(keys) * int(share)
+                report = outcome.report[:, 0].reshape(part.stop - part.start, len(members), -1)
+                means[members, part] = report[:, :, :2].transpose(1, 0, 2)
+                cost[part] = report[:, 0, 2]
+                cutoffs[part] += report[:, :, 3].sum(axis=1)
+                times[part] += report[:, :, 7:9].sum(axis=1) * (share / episodes)
+                spreads[part] += report[:, :, 4:6].sum(axis=1)
+                visits[part] += outcome.visits.reshape(-1, len(members), *visits.shape[1:]).sum(axis=1)
     # sums of squares about the mean of each block, joined (Chan, Golub and LeVeque): nothing cancels
     weights = shares[:, None, None].astype(float)
     centre = means[0] + ((means - means[0]) * weights).sum(axis=0) / episodes
@@ -153,8 +168,13 @@ def evaluate(
         "value_sem": sems[1], "cutoffs": cutoffs.astype(np.int64), "visits": visits / episodes, "time": time,
         "time_cost": time_cost,
     }  # fmt: skip
-    shown: dict[str, Any] = {name: figure[0] if single else figure for name, figure in figures.items()}
-    return Evaluation(**shown, episodes=episodes, seed=seed)
+    warn_of_cutoffs(task, int(cutoffs.sum()), restarts * episodes, "")
+    told: dict[str, Any] = {name: figure[0] if single else figure for name, figure in figures.items()}
+    return Evaluation(**told, episodes=episodes, seed=seed)
+
+
+def _tell(meter: Any, before: int, done: int) -> None:
+    meter.update(before + done)
 
 
 def _with_effort(

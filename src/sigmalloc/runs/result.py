@@ -49,6 +49,18 @@ def versions() -> dict[str, str]:
     return {"sigmalloc": __version__, "bits": BITS, "numpy": np.__version__, "python": platform.python_version()}
 
 
+class _Unevaluated(np.ndarray[Any, Any]):
+    """A curve without a checkpoint, which says what to pass when its last value is asked for."""
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return np.asarray(self)[key]
+        except IndexError as error:
+            raise IndexError(
+                "this result has no evaluation: pass evaluate_every=... to train (or use sigmalloc.evaluate)"
+            ) from error
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """Trained agents and their evaluations.
@@ -127,6 +139,11 @@ class Result:
     estimator: str = "sampled"
     versions: dict[str, str] = field(default_factory=versions)
     go_on: ClassVar[Callable[..., Result]]  # set where training is, which knows results
+
+    def __post_init__(self) -> None:
+        if not self.episodes.size:
+            for name in ("reward", "value", "cost", "cutoffs", "time", "time_cost"):
+                object.__setattr__(self, name, getattr(self, name).view(_Unevaluated))
 
     @property
     def restarts(self) -> int:

@@ -26,6 +26,7 @@ from .arguments import (
     checked_seed,
     workers_or_none,
 )  # fmt: skip
+from .cutoffs import warn_of_cutoffs
 from .result import Result
 from .schedule import POLICIES, Policy, Schedule
 from .train import Progress, checked_result, make_result
@@ -126,6 +127,7 @@ def training(
             workers=workers, progress=None if progress is None else meter.update,
         )  # fmt: skip
     result = checked_result(make_result(task, agent, seed, schedule, outcome), outcome)
+    warn_of_cutoffs(task, int(result.training_cutoffs.sum()), episodes * restarts, "", stacklevel=3)
     trials = taken.trials(restarts, workers or engine.usable_processors())
     if probability:
         chances = _probabilities(trials, taken.samples, agent, "soft" if learn else policy)

@@ -22,6 +22,7 @@ from .arguments import (
     checked_seed,
     workers_or_none,
 )  # fmt: skip
+from .cutoffs import warn_of_cutoffs
 from .divergence import DivergenceError
 from .result import Result, reached_effort
 from .schedule import Policy, Schedule
@@ -93,6 +94,8 @@ def train(
     ScaleWarning
         If σ_base and λ are out of scale for the task's rewards (`sigmalloc.pairing.scale_warning`); small calls, of
         fewer than 1000 episodes, are not looked at, since q* takes longer than they do.
+    CutOffWarning
+        If the step limit cut off every learning episode: no end can be reached, or of 100 and more none was.
     """
     if isinstance(task, str):
         task = make(task)
@@ -105,7 +108,9 @@ def train(
         pairing.warn_of_scale(task, agent)
     streams = np.stack([engine.stream_states(seed, restart) for restart in range(restarts)])
     outcome = advance(task, agent, schedule, streams, **given, estimator=estimator, workers=workers, progress=progress)
-    return checked_result(make_result(task, agent, seed, schedule, outcome, estimator), outcome)
+    result = checked_result(make_result(task, agent, seed, schedule, outcome, estimator), outcome)
+    warn_of_cutoffs(task, int(result.training_cutoffs.sum()), episodes * restarts, "learning ")
+    return result
 
 
 def prepare(

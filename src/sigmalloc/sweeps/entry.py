@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 
-from .. import _checks
+from .. import _checks, pairing
 from .._io.progress import shown
 from ..agents import Agent
 from ..runs.arguments import checked_seed
@@ -22,6 +23,8 @@ from .problems import Problem
 from .results import SweepResult, open_result
 from .specification import Specification, specify
 from .store import Store, warn_about
+
+CELLS_LOOKED_AT = 100  # whose agents and tasks are held against each other
 
 
 def sweep(
@@ -95,6 +98,9 @@ def sweep(
 
     Warns
     -----
+    ScaleWarning
+        If σ_base and λ are out of scale for the rewards in more than half of the cells (of 100 of them, where there are
+        more).
     StoreWarning
         Of damaged blocks, which are computed again, and of files that do not belong in the store.
     RuntimeWarning
@@ -108,6 +114,8 @@ def sweep(
         evaluation_episodes=evaluation_episodes, evaluation_policy=evaluation_policy, mode=mode, keep=keep, q=q,
         sigma=sigma, task_arguments=task_arguments,
     )  # fmt: skip
+    if episodes * wanted.n_runs >= pairing.LARGE_CALL:
+        _warn_of_scale(wanted, made)
     shard = checked_shard(shard)
     block_size = None if block_size is None else _checks.integer("block_size", block_size, low=1)
     shown(progress if callable(progress) else _checks.flag("progress", progress) and None)
@@ -146,6 +154,18 @@ def sweep(
     renewed = {block.name for block in to_do}
     foreign = {path: fault for path, fault in bad.items() if os.path.basename(path) not in renewed}
     return SweepResult(folder, last if wanted.same_as(last) else wanted, blocks, foreign)
+
+
+def _warn_of_scale(wanted: Specification, made: dict[str, Problem]) -> None:
+    cells = np.unique(np.linspace(0, wanted.n_cells - 1, CELLS_LOOKED_AT).astype(np.int64))
+    found = []
+    for cell, number in zip(cells.tolist(), wanted.task_numbers(cells).tolist(), strict=True):
+        said = pairing.scale_warning(made[wanted.tasks[number]].task, wanted.cell_agent(cell))
+        if said is not None:
+            found.append(said)
+    if 2 * len(found) > len(cells):
+        looked_at = f"{len(cells)} cells" + (" looked at" if len(cells) < wanted.n_cells else "")
+        warnings.warn(f"{found[0]} (and so on in {len(found)} of {looked_at})", pairing.ScaleWarning, stacklevel=3)
 
 
 def specified(

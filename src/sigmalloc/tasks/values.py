@@ -66,6 +66,13 @@ def optimal_q(
     return np.where(task.exists, q, 0.0)
 
 
+def can_end(task: TabularMDP) -> Mask:
+    """States from which some actions may lead to a terminal state, shape (states,)."""
+    state, action, outcome = np.nonzero(task.exists[:, :, None] & (task.probability > 0))
+    into = task.next_state[state, action, outcome]
+    return np.isfinite(_steps(into, state, np.flatnonzero(task.terminal), task.n_states))
+
+
 class _Solver:
     """The MDP without its terminal states; ``following`` is −1 where an episode ends, or an outcome cannot happen."""
 
