@@ -355,3 +355,25 @@ def test_masked_and_ragged_arrays_are_refused():
     for name, value in {"memory": [[0, 1], [0]], "choice": [0, [1]], "payoff": [[1.0], [1.0, 2.0]]}.items():
         with pytest.raises(ValueError, match=f"{name} must be"):
             fit.Choices.from_arrays(**good | {name: value})
+
+
+def test_words_and_complex_numbers_are_no_numbers():
+    table = {"l": [0, 0], "r": [1, 1], "c": [0, 1], "p": [1.0, 0.0]}
+    names = {"options": ("l", "r"), "choice": "c", "payoff": "p"}
+
+    def forced(column):
+        return fit.Choices.from_frame(table | {"f": column}, **names, forced="f")[0].scored.tolist()
+
+    assert forced([False, True]) == forced([0, 1]) == [1, 0]
+    for column in (["False", "True"], [0.0, np.nan], [2, 0]):  # each of these is True to Python
+        with pytest.raises(ValueError, match="forced must be True and False, or 0 and 1"):
+            forced(column)
+    for payoff in ([1j, 0.0], ["1", "0"], [np.datetime64("2020"), 0]):
+        with pytest.raises(ValueError, match="payoff must be numbers"):
+            fit.Choices.from_frame(table | {"p": payoff}, **names)
+    for payoff in ([10**400, 0], [None, 1e400]):
+        with pytest.raises(ValueError, match="payoff of option . must be finite"):
+            fit.Choices.from_frame(table | {"p": payoff}, **names)
+    for choice in ([0, 1j], [0, 10**30], [0, np.inf], ["0", "1"]):
+        with pytest.raises(ValueError, match="choice must be"):
+            fit.Choices.from_frame(table | {"c": choice}, **names)

@@ -412,3 +412,42 @@ def test_results_elsewhere():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert "2 subjects" in repr(trials)
+
+
+def test_labels_of_subjects_are_neither_cut_nor_merged(tmp_path):
+    task = sm.tasks.maze(("S.", ".G"))
+    right = task.action_names.index("right")
+
+    def read(*labels):
+        path = tmp_path / "labels.csv"
+        rows = [f"{label},0,{right},-1,1" for label in labels]
+        path.write_text("\n".join(["subject,state,action,reward,next_state", *rows]), encoding="utf-8")
+        return sm.Trials.read_csv(path, task).subjects
+
+    assert read("01", "02") == [1, 2]
+    assert read("01", "1") == ["01", "1"]
+    assert read("9" * 25, "3") == ["9" * 25, "3"]
+
+
+def test_columns_that_do_not_go_together(tmp_path):
+    task = sm.tasks.maze(("S.", ".G"))
+    good = {"state": [0, 1], "action": [3, 1], "reward": [-1.0, 1.0], "next_state": [1, 3]}
+    assert len(sm.Trials.from_frame(good, task)) == 2
+    for name, column, message in (
+        ("action", [3], "action must have 2 rows, as state has, got 1"), ("state", [[0], [1]], "state must have shape"),
+        ("reward", np.ma.masked_array([-1.0, 1.0], [True, False]), "reward must not be a masked array"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            sm.Trials.from_frame(good | {name: column}, task)
+    path = tmp_path / "twice.csv"
+    path.write_text("state,action,reward,reward\n0,3,-1,5\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="there are 2 columns 'reward'"):
+        sm.Trials.read_csv(path, task)
+
+
+def test_a_choice_that_cannot_be_teaches_nothing():
+    task = sm.tasks.maze(("S.", ".G"))
+    policy = sm.Policy(task, sm.Agent(), np.zeros((4, 4)), np.ones((4, 4)), seed=0)
+    with pytest.raises(ValueError, match="cut must be True or False"):
+        policy.step(0, 3, 5.0, 1, cut=1)
+    assert not policy.memory_q.any()

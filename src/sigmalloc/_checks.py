@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,12 +27,13 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 _Text = TypeVar("_Text", bound=str)
+_Kind = TypeVar("_Kind")
 
 
 def real(name: str, value: Any, *, low: float = -math.inf, high: float = math.inf, low_open: bool = False) -> float:
     """A finite float in [low, high], or in (low, high] with ``low_open``."""
     if type(value) is not float:  # what most are, where there are many
-        value = _scalar(name, value)
+        value = scalar(name, value)
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
             raise ValueError(f"{name} must be a real number, got {shown(value)}")
     try:
@@ -49,7 +50,7 @@ def real(name: str, value: Any, *, low: float = -math.inf, high: float = math.in
 def integer(name: str, value: Any, *, low: int | None = None, high: int | None = LARGEST_INTEGER) -> int:
     """An int in [low, high]; None: unbounded."""
     if type(value) is not int:
-        value = _scalar(name, value)
+        value = scalar(name, value)
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
             raise ValueError(f"{name} must be an integer, got {shown(value)}")
     number = int(value)
@@ -68,7 +69,7 @@ def seed(name: str, value: Any) -> int:
 
 def flag(name: str, value: Any) -> bool:
     """A bool."""
-    value = _scalar(name, value)
+    value = scalar(name, value)
     if not isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
@@ -76,7 +77,7 @@ def flag(name: str, value: Any) -> bool:
 
 def choice(name: str, value: Any, allowed: Collection[_Text]) -> _Text:
     """One of the strings in ``allowed``."""
-    value = _scalar(name, value)
+    value = scalar(name, value)
     if isinstance(value, str):
         for entry in allowed:
             if value == entry:
@@ -87,10 +88,26 @@ def choice(name: str, value: Any, allowed: Collection[_Text]) -> _Text:
 
 def text(name: str, value: Any) -> str:
     """A string that is not empty and that files can hold."""
-    value = _scalar(name, value)
+    value = scalar(name, value)
     if not isinstance(value, str) or not value:
         raise ValueError(f"{name} must be a non-empty string, got {shown(value)}")
     return _writable(name, str(value))
+
+
+def label(name: str, value: Any) -> Any:
+    """A number or a string, as those that name subjects; NumPy's as Python's."""
+    value = scalar(name, value)
+    if not isinstance(value, (str, numbers.Real, np.generic)):
+        raise ValueError(f"{name} must be a number or a string, got {shown(value)}")
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def separator(name: str, value: Any) -> str:
+    """The character between the fields of a line."""
+    given = text(name, value)
+    if len(given) != 1 or given in '"\r\n':
+        raise ValueError(f"{name} must be one character, such as ',' or a tab, got {shown(value)}")
+    return given
 
 
 def names(name: str, value: Any, count: int) -> tuple[str, ...]:
@@ -118,6 +135,36 @@ def sequence(name: str, value: Any) -> tuple[Any, ...]:
     return tuple(value)
 
 
+def mapping(name: str, value: Any) -> dict[Any, Any]:
+    """A new dict of what is in a mapping; None: nothing is."""
+    if value is not None and not isinstance(value, Mapping):
+        raise ValueError(f"{name} must be a dict, got {shown(value)}")
+    return dict(value or {})
+
+
+def instance(name: str, value: Any, kind: type[_Kind]) -> _Kind:
+    """The value, if it is of a class."""
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise ValueError(f"{name} must be {article} {kind.__name__}, got {shown(value)}")
+    return value
+
+
+def generator(name: str, value: Any) -> np.random.Generator:
+    """A NumPy Generator."""
+    if not isinstance(value, np.random.Generator):
+        raise ValueError(f"{name} must be a numpy.random.Generator, got {shown(value)}")
+    return value
+
+
+def function(name: str, value: Any) -> Callable[..., Any]:
+    """Whatever can be called."""
+    if not callable(value):
+        raise ValueError(f"{name} must be a function, got {shown(value)}")
+    called: Callable[..., Any] = value
+    return called
+
+
 def refuse_masked(name: str, value: Any, axes: int = 0) -> None:
     """Refuse a masked array, and lists that have one in them: NumPy takes what is masked for numbers like any other."""
     if isinstance(value, np.ma.MaskedArray):
@@ -127,6 +174,15 @@ def refuse_masked(name: str, value: Any, axes: int = 0) -> None:
     if isinstance(value, (list, tuple)) and axes < _MOST_AXES:
         for entry in _of_types(value, (list, tuple, np.ma.MaskedArray)):
             refuse_masked(name, entry, axes + 1)
+
+
+def as_array(name: str, value: Any) -> npt.NDArray[Any]:
+    """Names, texts or numbers as an array; nothing masked, nothing ragged."""
+    refuse_masked(name, value)
+    try:
+        return np.asarray(value)
+    except Exception:  # lists of several lengths, and whatever an object that claims to be an array does
+        raise ValueError(f"{name} must be an array, got {shown(value)}") from None
 
 
 def numeric(name: str, value: Any, kinds: str = "iuf") -> npt.NDArray[Any]:
@@ -176,12 +232,20 @@ def integers(
 
 def mask(name: str, value: Any, shape: Sequence[int]) -> Mask:
     """A new array of bool and of ``shape``. A mask of integers 0 and 1 could as well be indices, and is refused."""
-    given = numeric(name, value, "iufb")
+    given = as_array(name, value)
     if given.dtype != bool:
         raise ValueError(f"{name} must be a mask of booleans, got numbers: give {name} == 1, or the like")
     if given.shape != tuple(shape):
         raise ValueError(f"{name} must have shape {tuple(shape)}, got {given.shape}")
     return given.copy()
+
+
+def booleans(name: str, value: Any) -> Mask:
+    """An array of bool, of any shape; see `mask`."""
+    given = as_array(name, value)
+    if given.dtype != bool:
+        raise ValueError(f"{name} must be an array of bool, got dtype {given.dtype}")
+    return given
 
 
 def states(name: str, value: Any, n_states: int) -> Mask:
@@ -334,7 +398,8 @@ def _suggestion(found: tuple[str, ...]) -> str:
     return f"; did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 
-def _scalar(name: str, value: Any) -> Any:
+def scalar(name: str, value: Any) -> Any:
+    """The number in an array without axes; anything else as it is, but for what is masked."""
     if isinstance(value, np.ma.MaskedArray):
         refuse_masked(name, value)
     return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value

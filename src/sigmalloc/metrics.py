@@ -237,7 +237,7 @@ def mean_and_sem(values: npt.ArrayLike, axis: int = 0) -> tuple[Floats, Floats]:
     """
     values = _finite("values", values)
     if values.ndim == 0 or not -values.ndim <= _checks.integer("axis", axis) < values.ndim:
-        raise ValueError(f"axis must be one of the {values.ndim} axes of values, got {axis!r}")
+        raise ValueError(f"axis must be one of the {values.ndim} axes of values, got {_checks.shown(axis)}")
     n = values.shape[axis]
     if n == 0:
         raise ValueError("values must have at least one restart")
@@ -499,9 +499,7 @@ def _masked(
     value = _numbers(name, value)
     if value.ndim < 2:
         raise ValueError(f"{name} must have shape (..., states, actions), got {value.shape}")
-    given = np.asarray(True if mask is None else mask)
-    if given.dtype != bool:
-        raise ValueError(f"{mask_name} must be an array of bool, got dtype {given.dtype}")
+    given = _checks.booleans(mask_name, True if mask is None else mask)
     shape = value.shape if shape is None else shape
     for what, array in ((name, value), (mask_name, given)):
         try:
@@ -516,7 +514,7 @@ def _fraction(name: str, value: float) -> float:
     """A float in (0, 1)."""
     number: float = _checks.real(name, value, low=0, high=1, low_open=True)
     if number == 1:
-        raise ValueError(f"{name} must be below 1, got {value!r}")
+        raise ValueError(f"{name} must be below 1, got {_checks.shown(value)}")
     return number
 
 

@@ -21,6 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from .. import _checks
+
 WEEK = 7 * 86400.0  # seconds after which a temporary file of an unknown process is taken to be abandoned
 PATIENCE = 3.0  # seconds after which an empty file is taken to be a claim that was abandoned
 
@@ -81,13 +83,13 @@ def checked_path(name: str, value: Any) -> str:
     except TypeError:
         path = None
     if not isinstance(path, str) or not path:
-        raise ValueError(f"{name} must be a path, got {value!r}")
+        raise ValueError(f"{name} must be a path, got {_checks.shown(value)}")
     try:
         encoded = os.fsencode(path)
     except UnicodeEncodeError:
         encoded = b"\0"
     if b"\0" in encoded:
-        raise ValueError(f"{name} must be a path that a file system can hold, got {path!r}")
+        raise ValueError(f"{name} must be a path that a file system can hold, got {_checks.shown(path)}")
     return os.path.expanduser(path)
 
 

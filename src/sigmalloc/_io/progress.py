@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Self, TextIO
 
+from .. import _checks
+
 INTERVAL = 60.0  # seconds between two lines
 
 
@@ -153,7 +155,7 @@ def shown(
         return Silence()
     if callable(progress):
         return _Told(progress, total, done)
-    raise ValueError(f"progress must be True, False or a function of (done, total), got {progress!r}")
+    raise ValueError(f"progress must be True, False or a function of (done, total), got {_checks.shown(progress)}")
 
 
 class _Told(Silence):

@@ -102,7 +102,7 @@ class Problem:
         self.task: TabularMDP = variants.at(episode)
         self.map = variants.places.maps[variants.variant_at(episode)]
         if not isinstance(agent, Agent):
-            raise ValueError(f"agent must be an Agent, got {agent!r}")
+            raise ValueError(f"agent must be an Agent, got {_checks.shown(agent)}")
         check(self.task, agent)
         self.agent = _final(agent)
         self.beta = checked_beta(policy, self.agent.at("beta", 0))
@@ -331,7 +331,7 @@ def _final(agent: Agent) -> Agent:
 def checked_task(task: Any) -> TabularMDP:
     """A finite task."""
     if not isinstance(task, Task):
-        raise ValueError(f"task must be a TabularMDP, got {task!r}")
+        raise ValueError(f"task must be a TabularMDP, got {_checks.shown(task)}")
     if not task.finite or not isinstance(task, TabularMDP):
         raise ValueError(f"task must be a TabularMDP: {task.name!r} is not a finite MDP, it has no exact solution")
     return task

@@ -189,7 +189,7 @@ class Agent:
         if not isinstance(self.q_init, (tuple, list)):
             return _checks.real("q_init", self.q_init, low=-LARGEST_Q, high=LARGEST_Q)
         if len(self.q_init) != 2:
-            raise ValueError(f"q_init must be a number or a pair (low, high), got {self.q_init!r}")
+            raise ValueError(f"q_init must be a number or a pair (low, high), got {_checks.shown(self.q_init)}")
         low, high = (_checks.real("q_init", bound, low=-LARGEST_Q, high=LARGEST_Q) for bound in self.q_init)
         if low >= high:
             raise ValueError(f"q_init must have low < high, got {self.q_init!r}")
@@ -235,13 +235,15 @@ class Agent:
 
     def schedule(self, name: str) -> float | Scheduled:
         """A field that may change by episode, with ``beta_0`` and ``beta_rate`` as the schedule that they are."""
+        if not isinstance(name, str) or name not in FIELDS:
+            raise _checks.unknown(name, FIELDS, "agent field")
         if name == "beta" and self.beta_0 is not None and isinstance(self.beta, float):
             return Exponential(self.beta_0, self.beta_rate, self.beta) if self.beta_rate else self.beta_0
         return getattr(self, name)  # type: ignore[no-any-return]
 
     def at(self, name: str, episode: int) -> float:
         """A field's value in an episode (counted from 0), to the last bits of the platform's exp."""
-        value = self.schedule(name)
+        value, episode = self.schedule(name), _checks.integer("episode", episode, low=0)
         return value.at(episode) if isinstance(value, Scheduled) else value
 
     def in_episode(self, episode: int) -> Agent:
@@ -252,7 +254,10 @@ class Agent:
 
     def averaging(self, samples: Any) -> Any:
         """√((1 + (n − 1)ρ)/n): what the noise of one sample is multiplied by in the mean of n (section 10)."""
-        return np.sqrt((1 + (samples - 1) * self.sample_correlation) / samples)
+        n = _checks.numeric("samples", samples)
+        if not (n > 0).all():
+            raise ValueError(f"samples must be greater than 0, got {_checks.shown(samples)}")
+        return np.sqrt((1 + (n - 1) * self.sample_correlation) / n)
 
     @property
     def gradient_rule(self) -> Gradient:

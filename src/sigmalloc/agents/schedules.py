@@ -43,10 +43,10 @@ class Exponential:
 
     def at(self, episode: int, exp: Callable[[float], float] = math.exp) -> float:
         """Value in an episode (counted from 0), to the last bits of ``exp``."""
-        exponent = self.rate * episode
+        exponent = self.rate * _checks.integer("episode", episode, low=0)
         if exponent >= 700.0:
             return self.end
-        value = self.start * exp(exponent)
+        value = self.start * _checks.real("exp", _checks.function("exp", exp)(exponent))
         return max(value, self.end) if self.rate < 0 else min(value, self.end)
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Points:
         pairs = []
         for pair in _checks.sequence("Points", self.points):
             if len(_checks.sequence("Points: a point", pair)) != 2:
-                raise ValueError(f"Points: a point must be (episode, value), got {pair!r}")
+                raise ValueError(f"Points: a point must be (episode, value), got {_checks.shown(pair)}")
             pairs.append((_checks.real("Points: episode", pair[0], low=0), _checks.real("Points: value", pair[1])))
         if not pairs:
             raise ValueError("Points must have at least one point")
@@ -83,7 +83,7 @@ class Points:
 
     def at(self, episode: int, exp: object = None) -> float:
         """Value in an episode (counted from 0)."""
-        if episode <= self.points[0][0]:
+        if _checks.integer("episode", episode, low=0) <= self.points[0][0]:
             return self.points[0][1]
         if episode >= self.points[-1][0]:
             return self.points[-1][1]
@@ -123,11 +123,13 @@ def _from_dict(name: str, given: dict[str, Sequence[Any]]) -> Scheduled:
         "exponential": Exponential, "linear": linear, "points": lambda *pairs: Points(pairs),
     }  # fmt: skip
     if len(given) != 1 or next(iter(given)) not in makers:
-        raise ValueError(f"{name} must be a number or one of {', '.join(makers)} with its values, got {given!r}")
+        raise ValueError(
+            f"{name} must be a number or one of {', '.join(makers)} with its values, got {_checks.shown(given)}"
+        )
     ((kind, values),) = given.items()
     try:
         return makers[kind](*values)
     except TypeError:
-        raise ValueError(f"{name}: {kind} does not take {values!r}") from None
+        raise ValueError(f"{name}: {kind} does not take {_checks.shown(values)}") from None
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None

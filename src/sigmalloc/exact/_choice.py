@@ -88,15 +88,14 @@ def _checked(
 ) -> tuple[tuple[int, ...], _Tables, float | None]:
     """The shape, the tables with the states in one axis, and β."""
     beta = checked_beta(policy, beta)
-    shape = np.shape(q)
+    given_q = _checks.numeric("q", q)
+    shape = given_q.shape
     if not shape or 0 in shape:
         raise ValueError(f"q must have shape (..., actions), got {shape}")
-    exists = _broadcast("mask", np.asarray(True if mask is None else mask), shape)
-    if exists.dtype != bool:
-        raise ValueError(f"mask must be an array of bool, got dtype {exists.dtype}")
+    exists = _broadcast("mask", _checks.booleans("mask", True if mask is None else mask), shape)
     tables = []
-    for name, value in (("q", q), ("sigma", sigma)):
-        given = _broadcast(name, _checks.numeric(name, value), shape)
+    for name, value in (("q", given_q), ("sigma", _checks.numeric("sigma", sigma))):
+        given = _broadcast(name, value, shape)
         table = _checks.array(name, np.where(exists, given, 1.0), shape)
         tables.append(table.reshape(-1, shape[-1]))
     if tables[1].min() < 0:

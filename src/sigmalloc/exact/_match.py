@@ -115,7 +115,7 @@ def match_cost(
     cost = _checks.real("cost", cost, low=0, low_open=True)
     equal_precision = _checks.flag("equal_precision", equal_precision)
     starts = _checks.integer("starts", starts, low=1)
-    seed = _checks.integer("seed", seed, low=0)
+    seed = _checks.seed("seed", seed)
     if not price > 0:
         raise ValueError("agent: lam must be above 0, the price that cost is counted at")
     free = Problem(task, agent.replace(lam=0.0), policy, episode)

@@ -1,5 +1,7 @@
 """What people chose: rows of options with memories and known numbers, a subject after another, checked row by row."""
 
+import math
+import numbers
 import os
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._io import files
 from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, changes, groups, nothing, plain
 from .subject import Blocks as Blocks
 from .subject import Subject as Subject
@@ -29,16 +32,16 @@ class Choices:
     """
 
     def __init__(self, subjects: Sequence[Subject]) -> None:
-        subjects = tuple(subjects)
+        subjects = _checks.sequence("subjects", subjects)
         for subject in subjects:
             if not isinstance(subject, Subject):
-                raise ValueError(f"subjects must be a sequence of Subject, got {subject!r}")
+                raise ValueError(f"subjects must be a sequence of Subject, got {_checks.shown(subject)}")
         if not subjects:
             raise ValueError("subjects must not be empty")
         labels = [subject.label for subject in subjects]
         if len(set(labels)) != len(labels):
             raise ValueError(f"subjects must have labels of their own, got {labels}")
-        self._subjects = subjects
+        self._subjects: tuple[Subject, ...] = subjects
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
@@ -197,13 +200,19 @@ class Choices:
             If a column is not there, or naming the subject and the row.
         """
 
+        if not isinstance(frame, Mapping) and not hasattr(frame, "columns"):
+            raise ValueError(f"frame must be a table with columns, got {_checks.shown(frame)}")
+
         def column(field: str, name: str) -> npt.NDArray[Any]:
             if not isinstance(name, str):
-                raise ValueError(f"{field} must be the name of a column, got {name!r}")
+                raise ValueError(f"{field} must be the name of a column, got {_checks.shown(name)}")
             if name not in frame:
                 columns = ", ".join(repr(str(key)) for key in frame)
                 raise ValueError(f"{field}: no column {name!r}; the columns are {columns}")
-            return _array(name, frame[name])
+            found = _checks.as_array(name, frame[name])
+            if found.ndim != 1:
+                raise ValueError(f"{field}: the column {name!r} must have shape (rows,), got {found.shape}")
+            return found
 
         named = _checks.sequence("options", options)
         n_rows = len(column("choice", choice))
@@ -211,27 +220,31 @@ class Choices:
         for a, name in enumerate(named):
             if name is not None:
                 memory[:, a] = column("options", name)
-        numbers: npt.NDArray[np.float64] | None = None
+        amounts: npt.NDArray[np.float64] | None = None
         if known is not None:
             given = _checks.sequence("known", known)
             if len(given) != len(named):
                 raise ValueError(f"known must have {len(named)} entries, one an option, got {len(given)}")
-            numbers = np.zeros(memory.shape)
+            amounts = np.zeros(memory.shape)
             for a, name in enumerate(given):
                 if name is not None:
-                    numbers[:, a] = _floats(f"known {name!r}", column("known", name))
+                    amounts[:, a] = floats(f"known {name!r}", column("known", name))
         if isinstance(payoff, str):
-            payoffs = _floats("payoff", column("payoff", payoff))
+            payoffs = floats("payoff", column("payoff", payoff))
         else:
-            payoffs = np.stack([_floats("payoff", column("payoff", name)) for name in payoff], axis=1)
+            each = _checks.sequence("payoff", payoff)
+            if not each:
+                raise ValueError("payoff must be the name of a column, or those of the options' columns")
+            payoffs = np.stack([floats("payoff", column("payoff", name)) for name in each], axis=1)
         in_block: npt.NDArray[Any] | None = None
         if block is not None:
-            parts = [column("block", name) for name in ((block,) if isinstance(block, str) else block)]
+            several = (block,) if isinstance(block, str) else _checks.sequence("block", block)
+            parts = [column("block", name) for name in several]
             in_block = np.array([*zip(*parts, strict=True), None], dtype=object)[:-1]
         return cls.from_arrays(
-            memory, column("choice", choice), payoffs, known=numbers, block=in_block,
+            memory, column("choice", choice), payoffs, known=amounts, block=in_block,
             subject=None if subject is None else column("subject", subject),
-            forced=None if forced is None else column("forced", forced).astype(bool),
+            forced=None if forced is None else _flags("forced", column("forced", forced)),
             episode=None if episode is None else column("episode", episode),
             blocks=blocks, coding=coding, chosen_only=chosen_only,
         )  # fmt: skip
@@ -246,9 +259,7 @@ class Choices:
         separator : str
             What separates the columns: ``","``, ``"\\t"``.
         """
-        import pandas as pd
-
-        return cls.from_frame(pd.read_csv(path, sep=separator), **columns)
+        return cls.from_frame(read_text("path", path, _checks.separator("separator", separator)), **columns)
 
     @classmethod
     def from_task(
@@ -310,13 +321,13 @@ class _Table:
         self.counts = counts
         self.names = np.where(self.exists, self.names, np.array(None, dtype=object))
         for name in ("known", "known_sigma"):
-            numbers = np.where(self.exists, getattr(self, name), 0.0)
-            wrong = np.argwhere(~np.isfinite(numbers) | ((name == "known_sigma") & ~(numbers >= 0)))
+            given = np.where(self.exists, getattr(self, name), 0.0)
+            wrong = np.argwhere(~np.isfinite(given) | ((name == "known_sigma") & ~(given >= 0)))
             if len(wrong):
                 row, a = wrong[0]
                 least = " and at least 0" if name == "known_sigma" else ""
-                self.fail(row, f"{name} of option {a} must be finite{least}, got {numbers[row, a]}")
-            setattr(self, name, numbers)
+                self.fail(row, f"{name} of option {a} must be finite{least}, got {given[row, a]}")
+            setattr(self, name, given)
         for row, names in enumerate(self.names):
             there = [name for name in names if name is not None]
             if len(set(there)) < len(there):
@@ -324,7 +335,7 @@ class _Table:
         self.choice = self._choices(coding)
         for row in np.flatnonzero(self.choice >= counts):
             given = plain(self.raw_choice[row])
-            self.fail(int(row), f"choice must be one of the row's {counts[row]} options, got {given!r}")
+            self.fail(int(row), f"choice must be one of the row's {counts[row]} options, got {_checks.shown(given)}")
         if self.payoff.ndim == 1:
             payoff = np.full(self.names.shape, np.nan)
             made = np.flatnonzero(self.choice >= 0)
@@ -346,15 +357,19 @@ class _Table:
             if coding == "memory":
                 names = [plain(name) for name in self.names[row]]
                 if plain(given) not in names:
-                    self.fail(int(row), f"choice must be one of the row's memories {names}, got {plain(given)!r}")
+                    self.fail(
+                        int(row), f"choice must be one of the row's memories {names}, got {_checks.shown(plain(given))}"
+                    )
                 out[row] = names.index(plain(given))
                 continue
             first = int(coding == "from one")
-            if isinstance(given, (str, bytes)) or given != given or float(given) != int(given):
-                self.fail(row, f"choice must be the number of an option, got {given!r}")
-            out[row] = int(given) - first
-            if out[row] < 0:
-                self.fail(row, f"choice must be the number of an option, counted from {first}, got {given!r}")
+            if not isinstance(given, numbers.Real) or not math.isfinite(given) or given != math.floor(given):
+                self.fail(row, f"choice must be the number of an option, got {_checks.shown(given)}")
+            if given < first:
+                self.fail(
+                    row, f"choice must be the number of an option, counted from {first}, got {_checks.shown(given)}"
+                )
+            out[row] = min(int(given) - first, _checks.LARGEST_INTEGER)  # the check of the row's options refuses it
         return out
 
     def subject(self, label: Hashable, rows: IntArray, blocks: str, chosen_only: bool) -> Subject:
@@ -406,47 +421,73 @@ def _numbered(
     return tuple(labels), memory
 
 
-def _array(field: str, value: Any) -> npt.NDArray[Any]:
-    """Names, texts or numbers as an array; nothing masked, nothing ragged."""
-    _checks.refuse_masked(field, value)
-    try:
-        return np.asarray(value)
-    except Exception:  # lists of several lengths, and whatever an object that claims to be an array does
-        raise ValueError(f"{field} must be an array, got {_checks.shown(value)}") from None
-
-
 def _names(field: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
-    given = _array(field, value)
+    given = _checks.as_array(field, value)
     if given.dtype.kind not in "iufUO":
         raise ValueError(f"{field} must have names of memories, numbers or texts, got dtype {given.dtype}")
     out = np.empty(given.shape, dtype=object)
     for place, name in enumerate(given.reshape(-1).tolist()):
-        out.reshape(-1)[place] = None if nothing(name) else plain(name)
+        name = None if nothing(name) else plain(name)
+        if not isinstance(name, (numbers.Real, str, type(None))):
+            raise ValueError(f"{field} must have names of memories, numbers or texts, got {_checks.shown(name)}")
+        out.reshape(-1)[place] = name
     return out
 
 
 def _column(field: str, value: Any, n_rows: int) -> npt.NDArray[Any]:
-    given = _array(field, value)
+    given = _checks.as_array(field, value)
     if given.ndim == 0:
         given = np.broadcast_to(given, (n_rows,))
     if given.shape != (n_rows,):
         raise ValueError(f"{field} must have shape ({n_rows},), got {given.shape}")
+    if given.dtype == object:
+        for entry in given.tolist():
+            if not (isinstance(entry, (str, numbers.Real, np.generic, tuple)) or nothing(entry)):
+                raise ValueError(f"{field} must have numbers or texts, got {_checks.shown(entry)}")
     return given
 
 
-def _floats(field: str, value: Any) -> FloatArray:
-    given = _array(field, value)
+def read_text(field: str, path: Any, separator: str) -> "pd.DataFrame":
+    """A text file with a line of column names."""
+    import pandas as pd
+
+    source = files.checked_path(field, path)
+    files.check_is_file(source)
+    return pd.read_csv(source, sep=separator)
+
+
+def floats(field: str, value: Any) -> FloatArray:
+    """Numbers of any shape, NaN where there is none."""
+    given = _checks.as_array(field, value)
+    if given.dtype == object:
+        entries = [math.nan if nothing(entry) and entry != -1 else entry for entry in given.reshape(-1).tolist()]
+        if not all(isinstance(entry, numbers.Real) for entry in entries):
+            raise ValueError(f"{field} must be numbers, NaN where there is none, got {_checks.shown(value)}")
+        return np.array([_float(entry) for entry in entries]).reshape(given.shape)
+    if given.dtype.kind not in "biuf":
+        raise ValueError(f"{field} must be numbers, NaN where there is none, got dtype {given.dtype}")
+    with np.errstate(over="ignore"):
+        return given.astype(np.float64)
+
+
+def _float(value: Any) -> float:
     try:
-        with np.errstate(over="ignore"):
-            return given.astype(np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{field} must be numbers, NaN where there is none") from None
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _flags(field: str, value: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """A column of booleans, or of 0 and 1 as files have them."""
+    if value.dtype != bool and not (value.dtype.kind in "iuf" and np.isin(value, (0, 1)).all()):
+        raise ValueError(f"{field} must be True and False, or 0 and 1, got {_checks.shown(value)}")
+    return value.astype(bool)
 
 
 def _numbers(field: str, value: npt.ArrayLike | None, shape: tuple[int, ...]) -> FloatArray:
     if value is None:
         return np.zeros(shape)
-    given = _floats(field, value)
+    given = floats(field, value)
     try:
         return np.broadcast_to(given, shape).copy()
     except ValueError:
@@ -454,7 +495,7 @@ def _numbers(field: str, value: npt.ArrayLike | None, shape: tuple[int, ...]) ->
 
 
 def _payoffs(value: npt.ArrayLike, shape: tuple[int, ...]) -> FloatArray:
-    given = _floats("payoff", value)
+    given = floats("payoff", value)
     if given.shape not in (shape, shape[:1]):
         raise ValueError(f"payoff must have shape {shape} or {shape[:1]}, got {given.shape}")
     return given
@@ -463,7 +504,7 @@ def _payoffs(value: npt.ArrayLike, shape: tuple[int, ...]) -> FloatArray:
 def _mask(field: str, value: npt.ArrayLike | None, shape: tuple[int, ...], default: bool) -> npt.NDArray[np.bool_]:
     if value is None:
         return np.full(shape, default)
-    given = _array(field, value)
+    given = _checks.as_array(field, value)
     if given.dtype != bool or given.shape != shape:
         raise ValueError(f"{field} must be an array of bool of shape {shape}, got {given.dtype} {given.shape}")
     return given

@@ -94,7 +94,7 @@ def random_effects(log_evidence: npt.ArrayLike, *, seed: int = 0) -> RandomEffec
         if done:
             break
     risk = float(special.expit(_null_evidence(evidence) - _free_energy(evidence, alpha)))
-    exceedance = _exceedance(alpha, seed)
+    exceedance = _exceedance(alpha, _checks.seed("seed", seed))
     return RandomEffects(alpha, responsibility, exceedance, risk, exceedance * (1 - risk) + risk / k)
 
 
@@ -282,11 +282,11 @@ def compare(fits: Mapping[str, Fit | Group], *, criterion: Criterion | None = No
 
 def _checked_fits(fits: Mapping[str, Fit | Group]) -> tuple[tuple[str, ...], dict[str, Fit]]:
     if not isinstance(fits, Mapping) or len(fits) < 2:
-        raise ValueError(f"fits must be a dict of two fits or more, got {fits!r}")
+        raise ValueError(f"fits must be a dict of two fits or more, got {_checks.shown(fits)}")
     plain = {}
     for name, fit in fits.items():
         if not isinstance(fit, (Fit, Group)):
-            raise ValueError(f"fits[{name!r}] must be a Fit or a Group, got {fit!r}")
+            raise ValueError(f"fits[{name!r}] must be a Fit or a Group, got {_checks.shown(fit)}")
         plain[str(name)] = fit.fit if isinstance(fit, Group) else fit
     names = tuple(plain)
     first = plain[names[0]]
@@ -355,13 +355,14 @@ def future(
         Its criterion is "future": log-likelihoods of all scored trials, in nats. The fits are those of the last cut.
     """
     if not isinstance(agents, Mapping) or len(agents) < 2:
-        raise ValueError(f"agents must be a dict of two or more, got {agents!r}")
+        raise ValueError(f"agents must be a dict of two or more, got {_checks.shown(agents)}")
     if not isinstance(data, Choices):
-        raise ValueError(f"data must be Choices, got {data!r}")
+        raise ValueError(f"data must be Choices, got {_checks.shown(data)}")
+    starts, seed = _checks.integer("starts", starts, low=1, high=10**4), _checks.seed("seed", seed)
     plan = [_ends(subject, cuts) for subject in data]
     names = tuple(map(str, agents))
     for field, given in (("free", free), ("bounds", bounds)):
-        for name in given or {}:
+        for name in _checks.mapping(field, given):
             if name not in names:
                 raise ValueError(f"{field}: no model is called {name!r}; there are {', '.join(names)}")
     scores = np.zeros((len(names), len(data)))
@@ -394,7 +395,7 @@ def _ends(subject: Subject, cuts: Any) -> list[int]:
         return [int(end) for end in ends]
     parts = [_checks.real("cuts", part, low=0, high=1, low_open=True) for part in _checks.sequence("cuts", cuts)]
     if not parts or max(parts) == 1 or sorted(set(parts)) != parts:
-        raise ValueError(f"cuts must be rising numbers between 0 and 1, got {cuts!r}")
+        raise ValueError(f"cuts must be rising numbers between 0 and 1, got {_checks.shown(cuts)}")
     ends = np.array([round(part * subject.n_rows) for part in parts])
     if ends[0] < 1 or ends[-1] >= subject.n_rows or (np.diff(ends) < 1).any():
         raise ValueError(f"cuts: subject {subject.label!r} has {subject.n_rows} rows, too few for cuts at {parts}")

@@ -39,9 +39,9 @@ def design_from_task(task: Task, trials: int, *, seed: int, chosen_only: bool = 
         If the task is no such task, or has fewer trials laid down.
     """
     trials = _checks.integer("trials", trials, low=1)
-    rng = np.random.default_rng(_checks.integer("seed", seed, low=0))
+    rng = np.random.default_rng(_checks.seed("seed", seed))
     if not isinstance(task, TabularMDP) or task.changes:
-        raise ValueError(f"task must be a TabularMDP that does not change, got {task!r}")
+        raise ValueError(f"task must be a TabularMDP that does not change, got {_checks.shown(task)}")
     acting = ~task.terminal
     if not task.terminal[task.next_state[acting][task.exists[acting]]].all():
         raise ValueError(
@@ -107,6 +107,7 @@ def subject_of(design: Design, trials: int | None, seed: int) -> Subject:
     ValueError
         Naming ``design`` or ``trials``.
     """
+    trials = None if trials is None else _checks.integer("trials", trials, low=1)
     if isinstance(design, Task):
         if trials is None:
             raise ValueError("trials must be given for a task")
@@ -122,7 +123,9 @@ def subject_of(design: Design, trials: int | None, seed: int) -> Subject:
         if isinstance(made, Choices):
             made = made.subjects[0]
     else:
-        raise ValueError(f"design must be a task, Choices, a Subject or a function of (trials, seed), got {design!r}")
+        raise ValueError(
+            f"design must be a task, Choices, a Subject or a function of (trials, seed), got {_checks.shown(design)}"
+        )
     if not isinstance(made, Subject):
-        raise ValueError(f"design: the function must return a Subject or Choices, got {made!r}")
+        raise ValueError(f"design: the function must return a Subject or Choices, got {_checks.shown(made)}")
     return made if trials is None or trials >= made.n_rows else made.part(trials)

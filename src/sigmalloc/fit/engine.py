@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _kernel
+from .. import _checks, _kernel
 from ..agents import ALLOCATIONS, GRADIENTS
 from ..agents.rules import look_up
 from .choices import Subject
@@ -44,7 +44,7 @@ def stream_states(seed: int, key: tuple[int, ...], n: int, first: int = 0) -> np
 
 def likelihood(subject: Subject, setting: Setting, vectors: FloatArray, kernel: ModuleType | None = None) -> Any:
     """The kernel's room to evaluate parameter sets in; not for two threads at once."""
-    check(subject, setting)
+    check(_checks.instance("subject", subject, Subject), setting)
     kernel = _kernel.kernel if kernel is None else kernel
     softmax = setting.allocation == "softmax"
     rule, psi = ALLOCATIONS["fixed" if softmax else setting.allocation], GRADIENTS[setting.gradient]

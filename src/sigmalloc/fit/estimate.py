@@ -184,7 +184,7 @@ def make_jobs(
     if isinstance(data, Subject):
         data = Choices([data])
     if not isinstance(data, Choices):
-        raise ValueError(f"data must be Choices or a Subject, got {data!r}")
+        raise ValueError(f"data must be Choices or a Subject, got {_checks.shown(data)}")
     _checks.choice("method", method, METHODS)
     if intervals is not None:
         _checks.choice("intervals", intervals, INTERVALS)
@@ -192,7 +192,7 @@ def make_jobs(
     level = _checks.real("level", level, low=0, high=1, low_open=True)
     if level == 1:
         raise ValueError("level must be below 1, got 1")
-    seed = _checks.integer("seed", seed, low=0)
+    seed = _checks.seed("seed", seed)
     repetitions = _checks.integer("repetitions", repetitions, low=1)
     if particles is not None:
         particles = _checks.integer("particles", particles, low=2)
@@ -202,7 +202,7 @@ def make_jobs(
             )
     if method in _PACKAGES:
         needed(*_PACKAGES[method], f"method={method!r}")
-    given = dict(options or {})
+    given = _checks.mapping("options", options)
     if method == "lbfgsb" and given:
         raise ValueError(f"options: method='lbfgsb' has none, got {', '.join(given)}")
     if method == "emcee":

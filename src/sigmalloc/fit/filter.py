@@ -78,18 +78,20 @@ def filter_log_likelihoods(
     if particles % engine.LANES:
         raise ValueError(f"particles must be a multiple of {engine.LANES}, got {particles}")
     repetitions = _checks.integer("repetitions", repetitions, low=1, high=10**6)
-    seed = _checks.integer("seed", seed, low=0)
-    if not isinstance(model.agent, Agent):
-        raise ValueError(f"agent must be an Agent: a {type(model.agent).__name__} samples nothing")
+    seed = _checks.seed("seed", seed)
+    _checks.instance("subject", subject, Subject)
+    agent = _checks.instance("model", model, Model).agent
+    if not isinstance(agent, Agent):
+        raise ValueError(f"agent must be an Agent: a {type(agent).__name__} samples nothing")
     if model.policy != "soft" or model.gradient_source != "replay":
         raise ValueError(
             "a sampled agent needs policy='soft' and gradient_source='replay', got "
             f"{model.policy!r} and {model.gradient_source!r}"
         )
     vectors = model.vector()[None] if values is None else model.vectors(free, values)
+    kernel = _kernel.kernel if kernel is None else _checks.instance("kernel", kernel, ModuleType)
     likelihood = engine.likelihood(subject, model.setting, vectors, kernel)
-    kernel = _kernel.kernel if kernel is None else kernel
-    filter_ = kernel.ParticleFilter(likelihood, particles // engine.LANES, model.agent.n_trajectories)
+    filter_ = kernel.ParticleFilter(likelihood, particles // engine.LANES, agent.n_trajectories)
     out, terms = np.empty((len(vectors), repetitions)), np.empty(subject.n_rows)
     for repetition in range(repetitions):
         streams = engine.stream_states(seed, (repetition,), particles + 1)

@@ -96,12 +96,14 @@ class Information:
         share : float
             Components of at least that size are named.
         """
+        share = _checks.real("share", share, low=0, high=1)
         errors, vectors = self.directions
         out = []
         for error, vector in zip(errors, vectors, strict=True):
             if error <= 0.5:
                 continue
-            order = [int(i) for i in np.argsort(-np.abs(vector)) if abs(vector[i]) >= share]
+            size_of = np.abs(vector)
+            order = [int(i) for i in np.argsort(-size_of) if size_of[i] >= min(share, size_of.max())]
             sign = np.sign(vector[order[0]])
             words = " and ".join(f"{self.space.names[i]} {'up' if vector[i] * sign > 0 else 'down'}" for i in order)
             size = "nothing" if not np.isfinite(error) else f"only ±{error:.2g}"
@@ -116,8 +118,8 @@ class Information:
 
     def trials_for(self, name: str, standard_error: float) -> int | None:
         """Trials after which a coordinate's standard error is so small, or None if it never is."""
-        if name not in self.space.names:
-            raise ValueError(f"name must be one of {', '.join(self.space.names)}, got {name!r}")
+        _checks.choice("name", name, self.space.names)
+        standard_error = _checks.real("standard_error", standard_error, low=0)
         small = np.flatnonzero(self.standard_error[:, self.space.names.index(name)] <= standard_error)
         return int(self.trials[small[0]]) if len(small) else None
 
@@ -179,9 +181,9 @@ def information(
     model = as_model(agent, policy=policy, gradient_source=gradient_source, window=window, lapse=lapse)
     histories = _checks.integer("histories", histories, low=1)
     points = _checks.integer("points", points, low=1)
-    seed = _checks.integer("seed", seed, low=0)
+    seed = _checks.seed("seed", seed)
     rows = [subject_of(design, trials, seed + number) for number in range(histories)]
-    names = default_free(model) if free is None else tuple(free)
+    names = default_free(model) if free is None else _checks.sequence("free", free)
     at = dict(zip(PARAMETERS, model.vector().tolist(), strict=True))
     space = make_space(rows, model, names, bounds)
     theta = np.array([at[name] for name in space.names])

@@ -151,7 +151,9 @@ def log_likelihoods(
     ValueError
         Naming the parameter, the set and the value, if one is out of range.
     """
-    return engine.run(subject, model.setting, model.vectors(free, values), pointwise=pointwise).log_likelihood()
+    _checks.instance("subject", subject, Subject)
+    vectors = _checks.instance("model", model, Model).vectors(free, values)
+    return engine.run(subject, model.setting, vectors, pointwise=pointwise).log_likelihood()
 
 
 def trajectories(
@@ -164,7 +166,8 @@ def trajectories(
     subject, model, free, values
         As for `log_likelihoods`; without ``values`` the model's own parameters are the one set.
     """
-    outcome = engine.run(subject, model.setting, _vectors(model, free, values), course=True)
+    vectors = _vectors(model, free, values)
+    outcome = engine.run(_checks.instance("subject", subject, Subject), model.setting, vectors, course=True)
     return Trajectories(
         outcome.q[:, :-1], outcome.sigma[:, :-1], outcome.probability, outcome.q[:, -1], outcome.sigma[:, -1]
     )
@@ -203,7 +206,7 @@ def simulate(
     ValueError
         Where a choice would decide what the next row shows, as in tasks with longer episodes, or a payoff is missing.
     """
-    if subject.longer_episodes:
+    if _checks.instance("subject", subject, Subject).longer_episodes:
         raise ValueError("choices in longer episodes decide what comes next: simulate them in their task (sm.simulate)")
     free_rows = np.flatnonzero(subject.scored)
     there = np.arange(subject.payoff.shape[1]) < subject.n_options[subject.situation][:, None]
@@ -221,6 +224,9 @@ def simulate(
 def over_subjects(function: Callable[[_T], _R], subjects: Iterable[_T], workers: int | None = None) -> list[_R]:
     """Call a function for every subject on a pool of threads; results in order."""
     workers = workers_of(workers, None)
+    _checks.function("function", function)
+    if not isinstance(subjects, Iterable) or not getattr(subjects, "ndim", 1):
+        raise ValueError(f"subjects must be iterable, got {_checks.shown(subjects)}")
     subjects = list(subjects)
     if workers == 1 or len(subjects) == 1:
         return [function(subject) for subject in subjects]
@@ -233,12 +239,13 @@ def _subjects(data: Choices | Subject) -> tuple[Subject, ...]:
         return (data,)
     if isinstance(data, Choices):
         return data.subjects
-    raise ValueError(f"data must be Choices or a Subject, got {data!r}")
+    raise ValueError(f"data must be Choices or a Subject, got {_checks.shown(data)}")
 
 
 def _vectors(model: Model, free: Sequence[str], values: npt.ArrayLike | None) -> FloatArray:
+    _checks.instance("model", model, Model)
     if values is None:
-        if len(free):
+        if _checks.sequence("free", free):
             raise ValueError("values must be given for what is free")
         return model.vector()[None]
     return model.vectors(free, values)

@@ -137,7 +137,7 @@ class Model:
     def __post_init__(self) -> None:
         put = object.__setattr__.__get__(self)
         if not isinstance(self.agent, (Agent, SoftmaxLearner)):
-            raise ValueError(f"agent must be an Agent or a SoftmaxLearner, got {self.agent!r}")
+            raise ValueError(f"agent must be an Agent or a SoftmaxLearner, got {_checks.shown(self.agent)}")
         _checks.choice("policy", self.policy, POLICIES)
         _checks.choice("gradient_source", self.gradient_source, GRADIENT_SOURCES)
         for name in _OF_RESPONSE:
@@ -148,7 +148,9 @@ class Model:
         if self.shape is not None:
             shape = _checks.numeric("shape", self.shape).astype(np.float64)
             if shape.ndim != 1 or not len(shape) or not np.isfinite(shape).all() or shape.min() < 0:
-                raise ValueError(f"shape must be finite numbers of at least 0, one a memory, got {self.shape!r}")
+                raise ValueError(
+                    f"shape must be finite numbers of at least 0, one a memory, got {_checks.shown(self.shape)}"
+                )
             put("shape", tuple(shape.tolist()))
             if self.kind == "softmax" or ALLOCATIONS[self.kind].importance == "flat":
                 raise ValueError(f"shape is for allocation='frequency' or 'stakes', got {self.kind!r}")
@@ -171,7 +173,9 @@ class Model:
                 raise ValueError(f"{name}={getattr(agent, name)!r} cannot be fitted to choices; leave it at {one!r}")
         for name in schedules.SCHEDULED:
             if isinstance(getattr(agent, name), schedules.Scheduled):
-                raise ValueError(f"{name} must be a number where choices are fitted, got {getattr(agent, name)!r}")
+                raise ValueError(
+                    f"{name} must be a number where choices are fitted, got {_checks.shown(getattr(agent, name))}"
+                )
         if isinstance(agent.q_init, tuple):
             raise ValueError(f"q_init must be a number where choices are fitted, got {agent.q_init!r}")
 
@@ -250,7 +254,7 @@ class Model:
                 )
         if len(set(names)) < len(names):
             raise ValueError(f"free must not repeat a name, got {names}")
-        given = np.asarray(values, dtype=np.float64)
+        given = _checks.numeric("values", values).astype(np.float64)
         if given.ndim != 2 or given.shape[1] != len(names) or not len(given):
             raise ValueError(f"values must have shape (sets, {len(names)}), got {given.shape}")
         out = np.tile(self._vector, (len(given), 1))
@@ -274,7 +278,9 @@ class Model:
         if not inside.all():
             i, column = np.argwhere(~inside)[0]
             name, x = PARAMETERS[column], float(vectors[i, column])
-            raise ValueError(f"{name} must be in [{low[column]:g}, {high[column]:g}], got {x!r} in set {i}")
+            raise ValueError(
+                f"{name} must be in [{low[column]:g}, {high[column]:g}], got {_checks.shown(x)} in set {i}"
+            )
         if self.kind == "softmax":
             return
         least, start, most = vectors[:, _SIGMA_MIN], vectors[:, _SIGMA_0], vectors[:, _SIGMA_MAX]

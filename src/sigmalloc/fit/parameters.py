@@ -73,9 +73,15 @@ class Space:
         """Bounds of the coordinates, shape (f, 2)."""
         return np.stack([self.to_coordinates(self.low), self.to_coordinates(self.high)], axis=1)
 
+    def _rows(self, name: str, given: npt.ArrayLike) -> FloatArray:
+        found = _checks.numeric(name, given).astype(np.float64, copy=False)
+        if found.shape[-1:] != (self.size,):
+            raise ValueError(f"{name} must have shape (..., {self.size}), got {found.shape}")
+        return found
+
     def to_coordinates(self, values: npt.ArrayLike) -> FloatArray:
         """Coordinates of parameters, shape (..., f)."""
-        theta = np.asarray(values, dtype=np.float64)
+        theta = self._rows("values", values)
         out = theta.copy()
         for i, kind in enumerate(self.coordinates):
             if kind == _LOG:
@@ -86,7 +92,7 @@ class Space:
 
     def to_values(self, coordinates: npt.ArrayLike) -> FloatArray:
         """Parameters in their own units, shape (..., f), kept within the bounds."""
-        x = np.asarray(coordinates, dtype=np.float64)
+        x = self._rows("coordinates", coordinates)
         out = x.copy()
         for i, kind in enumerate(self.coordinates):
             if kind == _LOG:
@@ -98,7 +104,7 @@ class Space:
 
     def log_jacobian(self, coordinates: npt.ArrayLike) -> FloatArray:
         """ln |dθ/dx| of each parameter, shape (..., f)."""
-        x = np.asarray(coordinates, dtype=np.float64)
+        x = self._rows("coordinates", coordinates)
         out = np.zeros_like(x)
         for i, kind in enumerate(self.coordinates):
             if kind == _LOG:
@@ -109,7 +115,7 @@ class Space:
 
     def at_bound(self, coordinates: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """−1 or 1 where a coordinate is at its lower or upper bound, to a thousandth of the box; else 0."""
-        x, box = np.asarray(coordinates, dtype=np.float64), self.box
+        x, box = self._rows("coordinates", coordinates), self.box
         near = 1e-3 * (box[:, 1] - box[:, 0])
         return np.where(x <= box[:, 0] + near, -1, np.where(x >= box[:, 1] - near, 1, 0)).astype(np.int64)
 
@@ -183,7 +189,7 @@ def make_space(
             )
     if len(set(names)) < len(names):
         raise ValueError(f"free must not repeat a name, got {names}")
-    given: dict[str, Any] = {} if bounds is None else dict(bounds)
+    given: dict[str, Any] = _checks.mapping("bounds", bounds)
     for name in given:
         if name not in names:
             raise ValueError(f"bounds: {name!r} is not free; free are {', '.join(names)}")
@@ -206,15 +212,19 @@ def make_space(
 def _checked_pair(name: str, pair: Any) -> tuple[float, float]:
     ends = _checks.sequence(f"bounds[{name!r}]", pair)
     if len(ends) != 2:
-        raise ValueError(f"bounds[{name!r}] must be (low, high), got {pair!r}")
+        raise ValueError(f"bounds[{name!r}] must be (low, high), got {_checks.shown(pair)}")
     lowest, highest, _ = RANGES[name]
     low, high = (_checks.real(f"bounds[{name!r}]", end, low=lowest, high=highest) for end in ends)
     if COORDINATES[name] == _LOG and low <= 0:
-        raise ValueError(f"bounds[{name!r}] must be above 0, since its logarithm is estimated, got {pair!r}")
+        raise ValueError(
+            f"bounds[{name!r}] must be above 0, since its logarithm is estimated, got {_checks.shown(pair)}"
+        )
     if COORDINATES[name] == _ODDS and not 0 < low < high < 1:
-        raise ValueError(f"bounds[{name!r}] must be within (0, 1), since its log odds are estimated, got {pair!r}")
+        raise ValueError(
+            f"bounds[{name!r}] must be within (0, 1), since its log odds are estimated, got {_checks.shown(pair)}"
+        )
     if low >= high:
-        raise ValueError(f"bounds[{name!r}] must have low < high, got {pair!r}")
+        raise ValueError(f"bounds[{name!r}] must have low < high, got {_checks.shown(pair)}")
     return low, high
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
-from .choices import Blocks, Choices, Coding
+from .choices import Blocks, Choices, Coding, floats, read_text
+from .subject import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,13 +50,16 @@ def read_hbayesdm(
     def column(name: str) -> npt.NDArray[Any]:
         return np.asarray(frame[_there(frame, named.get(name, name))])
 
+    def amounts(name: str) -> FloatArray:
+        return floats(name, column(name))
+
     choice = column("choice")
-    if "outcome" in named:
-        reward = column("outcome").astype(np.float64)
-    else:
-        reward = column("gain").astype(np.float64) - np.abs(column("loss").astype(np.float64))
+    reward = amounts("outcome") if "outcome" in named else amounts("gain") - np.abs(amounts("loss"))
     if n_options is None:
-        n_options = int(np.nanmax(choice.astype(np.float64)))
+        made = floats("choice", choice)
+        if not np.isfinite(made).any():
+            raise ValueError("n_options must be given where no choice was made")
+        n_options = int(made[np.isfinite(made)].max())
     n_options = _checks.integer("n_options", n_options, low=2)
     return Choices.from_arrays(
         np.tile(np.arange(1, n_options + 1), (len(frame), 1)), choice, reward, subject=column("subjid"),
@@ -118,16 +122,16 @@ def read_hssm(table: Table, *, block: str | None = None, blocks: Blocks = "reset
         If a column is not there, or naming the subject and the row.
     """
     frame = _frame(table)
-    response = np.asarray(frame[_there(frame, "response")]).astype(np.float64)
+    response = floats("response", frame[_there(frame, "response")])
     made = np.isfinite(response)
     if "rt" in frame.columns:
-        made &= np.asarray(frame["rt"]).astype(np.float64) != _NO_RESPONSE
+        made &= floats("rt", frame["rt"]) != _NO_RESPONSE
     used = set(response[made].tolist())
     if not (used <= {0.0, 1.0} or used <= {-1.0, 1.0}):
         raise ValueError(f"response must be 0 and 1, or −1 and 1, got {sorted(used)[:10]}")
     return Choices.from_arrays(
         np.tile([0, 1], (len(frame), 1)), np.where(made, response > 0, -1),
-        np.asarray(frame[_there(frame, "feedback")]).astype(np.float64),
+        floats("feedback", frame[_there(frame, "feedback")]),
         subject=np.asarray(frame[_there(frame, "participant_id")]),
         block=None if block is None else np.asarray(frame[_there(frame, block)]), blocks=blocks,
     )  # fmt: skip
@@ -139,15 +143,15 @@ def _frame(table: Table, tabs: bool = False) -> "pd.DataFrame":
     if isinstance(table, pd.DataFrame):
         return table
     if not isinstance(table, (str, os.PathLike)):
-        raise ValueError(f"table must be a pandas.DataFrame or a path, got {table!r}")
+        raise ValueError(f"table must be a pandas.DataFrame or a path, got {_checks.shown(table)}")
     commas = not tabs or os.fspath(table).lower().endswith(".csv")
-    return pd.read_csv(table, sep="," if commas else "\t")
+    return read_text("table", table, "," if commas else "\t")
 
 
 def _there(frame: "pd.DataFrame", *names: str) -> str:
     """The first of some names that is a column."""
     for name in names:
-        if name in frame.columns:
+        if isinstance(name, str) and name in frame.columns:
             return name
     columns = ", ".join(repr(str(name)) for name in frame.columns)
-    raise ValueError(f"no column {' or '.join(map(repr, names))}; the columns are {columns}")
+    raise ValueError(f"no column {' or '.join(map(_checks.shown, names))}; the columns are {columns}")

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _MIDDLE = 0.6  # of the box of coordinates, from which parameters are drawn
 _SAME = 1e-9  # nats a trial
+_OF_RECOVERIES = ("rank_correlation", "correlation", "bias", "spread", "coverage", "identified")
+_OF_CONFUSIONS = ("accuracy",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +104,7 @@ class Recovery:
 
     def coverage_limits(self, confidence: float = 0.95) -> tuple[FloatArray, FloatArray]:
         """Between what the true coverage lies (Clopper and Pearson, 1934), each of shape (f,)."""
-        n = len(self.simulated)
+        n, confidence = len(self.simulated), _checks.real("confidence", confidence, low=0, high=1)
         low, high = np.full(len(self.names), np.nan), np.full(len(self.names), np.nan)
         for i, share in enumerate(self.coverage):
             if np.isfinite(share):
@@ -202,7 +204,7 @@ def recover_parameters(
     """
     model = as_model(agent, policy=policy, gradient_source=gradient_source, window=window, lapse=lapse)
     subjects = _checks.integer("subjects", subjects, low=3)
-    seed = _checks.integer("seed", seed, low=0)
+    seed = _checks.seed("seed", seed)
     rows = [subject_of(design, trials, seed + number) for number in range(subjects)]
     space = make_space(rows, model, free, bounds)
     truth = draw_parameters(space, subjects, simulated, seed)
@@ -216,7 +218,7 @@ def recover_parameters(
 
 def draw_parameters(space: Space, subjects: int, given: Mapping[str, Any] | None, seed: int) -> FloatArray:
     """Parameters of simulated subjects, shape (subjects, f), in their own units; see `recover_parameters`."""
-    given = {} if given is None else dict(given)
+    given = _checks.mapping("simulated", given)
     for name in given:
         if name not in space.names:
             raise ValueError(f"simulated: {name!r} is not free; free are {', '.join(space.names)}")
@@ -238,7 +240,7 @@ def draw_parameters(space: Space, subjects: int, given: Mapping[str, Any] | None
                 if not space.low[i] <= ends[0, i] <= ends[1, i] <= space.high[i]:
                     raise ValueError(
                         f"simulated[{name!r}] must be (low, high) within the bounds {space.low[i]:g} to "
-                        f"{space.high[i]:g}, got {source!r}"
+                        f"{space.high[i]:g}, got {_checks.shown(source)}"
                     )
                 low, high = space.to_coordinates(ends)[:, i]
             x = np.tile(box[:, 0], (subjects, 1))
@@ -364,13 +366,13 @@ def recover_models(
         ``policy``, ``gradient_source``, ``window``, ``lapse`` of all agents.
     """
     if not isinstance(agents, Mapping) or len(agents) < 2:
-        raise ValueError(f"agents must be a dict of two or more, got {agents!r}")
+        raise ValueError(f"agents must be a dict of two or more, got {_checks.shown(agents)}")
     _checks.choice("criterion", criterion, ("bic", "aic"))
     subjects = _checks.integer("subjects", subjects, low=1)
-    seed = _checks.integer("seed", seed, low=0)
+    seed = _checks.seed("seed", seed)
     names = tuple(map(str, agents))
     for field, given in (("free", free), ("bounds", bounds), ("simulated", simulated)):
-        for name in given or {}:
+        for name in _checks.mapping(field, given):
             if name not in names:
                 raise ValueError(f"{field}: no agent is called {name!r}; there are {', '.join(names)}")
     models = {str(name): as_model(agent, **settings) for name, agent in agents.items()}
@@ -446,13 +448,10 @@ class DesignGrid:
         """
         out = np.empty(self.cells.shape)
         for place, cell in np.ndenumerate(self.cells):
-            found = getattr(cell, quantity, None)
-            if found is None:
-                raise ValueError(f"quantity: {type(cell).__name__} has no {quantity!r}")
+            _checks.choice("quantity", quantity, _OF_RECOVERIES if isinstance(cell, Recovery) else _OF_CONFUSIONS)
+            found = getattr(cell, quantity)
             if np.ndim(found):
-                if parameter not in getattr(cell, "names", ()):
-                    raise ValueError(f"parameter must be one of {', '.join(cell.names)}, got {parameter!r}")
-                found = found[cell.names.index(parameter)]
+                found = found[cell.names.index(_checks.choice("parameter", parameter, cell.names))]
             out[place] = found
         return out
 
@@ -534,6 +533,8 @@ def _made_design(design: str | Callable[..., Any], arguments: dict[str, Any]) ->
         task: Design = TASKS[design].make(**arguments)
         return task
     if not callable(design):
-        raise ValueError(f"design must be the name of a task or a function that makes a design, got {design!r}")
+        raise ValueError(
+            f"design must be the name of a task or a function that makes a design, got {_checks.shown(design)}"
+        )
     made: Design = design(**arguments)
     return made

@@ -131,7 +131,7 @@ class SubjectFit:
             If there is neither.
         """
         n = _checks.integer("n", n, low=1)
-        rng = np.random.default_rng(_checks.integer("seed", seed, low=0))
+        rng = np.random.default_rng(_checks.seed("seed", seed))
         if self.samples is not None:
             flat = self.samples.draws.reshape(-1, self.space.size)
             return self.space.to_values(flat[rng.integers(len(flat), size=n)])
@@ -213,10 +213,11 @@ class Fit(Sequence[SubjectFit]):
 
     def of(self, label: Hashable) -> SubjectFit:
         """The fit of the subject with a label."""
+        label = _checks.label("label", label)
         for fit in self.subjects:
             if fit.label == label:
                 return fit
-        raise KeyError(f"no subject {label!r}; there are {', '.join(map(repr, self.labels[:20]))}")
+        raise ValueError(f"label must be one of {', '.join(map(repr, self.labels[:20]))}, got {_checks.shown(label)}")
 
     @property
     def labels(self) -> tuple[Hashable, ...]:
@@ -338,7 +339,7 @@ class Fit(Sequence[SubjectFit]):
         ValueError
             If the file is not a fit of this format, or is damaged.
         """
-        with archive.reading(path, "fit") as file:
+        with archive.reading(files.checked_path("path", path), "fit") as file:
             facts = file.facts
             if facts.get("kind") != "fit" or facts["format"] != FORMAT:
                 raise ValueError(f"it is {facts.get('kind')!r} of format {facts.get('format')!r}, no fit of {FORMAT}")

@@ -116,7 +116,7 @@ def _checked(study: dict[str, Any], folder: str) -> Study:
     store = study.get("store")
     if store is not None:
         if not isinstance(store, str) or not store:
-            raise ValueError(f"store must be a string, got {store!r}")
+            raise ValueError(f"store must be a string, got {_checks.shown(store)}")
         store = os.path.join(folder, os.path.expanduser(store))
     criterion = _checks.choice("criterion", study.get("criterion", "bic"), ("bic", "aic"))
     return Study(data, jobs, store, criterion)
@@ -136,7 +136,7 @@ def _checked_name(name: str) -> str:
 
 def _data(path: Any, columns: dict[str, Any], folder: str) -> Choices:
     if not isinstance(path, str) or not path:
-        raise ValueError(f"data must be the name of a file, got {path!r}")
+        raise ValueError(f"data must be the name of a file, got {_checks.shown(path)}")
     _known("key of [columns]", columns, _COLUMNS)
     for key in ("options", "choice", "payoff"):
         if key not in columns:
@@ -158,7 +158,7 @@ def _jobs(data: Choices, given: dict[str, Any], settings: dict[str, Any]) -> lis
     kind = _checks.choice("kind", given.pop("kind", "agent"), ("agent", "softmax"))
     free, bounds = given.pop("free", None), given.pop("bounds", None)
     if bounds is not None and not isinstance(bounds, dict):
-        raise ValueError(f"bounds must be a table, got {bounds!r}")
+        raise ValueError(f"bounds must be a table, got {_checks.shown(bounds)}")
     of_model = {name: given.pop(name) for name in _OF_MODEL if name in given}
     _known("key", given, _OF_LEARNER if kind == "softmax" else FIELDS)
     agent = SoftmaxLearner(**given) if kind == "softmax" else Agent(**given)

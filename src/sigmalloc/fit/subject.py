@@ -1,6 +1,7 @@
 """One person's rows, as the engine reads them."""
 
 import dataclasses
+import numbers
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -146,10 +147,9 @@ class Subject:
         ----------
         rows : array of bool, shape (rows,)
         """
-        _checks.refuse_masked("rows", rows)
-        mask = np.asarray(rows)
-        if mask.dtype != bool or mask.shape != (self.n_rows,):
-            raise ValueError(f"rows must be an array of bool of shape ({self.n_rows},), got {mask.dtype} {mask.shape}")
+        mask = _checks.booleans("rows", rows)
+        if mask.shape != (self.n_rows,):
+            raise ValueError(f"rows must be an array of bool of shape ({self.n_rows},), got {mask.shape}")
         return dataclasses.replace(self, scored=np.where(mask, self.scored, 0))
 
 
@@ -166,10 +166,11 @@ def nothing(value: Any) -> bool:
     """Whether a name says that there is none."""
     if value is None:
         return True
-    try:
-        return bool(value != value) or (isinstance(value, str) and value == "") or bool(value == -1)
-    except TypeError:  # pandas.NA has no truth
-        return True
+    if isinstance(value, str):
+        return value == ""
+    if isinstance(value, (numbers.Number, np.generic)):
+        return bool(value != value) or bool(value == -1)
+    return type(value).__name__ in ("NAType", "NaTType")  # those of pandas, which need not be there
 
 
 def changes(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

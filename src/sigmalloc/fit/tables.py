@@ -37,7 +37,7 @@ def to_arviz(fit: "Fit", draws: int, seed: int) -> Any:
     """See `Fit.to_arviz`."""
     from_dict, new = converter()
     draws = _checks.integer("draws", draws, low=2)
-    seed = _checks.integer("seed", seed, low=0)
+    seed = _checks.seed("seed", seed)
     names = fit.space.names
     values, terms, observed, who, rows = [], [], [], [], []
     for number, one in enumerate(fit):

@@ -43,13 +43,17 @@ class Normal:
     def log_density(self, coordinates: npt.ArrayLike) -> FloatArray:
         """Log density of coordinates, shape (n, f) -> (n,), in nats."""
         root: FloatArray = self.__dict__["_root"]
-        z = np.linalg.solve(root, (np.atleast_2d(coordinates) - self.mean).T)
+        x = np.atleast_2d(_checks.numeric("coordinates", coordinates).astype(np.float64))
+        if x.ndim != 2 or x.shape[1] != len(self.mean):
+            raise ValueError(f"coordinates must have shape (n, {len(self.mean)}), got {x.shape}")
+        z = np.linalg.solve(root, (x - self.mean).T)
         constant = float(np.log(np.diag(root)).sum()) + 0.5 * len(self.mean) * np.log(2 * np.pi)
         return np.asarray(-0.5 * (z * z).sum(axis=0) - constant, dtype=np.float64)
 
     def draw(self, n: int, rng: np.random.Generator) -> FloatArray:
         """Coordinates drawn from it, shape (n, f)."""
         root: FloatArray = self.__dict__["_root"]
+        n, rng = _checks.integer("n", n, low=1, high=10**8), _checks.generator("rng", rng)
         return np.asarray(self.mean + rng.standard_normal((n, len(self.mean))) @ root.T, dtype=np.float64)
 
 
@@ -71,12 +75,14 @@ def checked_priors(priors: Priors | None, space: Space) -> Priors | None:
             raise ValueError(f"priors: the normal is over {priors.names}, but free are {space.names}")
         return priors
     if not isinstance(priors, Mapping):
-        raise ValueError(f"priors must map parameters to distributions, or be a Normal, got {priors!r}")
+        raise ValueError(f"priors must map parameters to distributions, or be a Normal, got {_checks.shown(priors)}")
     for name, prior in priors.items():
         if name not in space.names:
             raise ValueError(f"priors: {name!r} is not free; free are {', '.join(space.names)}")
         if not callable(getattr(prior, "logpdf", None)):
-            raise ValueError(f"priors[{name!r}] must have a method logpdf, as scipy.stats.norm(0, 1), got {prior!r}")
+            raise ValueError(
+                f"priors[{name!r}] must have a method logpdf, as scipy.stats.norm(0, 1), got {_checks.shown(prior)}"
+            )
     return dict(priors)
 
 

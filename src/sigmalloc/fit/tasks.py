@@ -17,7 +17,7 @@ def choices_in_task(task: Any, trials: Any, block: str | None, blocks: str) -> l
     """See `Choices.from_task`."""
     _checks.choice("blocks", blocks, BLOCKS)
     if not isinstance(task, TabularMDP):
-        raise ValueError(f"task must be a TabularMDP, got {task!r}")
+        raise ValueError(f"task must be a TabularMDP, got {_checks.shown(task)}")
     if len(task.variants) > 1:
         raise ValueError(f"task must not change, but {task.name!r} has {len(task.variants)} variants")
     rows = _Rows(task, trials, block)
@@ -62,7 +62,7 @@ class _Rows:
             if missing is not None and missing[row]:
                 continue
             if isinstance(value, (str, bytes)) or value != value or value != int(value) or not 0 <= value < below:
-                self.fail(row, f"{name} must be an integer in [0, {below - 1}], got {value!r}")
+                self.fail(row, f"{name} must be an integer in [0, {below - 1}], got {_checks.shown(value)}")
             out[row] = int(value)
         return out
 
@@ -173,11 +173,13 @@ def _needed(trials: Any, name: str, n: int | None = None) -> npt.NDArray[Any]:
 
 
 def _column(trials: Any, name: str, n: int | None = None) -> npt.NDArray[Any] | None:
+    if not isinstance(name, str):
+        raise ValueError(f"block must be the name of a column, got {_checks.shown(name)}")
     by_key = isinstance(trials, Mapping) or hasattr(trials, "get")  # a DataFrame has one
     found = trials.get(name) if by_key else getattr(trials, name, None)
     if found is None:
         return None
-    values = np.asarray(found)
+    values = _checks.as_array(name, found)
     if values.ndim != 1 or len(values) == 0 or (n is not None and len(values) != n):
         raise ValueError(f"{name} must have shape ({'rows' if n is None else n},), got {values.shape}")
     return values

@@ -85,7 +85,7 @@ def one_thread_of_blas() -> contextlib.AbstractContextManager[object]:
 def workers_of(workers: int | None, executor: Executor | None) -> int:
     """How many jobs are worked on at once."""
     if executor is not None and not isinstance(executor, Executor):
-        raise ValueError(f"executor must be a concurrent.futures.Executor, got {executor!r}")
+        raise ValueError(f"executor must be a concurrent.futures.Executor, got {_checks.shown(executor)}")
     if workers is not None:
         return _checks.integer("workers", workers, low=1)
     if executor is None:

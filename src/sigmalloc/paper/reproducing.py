@@ -102,7 +102,7 @@ def resolve(only: str | Sequence[str] | None) -> tuple[list[str], list[str]]:
     claims, figures = set(), set()
     for name in wanted:
         if not isinstance(name, str):
-            raise ValueError(f"only must hold names of claims or figures, got {name!r}")
+            raise ValueError(f"only must hold names of claims or figures, got {_checks.shown(name)}")
         key = _plain(name)
         found = {claim for claim in CLAIMS if key in _spellings(claim)}
         drawn = {figure for figure in FIGURES if key in (_plain(figure), _plain(figure).removeprefix("fig"))}
@@ -177,13 +177,13 @@ def reproduce(
         raise ValueError("thorough=True is for verdicts and quick=True is not: choose one of them")
     workers = None if workers is None else _checks.integer("workers", workers, low=1)
     if not (isinstance(progress, bool) or progress is None or callable(progress)):
-        raise ValueError(f"progress must be True, False or callable, got {progress!r}")
+        raise ValueError(f"progress must be True, False or callable, got {_checks.shown(progress)}")
     if not (announce is None or callable(announce)):
-        raise ValueError(f"announce must be callable, got {announce!r}")
+        raise ValueError(f"announce must be callable, got {_checks.shown(announce)}")
     try:
         out = Path(os.fsdecode(out))
     except TypeError:
-        raise ValueError(f"out must be a path, got {out!r}") from None
+        raise ValueError(f"out must be a path, got {_checks.shown(out)}") from None
     asked = {study for name in claim_names for study in CLAIMS[name].studies}
     asked |= {study for name in figure_names for study in FIGURES[name].studies}
     needed = [study for study in STUDIES if study in asked]

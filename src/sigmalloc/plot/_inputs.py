@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib import colormaps
-from matplotlib.colors import Colormap
+from matplotlib.colors import Colormap, to_rgba
 
 from .. import _checks
 from ..runs.result import Result
@@ -41,7 +41,7 @@ def vector(name: str, value: object, size: int | None = None, *, nan: bool = Tru
 def task(value: object) -> Task:
     """A task."""
     if not isinstance(value, Task):
-        raise ValueError(f"task must be a task (a TabularMDP, say, or mountain_car()), got {reprlib.repr(value)}")
+        raise ValueError(f"task must be a task (a TabularMDP, say, or mountain_car()), got {_checks.shown(value)}")
     return value
 
 
@@ -58,7 +58,7 @@ def text(field: str, value: object) -> str | None:
 def name(field: str, value: object) -> str:
     """A string."""
     if not isinstance(value, str):
-        raise ValueError(f"{field} must be a string, got {reprlib.repr(value)}")
+        raise ValueError(f"{field} must be a string, got {_checks.shown(value)}")
     return value
 
 
@@ -66,13 +66,22 @@ def color_map(value: object) -> str | Colormap:
     """A colour map or the name of one."""
     if isinstance(value, Colormap) or (isinstance(value, str) and value in colormaps):
         return value
-    raise ValueError(f"cmap must be a Colormap or the name of one, such as 'viridis', got {reprlib.repr(value)}")
+    raise ValueError(f"cmap must be a Colormap or the name of one, such as 'viridis', got {_checks.shown(value)}")
+
+
+def color(field: str, value: Any) -> Any:
+    """A colour as matplotlib takes it."""
+    try:
+        to_rgba(value)
+    except Exception:  # what is no colour can be anything
+        raise ValueError(f"{field} must be a colour, got {_checks.shown(value)}") from None
+    return value
 
 
 def result(value: object) -> Result:
     """A result of training."""
     if not isinstance(value, Result):
-        raise ValueError(f"result must be a Result, or a dict of them, got {reprlib.repr(value)}")
+        raise ValueError(f"result must be a Result, or a dict of them, got {_checks.shown(value)}")
     return value
 
 
@@ -115,12 +124,20 @@ def trajectory(value: object) -> tuple[Floats, Floats]:
     """Two sequences of equal length."""
     several = isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim > 0)
     if not several or len(value) != 2:  # type: ignore[arg-type]
-        raise ValueError(f"trajectory must be a pair (positions, velocities), got {reprlib.repr(value)}")
+        raise ValueError(f"trajectory must be a pair (positions, velocities), got {_checks.shown(value)}")
     x = array("trajectory: positions", value[0], nan=False)  # type: ignore[index]
     y = array("trajectory: velocities", value[1], nan=False)  # type: ignore[index]
     if x.ndim != 1 or x.shape != y.shape or not x.size:
         raise ValueError(f"trajectory must be two sequences of equal length, got shapes {x.shape} and {y.shape}")
     return x, y
+
+
+def labels(name: str, value: object) -> npt.NDArray[np.str_]:
+    """Who made each choice, as texts."""
+    given = _checks.as_array(name, value)
+    if given.dtype.kind not in "biufUO" or any(not isinstance(one, (str, Real)) for one in given.ravel().tolist()):
+        raise ValueError(f"{name} must be numbers or strings, got {_checks.shown(value)}")
+    return given.astype(str)
 
 
 def names(name: str, value: object, count: int) -> list[str]:
@@ -164,7 +181,7 @@ def columns(
                 continue
             raise ValueError(f"{name} must have a column {column!r}, got {type(table).__name__} without it")
         if values.ndim == 0 or (values.ndim > 1 and column in _FLAT):
-            raise ValueError(f"{name}: {column} must be an array with one entry a row, got {values!r}")
+            raise ValueError(f"{name}: {column} must be an array with one entry a row, got {_checks.shown(values)}")
         found[column] = values
     lengths = {column: len(values) for column, values in found.items()}
     if len(set(lengths.values())) > 1:
@@ -176,11 +193,10 @@ def columns(
 
 def _column(table: object, name: str) -> npt.NDArray[Any] | None:
     try:
-        return np.asarray(table[name])  # type: ignore[index]
-    except (KeyError, ValueError, IndexError, TypeError):
-        pass
-    value = getattr(table, name, None)
-    return None if value is None or callable(value) else np.asarray(value)
+        found = table[name]  # type: ignore[index]
+    except Exception:  # no such column, or no table
+        found = getattr(table, name, None)
+    return None if found is None or callable(found) else _checks.as_array(name, found)
 
 
 def by_subject(

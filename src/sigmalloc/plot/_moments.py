@@ -103,5 +103,5 @@ def snapshot_episodes(result: Result) -> list[int]:
 def index_of(there: list[int], episode: int) -> int:
     """Where a snapshot is among all."""
     if episode not in there:
-        raise ValueError(f"episode must be that of a snapshot, one of {there}, got {episode!r}")
+        raise ValueError(f"episode must be that of a snapshot, one of {there}, got {_checks.shown(episode)}")
     return there.index(episode)

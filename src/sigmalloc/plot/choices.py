@@ -197,7 +197,7 @@ def choice_curve(
     probability = None
     if model is not None and not callable(model):
         probability = _inputs.vector("model", model, len(difference))
-    who = None if subject is None else np.asarray(subject).astype(str)
+    who = None if subject is None else _inputs.labels("subject", subject)
     if who is not None and who.shape != difference.shape:
         raise ValueError(f"subject must have shape {difference.shape}, got {who.shape}")
     use = np.isfinite(difference) & np.isfinite(chosen)
@@ -211,6 +211,7 @@ def choice_curve(
     inside = (difference >= edges[0]) & (difference <= edges[-1])
     groups = [np.flatnonzero((place == number) & inside) for number in range(len(edges) - 1)]
     groups = [rows for rows in groups if rows.size]
+    label = _inputs.text("label", label)
     ax = style.new_axes(ax, 2.5, xlabel, ylabel)
     color = style.next_color(ax)
     x = np.array([difference[rows].mean() for rows in groups])
@@ -234,13 +235,13 @@ def choice_curve(
 
 
 def _edges(difference: _inputs.Floats, bins: int | npt.ArrayLike) -> _inputs.Floats:
-    if np.ndim(bins) == 0:
+    if not _checks.as_array("bins", bins).ndim:
         count = _checks.integer("bins", bins, low=1)
         edges = np.unique(np.quantile(difference, np.linspace(0, 1, count + 1)))
         return edges if len(edges) > 1 else np.array([edges[0] - 0.5, edges[0] + 0.5])
     edges = _inputs.vector("bins", bins, nan=False)
     if len(edges) < 2 or (np.diff(edges) <= 0).any():
-        raise ValueError(f"bins must be a number or at least two rising edges, got {bins!r}")
+        raise ValueError(f"bins must be a number or at least two rising edges, got {_checks.shown(bins)}")
     return edges
 
 
@@ -308,9 +309,9 @@ def stay_probability(
     if common is None:
         usual, several = _usual(action, state)
     else:
-        usual, several = np.asarray(common), True
+        usual, several = _checks.as_array("common", common), True
         if usual.shape != first.shape or usual.dtype != bool:
-            raise ValueError(f"common must be {len(first)} bools, one for each episode, got {usual!r}")
+            raise ValueError(f"common must be {len(first)} bools, one for each episode, got {_checks.shown(common)}")
     order = np.lexsort((key[1][first], key[0][first]))
     now, before = order[1:], order[:-1]
     made = (action >= 0) & np.isfinite(action)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.colors import is_color_like, to_rgba
+from matplotlib.colors import to_rgba
 from matplotlib.typing import ColorType
 
 from .. import _checks, metrics
@@ -57,12 +57,13 @@ def curves(
     names: list[str | None]
     if label is None:
         names = [None] * len(rows)
-    elif isinstance(label, str) == (mean.ndim == 1):
-        names = [label] if isinstance(label, str) else list(label)
+    elif isinstance(label, str) and mean.ndim == 1:
+        names = [label]
     else:
-        names = []
-    if len(names) != len(rows):
-        raise ValueError(f"label must be one string per curve, got {label!r}")
+        several = mean.ndim == 2 and isinstance(label, (list, tuple, np.ndarray)) and np.ndim(label)
+        names = list(label) if several else []
+    if len(names) != len(rows) or not all(isinstance(name, (str, type(None))) for name in names):
+        raise ValueError(f"label must be one string per curve, got {_checks.shown(label)}")
     _checks.choice("errors", errors, ("bars", "band"))
     ax = style.new_axes(ax, 2.4, xlabel, ylabel)
     for one, error, name, own in zip(rows, np.atleast_2d(sem), names, style.colors(len(rows), ax), strict=True):
@@ -113,8 +114,9 @@ def regression(
     across, height = across[use], height[use]
     along = np.linspace(across.min(), across.max(), 101)
     low, high = fit.band(along, level)
+    label = _inputs.text("label", label)
     ax = style.new_axes(ax, 2.5, xlabel, ylabel)
-    color = style.next_color(ax) if color is None else color
+    color = style.next_color(ax) if color is None else _inputs.color("color", color)
     ax.fill_between(along, low, high, color=color, alpha=0.2, linewidth=0)
     ax.scatter(across, height, s=11, facecolor=to_rgba(color, 0.55), edgecolor="white", linewidth=0.3, zorder=2.5)
     ax.plot(along, fit.line(along), color=color, linewidth=1.4, label=label, gid=style.CURVE, zorder=3)
@@ -150,7 +152,7 @@ def bars(
     Axes
     """
     if not isinstance(groups, Mapping) or not groups:
-        raise ValueError(f"groups must be a dict of arrays that is not empty, got {groups!r}")
+        raise ValueError(f"groups must be a dict of arrays that is not empty, got {_checks.shown(groups)}")
     log = _checks.flag("log", log)
     data = {str(name): _inputs.vector(f"groups[{name!r}]", values) for name, values in groups.items()}
     for name, values in data.items():
@@ -163,9 +165,7 @@ def bars(
     looks = [style.PALETTE[0]] * len(data) if colors is None else list(_checks.sequence("colors", colors))
     if len(looks) != len(data):
         raise ValueError(f"colors must be {len(data)}, one for each of groups, got {len(looks)}")
-    for color in looks:
-        if not is_color_like(color):
-            raise ValueError(f"colors must be colours, got {color!r}")
+    looks = [_inputs.color("colors", color) for color in looks]
     ax = style.new_axes(ax, 2.4, xlabel, ylabel)
     if log:
         ax.set_yscale("log")
@@ -216,7 +216,7 @@ def frontier(
         λ is written at up to five points of the first agent.
     """
     if not isinstance(agents, Mapping) or not agents:
-        raise ValueError(f"agents must be a dict of tables that is not empty, got {agents!r}")
+        raise ValueError(f"agents must be a dict of tables that is not empty, got {_checks.shown(agents)}")
     data = {}
     for name, given in agents.items():
         what = f"agents[{name!r}]"

@@ -85,10 +85,13 @@ def regime_plane(
     for name, given in (("lam", lam), ("opportunity_cost", opportunity_cost)):
         price = _inputs.vector(name, given, nan=False)
         if not price.size or (np.diff(price) <= 0).any():
-            raise ValueError(f"{name} must rise, got {given!r}")
+            raise ValueError(f"{name} must rise, got {_checks.shown(given)}")
         prices.append(price)
     table = _inputs.array("values", values, (len(prices[1]), len(prices[0])))
-    levels = {str(name): _checks.real("boundaries", level) for name, level in (boundaries or {}).items()}
+    levels = {
+        str(name): _checks.real("boundaries", level)
+        for name, level in _checks.mapping("boundaries", boundaries).items()
+    }
     written = [[f"{price:.2g}" for price in along] for along in prices]
     ax = heatmap(
         table, style.new_axes(ax, 2.6), x=written[0], y=written[1],

@@ -47,14 +47,15 @@ def recovery(
     fitted = _inputs.vector("fitted", fitted, n)
     log = _checks.flag("log", log)
     ends = [None if end is None else _inputs.vector(name, end, n) for name, end in (("lower", lower), ("upper", upper))]
-    bound = np.zeros(n, dtype=np.bool_) if at_bound is None else np.asarray(at_bound)
+    bound = np.zeros(n, dtype=np.bool_) if at_bound is None else _checks.as_array("at_bound", at_bound)
     if bound.shape != (n,) or bound.dtype != bool:
-        raise ValueError(f"at_bound must be {n} bools, got {at_bound!r}")
+        raise ValueError(f"at_bound must be {n} bools, got {_checks.shown(at_bound)}")
     use = np.isfinite(simulated) & np.isfinite(fitted)
     if use.sum() < 3:
         raise ValueError(f"fitted must have at least 3 values that are not NaN, got {use.sum()}")
     if log and min(simulated[use].min(), fitted[use].min()) <= 0:
         raise ValueError("simulated and fitted must be greater than 0 on logarithmic axes")
+    parameter = _inputs.text("parameter", parameter)
     symbol = style.SYMBOLS.get(parameter or "", parameter or "value")
     ax = style.new_axes(ax, 2.8, f"Simulated {symbol}", f"Fitted {symbol}")
     if log:
@@ -155,7 +156,7 @@ def model_comparison(
         Differences from the baseline, within subjects, with the standard error of their mean.
     """
     if not isinstance(scores, Mapping) or len(scores) < 2:
-        raise ValueError(f"scores must be a dict of at least two models, got {scores!r}")
+        raise ValueError(f"scores must be a dict of at least two models, got {_checks.shown(scores)}")
     data = {str(name): _inputs.vector(f"scores[{name!r}]", values, nan=False) for name, values in scores.items()}
     if len({len(values) for values in data.values()}) > 1:
         raise ValueError(
@@ -163,8 +164,9 @@ def model_comparison(
         )
     if baseline is None:
         baseline = min(data, key=lambda name: float(data[name].sum()))
-    _checks.choice("baseline", baseline, tuple(data))
+    baseline = _checks.choice("baseline", baseline, tuple(data))
     differences = {name: values - data[baseline] for name, values in data.items() if name != baseline}
+    criterion = _inputs.name("criterion", criterion)
     return bars(differences, ax, ylabel=f"{criterion} − that of {baseline}\n(lower is better)")
 
 
@@ -216,6 +218,7 @@ def posterior_predictive(
     mean, sem = _inputs.summary(_blocks(seen, block))
     each = _inputs.summary(_blocks(drawn, block), axis=1)[0]
     low, middle, high = np.nanquantile(each, [(1 - level) / 2, 0.5, (1 + level) / 2], axis=0)
+    label = _inputs.name("label", label)
     ax = style.new_axes(ax, 2.4, xlabel or ("Trial" if block == 1 else f"Trial (blocks of {block})"), ylabel)
     color = style.next_color(ax)
     ax.fill_between(x, low, high, color=color, alpha=0.25, linewidth=0)

@@ -436,11 +436,10 @@ def _triangles(
 
 
 def _arrows(task: Task, policy: npt.ArrayLike, columns: int) -> tuple[npt.NDArray[Any], ...]:
-    policy = np.asarray(policy)
+    policy = _checks.as_array("policy", policy)
     if policy.shape != (task.n_states,) or policy.dtype.kind not in "iu":
-        raise ValueError(f"policy must be {task.n_states} actions, one per state, got {policy!r}")
-    if policy.min() < -1 or policy.max() >= task.n_actions:
-        raise ValueError(f"policy must be in [-1, {task.n_actions - 1}], got {policy.min()} to {policy.max()}")
+        raise ValueError(f"policy must be {task.n_states} actions, one per state, got {_checks.shown(policy)}")
+    policy = _checks.integers("policy", policy, low=-1, high=task.n_actions - 1)
     if not set(task.action_names or ()) <= set(_DIRECTIONS) or not task.action_names:
         raise ValueError(f"policy needs actions named up, down, left and right, got {task.action_names}")
     states = np.flatnonzero((policy >= 0) & ~task.terminal)

@@ -178,9 +178,11 @@ def choice_entropy_snapshots(
         for spare in axes.ravel()[len(moments) :]:
             spare.remove()
         axes = axes.ravel()[: len(moments)]
-    axes = np.ravel(np.asarray(axes, dtype=object))
+    axes = np.ravel(_checks.as_array("axes", axes))
     if len(axes) != len(moments) or not all(isinstance(ax, Axes) for ax in axes):
-        raise ValueError(f"axes must be as many Axes as the {len(moments)} episodes, got {axes.tolist()!r}")
+        raise ValueError(
+            f"axes must be as many Axes as the {len(moments)} episodes, got {_checks.shown(axes.tolist())}"
+        )
     for ax, episode in zip(axes, moments, strict=True):
         choice_entropy(result, episode, restart, ax, policy=policy, visited=visited, colorbar=False, ticks=False)
     if made:

@@ -91,7 +91,7 @@ def save(fig: Figure, path: str | os.PathLike[str]) -> list[str]:
         The two files.
     """
     if not isinstance(fig, Figure):
-        raise ValueError(f"fig must be a matplotlib Figure, got {fig!r}")
+        raise ValueError(f"fig must be a matplotlib Figure, got {_checks.shown(fig)}")
     stem: str = files.checked_path("path", path)
     if stem.lower().endswith((".png", ".pdf")):
         raise ValueError(f"path must be given without suffix, got {stem!r}")
@@ -118,7 +118,10 @@ def style_axes(ax: Axes, xlabel: str | None = None, ylabel: str | None = None) -
         The same.
     """
     if not isinstance(ax, Axes):
-        raise ValueError(f"ax must be a matplotlib Axes, got {ax!r}")
+        raise ValueError(f"ax must be a matplotlib Axes, got {_checks.shown(ax)}")
+    for name, label in (("xlabel", xlabel), ("ylabel", ylabel)):
+        if not isinstance(label, (str, type(None))):
+            raise ValueError(f"{name} must be a string, got {_checks.shown(label)}")
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=SMALL)
     if xlabel is not None:
@@ -149,7 +152,7 @@ def reference_lines(ax: Axes, reference: float | Mapping[str, float] | None) -> 
         The levels; keys are labels.
     """
     if not isinstance(ax, Axes):
-        raise ValueError(f"ax must be a matplotlib Axes, got {ax!r}")
+        raise ValueError(f"ax must be a matplotlib Axes, got {_checks.shown(ax)}")
     if reference is None:
         return
     named: Mapping[Any, float] = reference if isinstance(reference, Mapping) else {None: reference}

@@ -18,16 +18,22 @@ LARGEST_RUNS = 2**31
 
 def check_task_and_agent(task: object, agent: object, training: bool = True) -> None:
     """Raise a ValueError where they are not what they should be, or contradict each other."""
+    task = checked_task(task)
+    if not isinstance(agent, Agent):
+        raise ValueError(f"agent must be an Agent, got {_checks.shown(agent)}")
+    pairing.check(task, agent)
+    if training and not agent.learn_q and agent.allocation_rule.update == "none" and not agent.learns_effort:
+        raise ValueError("learn_q=False with allocation='fixed': nothing would be learned; use evaluate")
+
+
+def checked_task(task: object) -> Task:
+    """A task, or a ValueError that says how to make one."""
     if not isinstance(task, Task):
         hint = ""
         if hasattr(task, "unwrapped") or hasattr(task, "action_space"):
             hint = "; sigmalloc.tasks.from_gymnasium makes a task of a Gymnasium environment"
-        raise ValueError(f"task must be a TabularMDP or one of sigmalloc.tasks, got {task!r}{hint}")
-    if not isinstance(agent, Agent):
-        raise ValueError(f"agent must be an Agent, got {agent!r}")
-    pairing.check(task, agent)
-    if training and not agent.learn_q and agent.allocation_rule.update == "none" and not agent.learns_effort:
-        raise ValueError("learn_q=False with allocation='fixed': nothing would be learned; use evaluate")
+        raise ValueError(f"task must be a TabularMDP or one of sigmalloc.tasks, got {_checks.shown(task)}{hint}")
+    return task
 
 
 def checked_episodes(task: Task, episodes: int, first: int = 0) -> None:
@@ -44,9 +50,7 @@ def checked_seed(seed: object, rng: object = None) -> int:
     if rng is not None:
         if seed is not None:
             raise ValueError("seed and rng say the same: give one of them")
-        if not isinstance(rng, np.random.Generator):
-            raise ValueError(f"rng must be a numpy.random.Generator, got {rng!r}")
-        return int(rng.integers(2**63))
+        return int(_checks.generator("rng", rng).integers(2**63))
     return secrets.randbits(63) if seed is None else _checks.seed("seed", seed)
 
 

@@ -76,6 +76,9 @@ class Policy:
         self.task, self.agent = task, agent
         self.policy = _checks.choice("policy", policy, POLICIES)
         self.episode = LARGEST_EPISODES if episode is None else _checks.integer("episode", episode, low=0)
+        for name, given in (("q", q), ("sigma", sigma)):
+            if given is None:
+                raise ValueError(f"{name} must be given")
         memory_q, memory_sigma = checked_memories(task, agent, q, sigma, 1, shared=False)
         assert memory_q is not None and memory_sigma is not None
         self.memory_q, self.memory_sigma = memory_q[0].copy(), memory_sigma[0].copy()
@@ -157,9 +160,7 @@ class Policy:
         ValueError
             If there is no such state, or nothing to choose in it.
         """
-        if not isinstance(rng, np.random.Generator):
-            raise ValueError(f"rng must be a numpy.random.Generator, got {rng!r}")
-        actions, p, _ = self._recall(state, rng)
+        actions, p, _ = self._recall(state, _checks.generator("rng", rng))
         return int(actions[0] if len(actions) == 1 else rng.choice(actions, p=p))
 
     def probabilities(self, state: int) -> Floats:
@@ -193,6 +194,7 @@ class Policy:
             If q̄ or σ is no longer finite.
         """
         actions, _, _ = self._shown(state)
+        state, cut = int(state), _checks.flag("cut", cut)
         action = _checks.integer("action", action)
         if action not in actions:
             raise ValueError(f"action must be one of {actions.tolist()} in state {state}, got {action}")
@@ -211,7 +213,7 @@ class Policy:
                 raise DivergenceError(f"q̄ of memory {memory} is no longer finite")
         self._reward, self._spent = self._reward + earned, self._spent + float(self.samples[state])
         self._decisions += 1
-        if over or _checks.flag("cut", cut):
+        if over or cut:
             self.end_episode()
 
     def end_episode(self) -> None:

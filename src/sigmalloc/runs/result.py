@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from .. import __version__
+from .. import __version__, _checks
 from .._io import archive, files, terminal
 from .._io.extras import needed
 from .._io.html import table
@@ -294,6 +294,7 @@ class Result:
 
     def joined(self, later: Result) -> Result:
         """This result and what came of going on from it."""
+        _checks.instance("later", later, Result)
         end_to_end = (
             "episodes", "reward", "value", "cost", "cutoffs", "time", "time_cost", "snapshot_episodes",
             "snapshot_memory_q", "snapshot_memory_sigma",
@@ -487,4 +488,4 @@ def _check(facts: dict[str, Any], fields: dict[str, Any]) -> None:
         raise ValueError(f"estimator must be 'sampled' or 'exact', got {facts['estimator']!r}")
     made_by = facts["versions"]
     if not isinstance(made_by, dict) or not all(isinstance(version, str) for version in made_by.values()):
-        raise ValueError(f"versions must be a table of text, got {made_by!r}")
+        raise ValueError(f"versions must be a table of text, got {_checks.shown(made_by)}")

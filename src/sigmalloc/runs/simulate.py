@@ -277,7 +277,7 @@ def replay(
         As for `train`.
     """
     if not isinstance(trials, Trials):
-        raise ValueError(f"trials must be Trials, got {trials!r}")
+        raise ValueError(f"trials must be Trials, got {_checks.shown(trials)}")
     agents = [agent] if isinstance(agent, Agent) else list(_checks.sequence("agent", agent))
     if not agents:
         raise ValueError("agent must be an Agent, or several")

@@ -104,7 +104,8 @@ def train(
         evaluation_episodes=evaluation_episodes, evaluation_policy=evaluation_policy, snapshots=snapshots, q=q,
         sigma=sigma, estimator=estimator, workers=workers, progress=progress,
     )  # fmt: skip
-    if episodes * restarts >= pairing.LARGE_CALL:
+    restarts = checked_count("restarts", restarts)
+    if schedule.episodes * restarts >= pairing.LARGE_CALL:
         pairing.warn_of_scale(task, agent)
     streams = np.stack([engine.stream_states(seed, restart) for restart in range(restarts)])
     outcome = advance(task, agent, schedule, streams, **given, estimator=estimator, workers=workers, progress=progress)
@@ -132,7 +133,7 @@ def prepare(
     if estimator == "exact":
         exact_training.check(task, agent)
     if progress is not None and not isinstance(progress, bool) and not callable(progress):
-        raise ValueError(f"progress must be True, False or a function of (done, total), got {progress!r}")
+        raise ValueError(f"progress must be True, False or a function of (done, total), got {_checks.shown(progress)}")
     return schedule, seed, {"q": q, "sigma": sigma}
 
 

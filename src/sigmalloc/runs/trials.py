@@ -17,6 +17,7 @@ from .._io import archive, files, terminal
 from .._io.extras import needed
 from .._io.html import table
 from ..tasks.base import Task, unpack
+from .arguments import checked_task
 
 if TYPE_CHECKING:
     import pandas
@@ -115,9 +116,13 @@ class Trials:
         ValueError
             If there is no such subject.
         """
-        rows = self.subject == subject
-        if not np.any(rows):
-            raise ValueError(f"subject must be one of {', '.join(map(repr, self.subjects[:20]))}, got {subject!r}")
+        label = _checks.label("subject", subject)
+        comparable = isinstance(label, str) == (self.subject.dtype.kind in "UO")
+        rows = self.subject == label if comparable else np.zeros(len(self), dtype=bool)
+        if not rows.any():
+            raise ValueError(
+                f"subject must be one of {', '.join(map(repr, self.subjects[:20]))}, got {_checks.shown(subject)}"
+            )
         return self[rows]
 
     def __repr__(self) -> str:
@@ -243,7 +248,9 @@ class Trials:
             Naming the line and what is wrong with it.
         """
         source = files.checked_path("path", path)
-        mapping = dict(columns or {})
+        checked_task(task)
+        mapping = _checks.mapping("columns", columns)
+        separator = _checks.separator("separator", separator)
         _checks.only(mapping, (*COLUMNS, "probability"), "column")
         try:
             text = files.read(source).decode("utf-8-sig")
@@ -257,6 +264,8 @@ class Trials:
         for name, theirs in names.items():
             if theirs not in header and (name in mapping or name in ("state", "action")):
                 raise ValueError(f"{source}: there is no column {theirs!r}; the columns are {', '.join(header)}")
+            if header.count(theirs) > 1:
+                raise ValueError(f"{source}: there are {header.count(theirs)} columns {theirs!r}")
         kept = [(number, row) for number, row in enumerate(lines, start=2) if row]
         for number, row in kept:
             if len(row) != len(header):
@@ -272,15 +281,24 @@ class Trials:
     @classmethod
     def from_frame(cls, frame: Any, task: Task, columns: Mapping[str, str] | None = None) -> Trials:
         """The trials of a pandas DataFrame (or anything with columns), every row checked; see `read_csv`."""
-        mapping = dict(columns or {})
+        checked_task(task)
+        mapping = _checks.mapping("columns", columns)
         _checks.only(mapping, (*COLUMNS, "probability"), "column")
+        if not hasattr(frame, "columns") and not isinstance(frame, Mapping):
+            raise ValueError(f"frame must be a table with columns, got {_checks.shown(frame)}")
         available = list(frame.columns if hasattr(frame, "columns") else frame)
         names = {name: mapping.get(name, name) for name in (*COLUMNS, "probability")}
         for name, theirs in names.items():
             if theirs not in available and (name in mapping or name in ("state", "action")):
                 raise ValueError(f"there is no column {theirs!r}; the columns are {', '.join(map(str, available))}")
-        raw = {name: [_spelled(value) for value in np.asarray(frame[theirs]).tolist()]
-               for name, theirs in names.items() if theirs in available}  # fmt: skip
+        found = {name: _checks.as_array(theirs, frame[theirs]) for name, theirs in names.items() if theirs in available}
+        for name, column in found.items():
+            if column.ndim != 1:
+                raise ValueError(f"{name} must have shape (rows,), got {column.shape}")
+        raw = {name: [_spelled(value) for value in column.tolist()] for name, column in found.items()}
+        for name, values in raw.items():
+            if len(values) != len(raw["state"]):
+                raise ValueError(f"{name} must have {len(raw['state'])} rows, as state has, got {len(values)}")
         return _checked_rows(task, raw, lambda row, message: ValueError(f"row {row}: {message}"))
 
 
@@ -534,10 +552,14 @@ def _spelled(value: Any) -> str:
 
 
 def _numbers_or_text(values: list[str]) -> Column:
+    """Labels as numbers where they all are, none is beyond 64 bits, and no two become the same ("01" and "1")."""
     try:
-        return np.array([int(value) for value in values])
+        numbers = [int(value) for value in values]
     except ValueError:
         return np.array(values)
+    if max(map(abs, numbers)) > _checks.LARGEST_INTEGER or len(set(numbers)) < len(set(values)):
+        return np.array(values)
+    return np.array(numbers, dtype=np.int64)
 
 
 def _named(
@@ -553,7 +575,7 @@ def _named(
         else:
             try:
                 out[row] = int(value)
-            except ValueError:
+            except (ValueError, OverflowError):
                 hint = "" if names is None else f"; the names are {', '.join(list(names)[:12])}"
                 raise fail(row, f"{name} {value!r} is neither a number nor a name of the task{hint}") from None
             if not 0 <= out[row] < count:
@@ -569,7 +591,7 @@ def _whole(name: str, values: list[str] | None, n: int, fail: Fail) -> npt.NDArr
         try:
             out[row] = int(value)
         except (ValueError, OverflowError):
-            raise fail(row, f"{name} must be a whole number, got {value!r}") from None
+            raise fail(row, f"{name} must be a whole number, got {_checks.shown(value)}") from None
     low = out.min()
     if name in ("episode", "session", "step") and low == 1:  # counted from 1, as people do
         out -= 1
@@ -585,9 +607,9 @@ def _real(name: str, values: list[str] | None, n: int, fail: Fail) -> npt.NDArra
             try:
                 out[row] = float(value)
             except ValueError:
-                raise fail(row, f"{name} must be a number, got {value!r}") from None
+                raise fail(row, f"{name} must be a number, got {_checks.shown(value)}") from None
             if np.isinf(out[row]):
-                raise fail(row, f"{name} must be finite, got {value!r}")
+                raise fail(row, f"{name} must be finite, got {_checks.shown(value)}")
     return out
 
 
@@ -596,7 +618,7 @@ def _flags(name: str, values: list[str] | None, n: int, fail: Fail) -> npt.NDArr
     words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
     for row, value in enumerate(values or ()):
         if value.lower() not in words:
-            raise fail(row, f"{name} must be true or false, got {value!r}")
+            raise fail(row, f"{name} must be true or false, got {_checks.shown(value)}")
         out[row] = words[value.lower()]
     return out
 

@@ -214,7 +214,9 @@ def run_plot(args: argparse.Namespace) -> int:
     output = files.checked_path("--output", args.output)
     known = Figure().canvas.get_supported_filetypes()
     if os.path.splitext(output)[1].removeprefix(".").lower() not in known:
-        raise ValueError(f"--output must end in one of {', '.join(f'.{kind}' for kind in known)}, got {output!r}")
+        raise ValueError(
+            f"--output must end in one of {', '.join(f'.{kind}' for kind in known)}, got {_checks.shown(output)}"
+        )
     result = open_sweep(args.store)
     axes = list(result.axes)
     if args.curves is not None and (args.x or args.y or args.by):
@@ -251,7 +253,9 @@ def run_plot(args: argparse.Namespace) -> int:
 def _fixed(result: SweepResult, text: str) -> tuple[str, Any]:
     name, sign, value = text.partition("=")
     if not sign or name not in result.axes:
-        raise ValueError(f"--at must be AXIS=VALUE with AXIS one of {', '.join(result.axes)}, got {text!r}")
+        raise ValueError(
+            f"--at must be AXIS=VALUE with AXIS one of {', '.join(result.axes)}, got {_checks.shown(text)}"
+        )
     for entry in result.axes[name]:
         if str(entry) == value or (_is_number(entry) and _is_number(value) and float(entry) == float(value)):
             return name, entry
@@ -280,7 +284,7 @@ def _shard(text: str | None) -> tuple[int, int] | None:
         return None
     first, slash, count = text.partition("/")
     if not slash or not (first.isdecimal() and count.isdecimal()):
-        raise ValueError(f"--shard must be I/N, such as 0/64, got {text!r}")
+        raise ValueError(f"--shard must be I/N, such as 0/64, got {_checks.shown(text)}")
     return checked_shard((int(first), int(count)))
 
 

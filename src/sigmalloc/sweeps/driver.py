@@ -59,7 +59,7 @@ class Engine:
         else:
             raise ValueError(
                 f"executor must be a concurrent.futures.Executor or a function of no arguments that makes one, "
-                f"got {executor!r}"
+                f"got {_checks.shown(executor)}"
             )
         self._make()
         if not self.workers:
@@ -71,7 +71,9 @@ class Engine:
             return
         executor = self.make()
         if not isinstance(executor, Executor):
-            raise ValueError(f"executor: the function must return a concurrent.futures.Executor, got {executor!r}")
+            raise ValueError(
+                f"executor: the function must return a concurrent.futures.Executor, got {_checks.shown(executor)}"
+            )
         self.executor = executor
 
     @property
@@ -117,7 +119,8 @@ class Engine:
             raise _broke(error) from error
         if not callable(getattr(future, "add_done_callback", None)):
             raise ValueError(
-                f"executor: submit must return a Future, and that of {type(self.executor).__name__} returned {future!r}"
+                f"executor: submit must return a Future, and that of {type(self.executor).__name__} returned "
+                f"{_checks.shown(future)}"
             )
         return future
 
@@ -248,7 +251,8 @@ def _checked_receipt(receipt: Any, block: Block, engine: Engine) -> int:
     """How many runs of a block diverged, by what an executor gave back for it."""
     if not isinstance(receipt, work.Receipt):
         raise WorkersLostError(
-            f"executor: {type(engine.executor).__name__} gave back {receipt!r} for the block {block.name}, so it did "
+            f"executor: {type(engine.executor).__name__} gave back "
+            f"{_checks.shown(receipt)} for the block {block.name}, so it did "
             f"not call the function that it was given, or lost what it returned. {_KEPT}"
         )
     if receipt.version != __version__:

@@ -219,7 +219,7 @@ def checked_shard(shard: Any) -> tuple[int, int] | None:
     try:
         first, count = (operator.index(number) for number in shard)
     except (TypeError, ValueError):
-        raise ValueError(f"shard must be a pair of integers (i, n), got {shard!r}") from None
+        raise ValueError(f"shard must be a pair of integers (i, n), got {_checks.shown(shard)}") from None
     if not 0 <= first < count:
-        raise ValueError(f"shard must be (i, n) with 0 <= i < n, got {shard!r}")
+        raise ValueError(f"shard must be (i, n) with 0 <= i < n, got {_checks.shown(shard)}")
     return first, count

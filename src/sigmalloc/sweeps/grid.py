@@ -22,11 +22,11 @@ SPACINGS = ("linspace", "geomspace")
 def checked_axes(grid: Any) -> dict[str, list[Any]]:
     """The axes of a grid as ``{name: list of values}``; ``{"task": {"moves": ...}}`` is ``{"task.moves": ...}``."""
     if not isinstance(grid, Mapping):
-        raise ValueError(f"grid must map names to values, got {grid!r}")
+        raise ValueError(f"grid must map names to values, got {_checks.shown(grid)}")
     axes: dict[str, list[Any]] = {}
     for name, given in grid.items():
         if not isinstance(name, str):
-            raise ValueError(f"grid: names must be strings, got {name!r}")
+            raise ValueError(f"grid: names must be strings, got {_checks.shown(name)}")
         nested = given.items() if name == "task" and isinstance(given, Mapping) else None
         for full_name, values in [(f"task.{key}", part) for key, part in nested] if nested else [(name, given)]:
             if full_name in axes:
@@ -44,12 +44,13 @@ def axis_values(name: str, given: Any) -> list[Any]:
         if len(given) != 1 or next(iter(given)) not in SPACINGS:
             raise ValueError(
                 f"grid: {name} must be a list, {{linspace = [a, b, n]}} or {{geomspace = [a, b, n]}}, "
-                f"got {dict(given)!r}"
+                f"got {_checks.shown(dict(given))}"
             )
         ((spacing, bounds),) = given.items()
         return _spaced(f"grid: {name}.{spacing}", spacing, bounds)
-    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
-        raise ValueError(f"grid: {name} must be a list of values, got {given!r}")
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable) or not getattr(given, "ndim", 1):
+        raise ValueError(f"grid: {name} must be a list of values, got {_checks.shown(given)}")
+    _checks.refuse_masked(f"grid: {name}", given)
     values = [plain(f"grid: {name}", value) for value in given]
     if not values:
         raise ValueError(f"grid: {name} has no values")
@@ -58,14 +59,17 @@ def axis_values(name: str, given: Any) -> list[Any]:
 
 def plain(name: str, value: Any) -> Any:
     """A value as JSON has it: NumPy scalars and tuples become plain numbers and lists."""
+    value = _checks.scalar(name, value)
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, (tuple, list, np.ndarray)):
         return [plain(name, entry) for entry in value]
     if value is not None and not isinstance(value, (bool, int, float, str)):
-        raise ValueError(f"{name}: values must be numbers, strings, booleans, None or lists of them, got {value!r}")
+        raise ValueError(
+            f"{name}: values must be numbers, strings, booleans, None or lists of them, got {_checks.shown(value)}"
+        )
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{name}: values must be finite, got {value!r}")
+        raise ValueError(f"{name}: values must be finite, got {_checks.shown(value)}")
     return value
 
 
@@ -73,16 +77,16 @@ def _spaced(name: str, spacing: str, bounds: Any) -> list[Any]:
     try:
         low, high, count = bounds
     except (TypeError, ValueError):
-        raise ValueError(f"{name} must be [first, last, how many], got {bounds!r}") from None
+        raise ValueError(f"{name} must be [first, last, how many], got {_checks.shown(bounds)}") from None
     integral = all(isinstance(bound, (int, np.integer)) and not isinstance(bound, bool) for bound in (low, high))
     low, high = _checks.real(name, low), _checks.real(name, high)
     count = _checks.integer(f"{name}: how many", count, low=1, high=10**7)
     if spacing == "geomspace" and low * high <= 0:
-        raise ValueError(f"{name}: first and last must be of one sign and not 0, got {bounds!r}")
+        raise ValueError(f"{name}: first and last must be of one sign and not 0, got {_checks.shown(bounds)}")
     with np.errstate(all="ignore"):
         values = np.linspace(low, high, count) if spacing == "linspace" else np.geomspace(low, high, count)
     if not np.isfinite(values).all():
-        raise ValueError(f"{name}: values between first and last must be finite, got {bounds!r}")
+        raise ValueError(f"{name}: values between first and last must be finite, got {_checks.shown(bounds)}")
     whole = np.rint(values)
     if integral and np.allclose(values, whole, rtol=1e-12, atol=0):
         return [int(value) for value in whole]

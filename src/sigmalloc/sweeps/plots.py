@@ -78,6 +78,7 @@ def plot_parameter(
     Axes
     """
     names = (x,) if by is None else (by, x)
+    _checks.integer("checkpoint", checkpoint)
     values = _picked(result, names, quantity, at, checkpoint)
     along = coordinate(result.axes[x])
     if along.dtype.kind not in "iuf" or np.isnan(along.astype(float)).any():
@@ -117,8 +118,11 @@ def plot_heatmap(
     Axes
         Fields without a finished run are grey.
     """
+    _checks.instance("result", result, SweepResult)
+    _checks.integer("checkpoint", checkpoint)
+    x, y = _checks.choice("x", x, result.axes), _checks.choice("y", y, result.axes)
     if x == y:
-        raise ValueError(f"x and y must be two axes, got {x!r} twice")
+        raise ValueError(f"x and y must be two axes, got {_checks.shown(x)} twice")
     mean, sem = summary(_picked(result, (y, x), quantity, at, checkpoint), axis=-1)
     return plot.heatmap(
         mean, ax, x=_drawable(result.axes[x]), y=_drawable(result.axes[y]), xlabel=_axis_title(x),
@@ -132,11 +136,8 @@ def _picked(
     checkpoint: int | None,
 ) -> npt.NDArray[np.float64]:  # fmt: skip
     """The quantity with dimensions in the order of ``names``, then restart and (without ``checkpoint``) checkpoint."""
-    if not isinstance(result, SweepResult):
-        raise ValueError(f"result must be a SweepResult, got {result!r}")
-    if not isinstance(at, (Mapping, type(None))):
-        raise ValueError(f"at must map axes to values, got {at!r}")
-    at = dict(at or {})
+    _checks.instance("result", result, SweepResult)
+    at = _checks.mapping("at", at)
     if result.specification.mode == "zip":
         raise ValueError("zip mode has no axes to draw along: draw from the arrays, with sigmalloc.plot.curves")
     for name in names:

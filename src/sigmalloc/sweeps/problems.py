@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import _checks
 from .._io import archive, files
 from ..tasks.base import Task, unpack
 from ..tasks.registry import TASKS, checked_arguments, entry
@@ -39,12 +40,14 @@ def maker(task: Any, arguments: Sequence[str]) -> Callable[..., Task]:
         if arguments:
             raise ValueError(
                 f"grid: {arguments[0]} needs a task that can be made from arguments: give its name "
-                f"({', '.join(map(repr, TASKS))}) or a function that returns it, not {task!r}"
+                f"({', '.join(map(repr, TASKS))}) or a function that returns it, not {_checks.shown(task)}"
             )
         return lambda: task
     make = entry(task).make if isinstance(task, str) else task
     if not callable(make):
-        raise ValueError(f"task must be a task, the name of one, or a function that returns one, got {task!r}")
+        raise ValueError(
+            f"task must be a task, the name of one, or a function that returns one, got {_checks.shown(task)}"
+        )
     checked_arguments(make, dict.fromkeys(name.removeprefix("task.") for name in arguments))
     return make
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from .. import _checks
 from ..agents import Agent
 from ..tasks.base import Task
+from . import grid as grids
 from . import tables
 from .generations import Block, Lookup
 from .specification import Specification
@@ -224,8 +225,7 @@ class SweepResult:
         -------
         array of float, shape (other axes…, restart) or (other axes…, restart, checkpoint)
         """
-        if quantity not in QUANTITIES:
-            raise ValueError(f"quantity must be one of {', '.join(map(repr, QUANTITIES))}, got {quantity!r}")
+        _checks.choice("quantity", quantity, QUANTITIES)
         values = getattr(self, quantity)
         if not values.shape[-1]:
             raise ValueError(f"{quantity}: nothing was evaluated; sweep with evaluate_every")
@@ -239,9 +239,9 @@ class SweepResult:
             if name not in at:
                 index.append(slice(None))
                 continue
-            value = list(at[name]) if isinstance(at[name], tuple) else at[name]
+            value = grids.plain(name, at[name])
             if value not in entries:
-                raise ValueError(f"{name} has no value {at[name]!r}; it has {', '.join(map(str, entries))}")
+                raise ValueError(f"{name} has no value {value!r}; it has {', '.join(map(str, entries))}")
             index.append(entries.index(value))
         chosen: Floats = values[tuple(index)] if index else values
         return chosen
@@ -314,11 +314,13 @@ class SweepResult:
     def _cell_number(self, index: tuple[int, ...]) -> int:
         shape = self.specification.shape
         if len(index) != len(shape):
-            raise ValueError(f"index must have one position for each of {len(shape)} dimensions, got {index!r}")
+            raise ValueError(
+                f"index must have one position for each of {len(shape)} dimensions, got {_checks.shown(index)}"
+            )
         index = tuple(_checks.integer("index", position) for position in index)
         for position, length in zip(index, shape, strict=True):
             if not 0 <= position < length:
-                raise ValueError(f"index must be within {shape}, got {index!r}")
+                raise ValueError(f"index must be within {shape}, got {_checks.shown(index)}")
         return int(np.ravel_multi_index(index, shape)) if shape else 0
 
     @functools.cached_property

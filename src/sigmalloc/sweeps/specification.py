@@ -209,7 +209,7 @@ def specify(
         Naming the argument, or the cell, that is not valid.
     """
     if not isinstance(agent, Agent):
-        raise ValueError(f"agent must be an Agent, got {agent!r}")
+        raise ValueError(f"agent must be an Agent, got {_checks.shown(agent)}")
     _checks.choice("mode", mode, grids.MODES)
     axes = grids.checked_axes(grid)
     for name in axes:
@@ -229,7 +229,7 @@ def specify(
     keep = _checked_keep(keep, restarts)
     if evaluate_every is None and keep == "none":
         raise ValueError("nothing would be kept: give evaluate_every, or keep='all'")
-    made, tasks = _made_tasks(task, task_arguments or {}, axes, mode, q, sigma)
+    made, tasks = _made_tasks(task, _checks.mapping("task_arguments", task_arguments), axes, mode, q, sigma)
     name = task if isinstance(task, str) else getattr(made[tasks[0]].task, "name", "task")
     draft = Specification(
         agent={field: grids.plain(field, value) for field, value in agent.to_dict().items() if field not in axes},
@@ -248,7 +248,7 @@ def _checked_keep(keep: Any, restarts: int) -> str | list[int]:
     try:
         numbers = sorted({_checks.integer("keep", number, low=0, high=restarts - 1) for number in keep})
     except TypeError:
-        raise ValueError(f"keep must be 'none', 'all' or numbers of restarts, got {keep!r}") from None
+        raise ValueError(f"keep must be 'none', 'all' or numbers of restarts, got {_checks.shown(keep)}") from None
     return numbers if numbers else "none"
 
 
@@ -273,7 +273,9 @@ def _made_tasks(
             except (ValueError, TypeError) as error:
                 raise ValueError(f"task with {_listed(chosen) or 'its defaults'}: {error}") from error
             if not isinstance(problem.task, Task):
-                raise ValueError(f"task must be or return a TabularMDP or one of sigmalloc.tasks, got {problem.task!r}")
+                raise ValueError(
+                    f"task must be or return a TabularMDP or one of sigmalloc.tasks, got {_checks.shown(problem.task)}"
+                )
             known[text] = problem.digest
             made.setdefault(problem.digest, problem)
         digests.append(known[text])
@@ -283,10 +285,9 @@ def _made_tasks(
 def _table(name: str, table: Any) -> npt.NDArray[np.float64] | None:
     if table is None:
         return None
-    table = np.asarray(table)
-    if table.dtype.kind not in "iuf" or table.ndim != 2:
-        raise ValueError(f"{name} must be numbers of shape (states, actions), got {table.dtype} of shape {table.shape}")
-    floats: npt.NDArray[np.float64] = table.astype(np.float64)
+    floats: npt.NDArray[np.float64] = _checks.numeric(name, table).astype(np.float64)
+    if floats.ndim != 2:
+        raise ValueError(f"{name} must be numbers of shape (states, actions), got shape {floats.shape}")
     return floats
 
 

@@ -107,7 +107,7 @@ def read_study(path: str | os.PathLike[str]) -> dict[str, Any]:
     arguments = study | {"task": named, "agent": agent, "task_arguments": task, "mode": grid.pop("mode", "product")}
     if "store" in arguments:
         if not isinstance(arguments["store"], str) or not arguments["store"]:
-            raise ValueError(f"{path}: store must be a string, got {arguments['store']!r}")
+            raise ValueError(f"{path}: store must be a string, got {_checks.shown(arguments['store'])}")
         arguments["store"] = os.path.join(os.path.dirname(path), os.path.expanduser(arguments["store"]))
     return arguments | {"grid": grid}
 

@@ -82,6 +82,7 @@ def from_gymnasium(env: Any, **keywords: Any) -> TabularMDP:
 
 def newest_gymnasium_id(name: str) -> str:
     """The id of the newest registered version of an environment: "Taxi" gives "Taxi-v3" or later."""
+    _checks.text("name", name)
     versions = [
         spec.version for spec in _gymnasium(name).registry.values() if spec.name == name and spec.version is not None
     ]

@@ -83,8 +83,14 @@ class MountainCar(ContinuousTask):
         -------
         int or array of int
         """
-        row = np.rint(10 * (np.asarray(position) + 1.2)).astype(np.int64)
-        column = np.rint(100 * (np.asarray(velocity) + 0.07)).astype(np.int64)
+        x, v = _checks.numeric("position", position), _checks.numeric("velocity", velocity)
+        for name, given, low, high in (("position", x, -1.2, 0.6), ("velocity", v, -0.07, 0.07)):
+            if not ((given >= low) & (given <= high)).all():
+                raise ValueError(f"{name} must be in [{low}, {high}], got {_checks.shown(given)}")
+        if x.ndim and v.ndim and x.shape != v.shape:
+            raise ValueError(f"position and velocity must have one shape, got {x.shape} and {v.shape}")
+        row = np.rint(10 * (x + 1.2)).astype(np.int64)
+        column = np.rint(100 * (v + 0.07)).astype(np.int64)
         state: npt.NDArray[np.int64] = row * self.n_velocities + column
         return state
 

@@ -98,7 +98,8 @@ def entry(name: str) -> Entry:
     ValueError
         If there is no such task, module or function.
     """
-    found = TASKS.get(_checks.text("task", name).replace("_", "-"))
+    name = _checks.text("task", name)
+    found = TASKS.get(name.replace("_", "-"))
     if found is not None:
         return found
     if name in GYMNASIUM or (_GYMNASIUM_ID.fullmatch(name) and not _OWN.fullmatch(name)):
@@ -129,7 +130,9 @@ def _own(name: str) -> Callable[..., Task]:
     except AttributeError:
         raise ValueError(f"task {name!r}: the module {module!r} has no {attribute!r}") from None
     if not callable(make):
-        raise ValueError(f"task {name!r}: {attribute!r} must be a function that returns a task, not {make!r}")
+        raise ValueError(
+            f"task {name!r}: {attribute!r} must be a function that returns a task, not {_checks.shown(make)}"
+        )
     return make  # type: ignore[no-any-return]
 
 

@@ -570,10 +570,12 @@ class TabularMDP(Task):
             try:
                 episode, changed = change
             except (TypeError, ValueError):
-                raise ValueError(f"changes must be pairs (episode, TabularMDP), got {change!r}") from None
+                raise ValueError(f"changes must be pairs (episode, TabularMDP), got {_checks.shown(change)}") from None
             episode = _checks.integer("changes: episode", episode, low=last + 1)
             if not isinstance(changed, TabularMDP):
-                raise ValueError(f"changes: the task from episode {episode} must be a TabularMDP, got {changed!r}")
+                raise ValueError(
+                    f"changes: the task from episode {episode} must be a TabularMDP, got {_checks.shown(changed)}"
+                )
             if changed.changes:
                 raise ValueError(f"changes: the task from episode {episode} must not have changes of its own")
             if changed.starts is not None or changed.rewards_by_episode is not None:
