@@ -149,6 +149,9 @@ cdef struct Scratch:  # to work in
     double* rate
     double* bend
     double* pairs  # [option][option][lane]
+    double* series  # [option][3][term][lane]: of the soft policy, as the next two
+    double* rules  # [option][lane]
+    int64_t* present  # [option] a bit for each rule that some lane has
     double* returns  # [row][lane]
     double* matrix  # [situation][situation][lane], or NULL
     double* occupancy  # [situation][lane]
