@@ -1,10 +1,10 @@
 """The constants of the fit engine's soft policy with more than two options, as `reference/likelihood.py` has them.
 
-A recall's distribution function G(y; s) is an expectation over the normal for s ≤ 2 (trapezoidal rule), over the Gumbel
-distribution for s ≤ 3 (Gauss rule): see `_choices/noise.py`, whose rules these are. Beyond, it is a series in 1/s of the
-Gumbel distribution's moments about its mean γ. E[exp t(g − γ)] = Γ(1 − t) exp(−γt) has poles at 1, 2, …, of which the
-first two are exponential distributions, and their part of G is known (a normal plus an exponential variable). What is
-left has coefficients that fall as 3^−k. ln Γ(1 − t) = γt + Σ ζ(k) t^k / k.
+A recall's distribution function G(y; s) is an expectation over the normal for s ≤ 2 (trapezoidal rule), over the
+Gumbel distribution for s ≤ 3 (Gauss rule): see `_choices/noise.py`, whose rules these are. Beyond, it is a series
+in 1/s of the Gumbel distribution's moments about its mean γ. E[exp t(g − γ)] = Γ(1 − t) exp(−γt) has poles at 1, 2,
+…, of which the first two are exponential distributions, and their part of G is known (a normal plus an exponential
+variable). What is left has coefficients that fall as 3^−k. ln Γ(1 − t) = γt + Σ ζ(k) t^k / k.
 
     python bench/gumbel_rules.py
 """

@@ -99,11 +99,11 @@ cdef void integrate(const Bundle* bundle, const FitSetting* setting, Scratch* sc
         if soft:
             scratch.middle[i] = scratch.shifted[i] + (4.0 + REACH * s)
             scratch.end[i] = scratch.shifted[i] + soft_high(s)
-            scratch.step[i] = (7.7 + 2.0 * (REACH * s)) / 6.0
-            scratch.tail[i] = (scratch.end[i] - scratch.middle[i]) / 4.0
+            scratch.step[i] = (7.7 + 2.0 * (REACH * s)) / 2.0
+            scratch.tail[i] = (scratch.end[i] - scratch.middle[i]) / 2.0
         else:
             scratch.middle[i] = scratch.end[i] = scratch.shifted[i] + REACH * s
-            scratch.step[i] = scratch.tail[i] = 2.8 * s
+            scratch.step[i] = scratch.tail[i] = REACH * s
     for i in range(n * n * LANES):
         scratch.pairs[i] = 0.0
     if soft:
@@ -851,10 +851,11 @@ cdef class Likelihood:
     cdef int prepare(self) except -1:
         cdef const ChoiceData* data = &self.rows.data
         cdef Py_ssize_t k = data.n_memories * LANES, a = data.n_options * LANES, s = data.n_situations
-        cdef Py_ssize_t vectors = LANES * (PARAMETERS + 2 * data.n_rows + 3) + 4 * k + a * (13 + data.n_options + 3 * TERMS)
+        cdef Py_ssize_t options = a * (13 + data.n_options + 3 * TERMS) + data.n_options
+        cdef Py_ssize_t vectors = LANES * (PARAMETERS + 2 * data.n_rows + 3) + 4 * k + options
         cdef Py_ssize_t square = s * s * LANES if data.transition != NULL and self.setting.source == 2 else 0
         cdef Py_ssize_t ring = self.setting.window + 1
-        cdef Py_ssize_t words = vectors + square + s * LANES + 2 * ring + 4 * s + 2 * data.n_memories + data.n_options
+        cdef Py_ssize_t words = vectors + square + s * LANES + 2 * ring + 4 * s + 2 * data.n_memories
         cdef double* word
         self.workspace = calloc(words, sizeof(double))
         if self.workspace == NULL:

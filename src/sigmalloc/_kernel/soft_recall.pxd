@@ -1,8 +1,9 @@
 """A recall of the soft policy: the distribution function of a normal and a Gumbel variable, and two derivatives.
 
-G(y; s) = E_ζ[Λ(y − sζ)] = E_g[Φ((y − g)/s)] in units of 1/β (`_choices/noise.py`): a trapezoidal rule in ζ for small s, a
-Gauss rule over the Gumbel distribution for larger s, and from 3 on, where most agents are, a series in 1/s of what is left
-of that distribution's moments without two exponential distributions. bench/gumbel_rules.py derives the constants.
+G(y; s) = E_ζ[Λ(y − sζ)] = E_g[Φ((y − g)/s)] in units of 1/β (`_choices/noise.py`): a trapezoidal rule in ζ for small
+s, a Gauss rule over the Gumbel distribution for larger s, and from 3 on, where most agents are, a series in 1/s of what
+is left of that distribution's moments without two exponential distributions. bench/gumbel_rules.py derives the
+constants.
 """
 
 from libc.math cimport fabs
@@ -180,8 +181,10 @@ cdef inline double polynomial(const double* c, Py_ssize_t stride, double u) noex
     cdef double low = ((c[0] + u * c[stride]) + square * (c[2 * stride] + u * c[3 * stride])) + fourth * (
         (c[4 * stride] + u * c[5 * stride]) + square * (c[6 * stride] + u * c[7 * stride])
     )
-    cdef double high = ((c[8 * stride] + u * c[9 * stride]) + square * (c[10 * stride] + u * c[11 * stride])) + fourth * (
-        (c[12 * stride] + u * c[13 * stride]) + square * (c[14 * stride] + u * c[15 * stride])
+    cdef double high
+    c = c + 8 * stride
+    high = ((c[0] + u * c[stride]) + square * (c[2 * stride] + u * c[3 * stride])) + fourth * (
+        (c[4 * stride] + u * c[5 * stride]) + square * (c[6 * stride] + u * c[7 * stride])
     )
     return low + (fourth * fourth) * high
 
@@ -245,7 +248,8 @@ cdef inline void by_rule(int rule, in_ y, in_ s, in_ precision, in_ series, out 
         bend[lane] = ((bend[lane] * INVERSE_ROOT_TWO_PI) * precision[lane]) * precision[lane]
 
 
-cdef inline void take(int rule, in_ rules, in_ below, in_ slope, in_ bend, out joint, out rate, out curve) noexcept nogil:
+cdef inline void take(int rule, in_ rules, in_ below, in_ slope, in_ bend, out joint, out rate,
+                      out curve) noexcept nogil:
     """What one rule gave, in the lanes that it is for."""
     cdef int lane
     cdef double g, wanted = rule

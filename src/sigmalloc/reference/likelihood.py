@@ -63,13 +63,15 @@ LOGISTIC = tuple(zip(
 ))  # fmt: skip
 HARD = ((1.0, 0.0),)
 _NODES: tuple[float, ...] = (
-    0.006858095651593787, 0.03578255816821324, 0.08639934246511749, 0.15635354759415726, 0.24237568182092295,
-    0.3404438155360551, 0.44597252564632817,
+    0.0020571494271915403, 0.010807277021764539, 0.026420466669142884, 0.04868106900784647, 0.07727702860575103,
+    0.11180702558966055, 0.15178636979002136, 0.19665385349119097, 0.24577964258774715, 0.29847412243825683,
+    0.35399758025702155, 0.4115705898215549, 0.4703849532853434,
 )  # fmt: skip
 _NODES += tuple(1.0 - x for x in reversed(_NODES))
 _NODE_WEIGHTS: tuple[float, ...] = (
-    0.017559730165875875, 0.04007904357987999, 0.060759285343951655, 0.07860158357909681, 0.09276919873896894,
-    0.10259923186064786, 0.10763192673157897,
+    0.005275686308671688, 0.012208925546315922, 0.018981191647181497, 0.025487912648573897, 0.031637023164787524,
+    0.037342074882829784, 0.04252294715674259, 0.04710690017795705, 0.051029580547212704, 0.054235920264288244,
+    0.05668090827315982, 0.05833022174264826, 0.0591607076396311,
 )  # fmt: skip
 _NODE_WEIGHTS += _NODE_WEIGHTS[::-1]
 
@@ -292,7 +294,7 @@ def polynomial(c: Row, u: float) -> float:
 
 
 def exponential_tail(u: float, bell: float, s: float) -> float:
-    """X = exp(s²/2 − su) Φ(u − s): Φ(u) − X is the distribution function of ζ plus an exponential variable of mean 1/s."""
+    """X = exp(s²/2 − su) Φ(u − s): ζ plus an exponential variable of mean 1/s has distribution function Φ(u) − X."""
     z = abs(u - s)
     beyond = bell * (polynomial(_MILLS, (z - 4.0) / (z + 4.0)) / (1.0 + z))
     return exponential(max(s * (0.5 * s - u), -690.0)) - beyond if u > s else beyond
@@ -332,11 +334,11 @@ def of_many(value: Row, deviation: Row, beta: float | None = None) -> tuple[list
     if soft:
         middle = [u + (4.0 + REACH * s) for u, s in zip(value, deviation, strict=True)]
         end = [u + soft_high(s) for u, s in zip(value, deviation, strict=True)]
-        step = [(7.7 + 2.0 * (REACH * s)) / 6.0 for s in deviation]
-        tail = [(e - m) / 4.0 for e, m in zip(end, middle, strict=True)]
+        step = [(7.7 + 2.0 * (REACH * s)) / 2.0 for s in deviation]
+        tail = [(e - m) / 2.0 for e, m in zip(end, middle, strict=True)]
     else:
         middle = end = [u + REACH * s for u, s in zip(value, deviation, strict=True)]
-        step = tail = [2.8 * s for s in deviation]
+        step = tail = [REACH * s for s in deviation]
     probability = [0.0] * n
     pairs = [[0.0] * n for _ in range(n)]
     x = 0.0
