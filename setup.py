@@ -29,6 +29,9 @@ GCC = [
     "--param=max-inline-insns-single=4000",
     "-fschedule-insns", "-fsched-pressure", "-fno-tree-loop-distribute-patterns",
 ]  # fmt: skip
+# Clang makes no copy of a function for a number of actions unless it is inlined where the number is a constant; what
+# is merely `inline` it leaves apart: loops over actions were not unrolled, which took half as long again.
+CLANG = ["-DCYTHON_INLINE=inline __attribute__((always_inline, unused))"]
 MSVC = ["/O2", "/fp:precise"]
 
 # Given here because a module's own directives do not reach the inline functions of the .pxd files: a check for division
@@ -115,16 +118,16 @@ def write_continuous(folder):
         path.write_text(text, encoding="utf-8")
 
 
-def is_gcc(command):
-    """Whether a compiler is GCC, which other compilers pretend to be in name but not in what they say of themselves."""
+def own_flags(command):
+    """Flags of one compiler, which goes by what it says of itself: all pretend in name to be others."""
     said = subprocess.run([*command[:1], "--version"], capture_output=True, text=True, check=False).stdout
-    return "Free Software Foundation" in said
+    return GCC if "Free Software Foundation" in said else CLANG if "clang" in said else []
 
 
 class BuildExt(build_ext):
     def build_extensions(self):
         kind = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
-        flags = MSVC if kind == "msvc" else [*UNIX, *(GCC if is_gcc(self.compiler.compiler_so) else [])]
+        flags = MSVC if kind == "msvc" else [*UNIX, *own_flags(self.compiler.compiler_so)]
         for extension in self.extensions:
             extension.extra_compile_args = [*flags, *extension.extra_compile_args, *BUILDS[BUILD]]
             extension.extra_link_args += [flag for flag in BUILDS[BUILD] if flag.startswith("-fsanitize")]

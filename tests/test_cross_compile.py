@@ -76,7 +76,8 @@ def test_kernel_compiles_for(target, sources, tmp_path):
             [
                 sys.executable, "-m", "ziglang", "cc", "-target", target, "-c", path, "-o", tmp_path / "kernel.o",
                 "-O3", "-Wall", "-Werror", "-Wno-unused-function", "-ffp-contract=off", "-fno-math-errno",
-                "-fno-trapping-math", *(["-mavx2"] if path.stem == "avx2" else []), "-DNDEBUG",
+                "-fno-trapping-math", "-DCYTHON_INLINE=inline __attribute__((always_inline, unused))",
+                *(["-mavx2"] if path.stem == "avx2" else []), "-DNDEBUG",
                 "-DCYTHON_LIMITED_API=1", "-DPy_LIMITED_API=0x030B0000", "-I", headers,
             ],
             env={**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(tmp_path / "zig")}, capture_output=True, text=True,

@@ -124,7 +124,7 @@ def test_same_bits_as_the_twin(n_options, blocks):
         same_as_the_twin(subject, model, design)
 
 
-@pytest.mark.parametrize("beta", [0.2, 1.0, 2.0, 8.0])  # each has another rule for a noisy recall
+@pytest.mark.parametrize("beta", [0.2, 1.0, 2.0, 8.0, 40.0])  # each has another rule for a noisy recall
 @pytest.mark.parametrize("source", SOURCES)
 def test_same_bits_as_the_twin_with_soft_choices_among_three(source, beta):
     subject = mixed(3, rows=8, blocks="reset", hidden=0)

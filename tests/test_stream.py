@@ -66,6 +66,28 @@ def test_states_of_a_run():
 
 
 @pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("seed", [0, 2**32, 2**63 - 1, 2**128 - 1, 2**128, 3**200])
+def test_seeding_is_numpys(build, seed, monkeypatch):
+    """Ten thousand keys over builds and seeds: of one word and of two, small and large."""
+    monkeypatch.setattr(_kernel, "kernel", _kernel.load(build))
+    draw = np.random.RandomState(5)
+    for width in (1, 2, 3):
+        keys = draw.randint(0, 2**32, size=(280, width)) >> draw.randint(0, 32, size=(280, 1))
+        keys[:2] = [[0], [2**32 - 1]]
+        expected = [
+            np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)).state["state"]["state"]
+            for key in keys.tolist()
+        ]  # fmt: skip
+        np.testing.assert_array_equal(engine.seeded_streams(seed, keys), expected)
+
+
+@pytest.mark.parametrize("keys", [[[-1]], [[2**32]]])
+def test_keys_of_more_than_a_word_are_refused(keys):
+    with pytest.raises(ValueError, match=r"^keys must be in \[0, 4294967296\)"):
+        engine.seeded_streams(1, keys)
+
+
+@pytest.mark.parametrize("build", BUILDS)
 def test_normals_are_the_twins(build):
     output = np.empty((400, LANES))
     _kernel.load(build).normals(streams(6)[1], output)

@@ -11,3 +11,4 @@ from .baseline import elementary as elementary
 from .baseline import normals as normals
 from .baseline import precise as precise
 from .baseline import raw as raw
+from .baseline import seed_streams as seed_streams

@@ -1,6 +1,7 @@
 """The kernel built for processors with AVX2."""
 
 include "rules.pxi"
+include "seeding.pxi"
 include "tables.pxi"
 include "recorder.pxi"
 include "batch.pxi"

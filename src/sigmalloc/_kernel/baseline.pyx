@@ -1,6 +1,7 @@
 """The kernel built for the platform's baseline instruction set."""
 
 include "rules.pxi"
+include "seeding.pxi"
 include "tables.pxi"
 include "recorder.pxi"
 include "batch.pxi"

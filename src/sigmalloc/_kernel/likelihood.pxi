@@ -14,7 +14,7 @@ from .likelihood cimport (
     log_hard, log_term, pull_hard, recall_situation, slope_of_two,
 )
 from .precise cimport bell, bounded, normal_below, precise_exponential, precise_logarithm
-from .soft_recall cimport below_soft
+from .soft_recall cimport TERMS, below_soft, expand, rule_of
 from .stream cimport load, next_in_all
 
 cdef extern from *:
@@ -99,13 +99,20 @@ cdef void integrate(const Bundle* bundle, const FitSetting* setting, Scratch* sc
         if soft:
             scratch.middle[i] = scratch.shifted[i] + (4.0 + REACH * s)
             scratch.end[i] = scratch.shifted[i] + soft_high(s)
-            scratch.step[i] = (7.7 + 2.0 * (REACH * s)) / 6.0
-            scratch.tail[i] = (scratch.end[i] - scratch.middle[i]) / 4.0
+            scratch.step[i] = (7.7 + 2.0 * (REACH * s)) / 2.0
+            scratch.tail[i] = (scratch.end[i] - scratch.middle[i]) / 2.0
         else:
             scratch.middle[i] = scratch.end[i] = scratch.shifted[i] + REACH * s
-            scratch.step[i] = scratch.tail[i] = 2.8 * s
+            scratch.step[i] = scratch.tail[i] = REACH * s
     for i in range(n * n * LANES):
         scratch.pairs[i] = 0.0
+    if soft:
+        for a in range(n):
+            scratch.present[a] = 0
+            for i in range(a * LANES, (a + 1) * LANES):
+                scratch.rules[i] = rule_of(scratch.deviation[i])
+                scratch.present[a] |= 1 << rule_of(scratch.deviation[i])
+            expand(scratch.precision + a * LANES, scratch.series + a * 3 * TERMS * LANES)
     while going:
         for lane in range(LANES):
             width[lane] = top[lane] - x[lane]
@@ -122,8 +129,9 @@ cdef void integrate(const Bundle* bundle, const FitSetting* setting, Scratch* sc
             for a in range(n):
                 i = a * LANES
                 if soft:
-                    below_soft(at, scratch.shifted + i, scratch.deviation + i, scratch.precision + i, joint,
-                               scratch.rate + i, scratch.bend + i)
+                    below_soft(at, scratch.shifted + i, scratch.deviation + i, scratch.precision + i, scratch.rules + i,
+                               scratch.present[a], scratch.series + a * 3 * TERMS * LANES, joint, scratch.rate + i,
+                               scratch.bend + i)
                 else:
                     below_panel(at, scratch.shifted + i, scratch.precision + i, joint, scratch.rate + i,
                                 scratch.bend + i)
@@ -843,7 +851,8 @@ cdef class Likelihood:
     cdef int prepare(self) except -1:
         cdef const ChoiceData* data = &self.rows.data
         cdef Py_ssize_t k = data.n_memories * LANES, a = data.n_options * LANES, s = data.n_situations
-        cdef Py_ssize_t vectors = LANES * (PARAMETERS + 2 * data.n_rows + 3) + 4 * k + a * (12 + data.n_options)
+        cdef Py_ssize_t options = a * (13 + data.n_options + 3 * TERMS) + data.n_options
+        cdef Py_ssize_t vectors = LANES * (PARAMETERS + 2 * data.n_rows + 3) + 4 * k + options
         cdef Py_ssize_t square = s * s * LANES if data.transition != NULL and self.setting.source == 2 else 0
         cdef Py_ssize_t ring = self.setting.window + 1
         cdef Py_ssize_t words = vectors + square + s * LANES + 2 * ring + 4 * s + 2 * data.n_memories
@@ -872,10 +881,13 @@ cdef class Likelihood:
         self.scratch.rate, word = word, word + a
         self.scratch.bend, word = word, word + a
         self.scratch.pairs, word = word, word + a * data.n_options
+        self.scratch.series, word = word, word + a * 3 * TERMS
+        self.scratch.rules, word = word, word + a
         self.scratch.nothing, word = word, word + LANES
         self.scratch.unused, word = word, word + 2 * LANES
         self.scratch.matrix, word = word, word + square
         self.scratch.occupancy, word = word, word + s * LANES
+        self.scratch.present, word = <int64_t*> word, word + data.n_options
         self.course.ring, word = <int64_t*> word, word + 2 * ring
         self.course.active, word = <int64_t*> word, word + s
         self.course.count, word = <int64_t*> word, word + s

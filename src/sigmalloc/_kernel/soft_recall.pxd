@@ -1,8 +1,13 @@
 """A recall of the soft policy: the distribution function of a normal and a Gumbel variable, and two derivatives.
 
-G(y; s) = E_ζ[Λ(y − sζ)] = E_g[Φ((y − g)/s)] in units of 1/β (`exact/_noise.py`): a trapezoidal rule in ζ for small s, a
-Gauss rule over the Gumbel distribution for large s. bench/gumbel_rules.py prints the constants.
+G(y; s) = E_ζ[Λ(y − sζ)] = E_g[Φ((y − g)/s)] in units of 1/β (`_choices/noise.py`): a trapezoidal rule in ζ for small
+s, a Gauss rule over the Gumbel distribution for larger s, and from 3 on, where most agents are, a series in 1/s of what
+is left of that distribution's moments without two exponential distributions. bench/gumbel_rules.py derives the
+constants.
 """
+
+from libc.math cimport fabs
+from libc.stdint cimport int64_t
 
 from .lanes cimport LANES, in_, out
 from .precise cimport INVERSE_ROOT_TWO_PI, bell, bounded, normal_below, precise_exponential
@@ -30,17 +35,6 @@ cdef extern from *:
         2.8818071733637857e-29, 1.7348974039368633e-31, 8.417177740697075e-34, 1.4457844267768996e-36,
         1.2490674940082216e-37, 3.391043966720718e-38,
     };
-    static const double sm_gumbel_15_node[15] = {
-        -1.9344378866166936, -1.1826292203189295, -0.31624584897433705, 0.7589252402713067, 2.126209893117691,
-        3.8499568539552835, 5.9685148285318, 8.510364157214537, 11.512967608280471, 15.032191090274234,
-        19.150800769495632, 23.99564768272027, 29.777287662243722, 36.89885166585145, 46.392876757611724,
-    };
-    static const double sm_gumbel_15_weight[15] = {
-        0.005037216306009874, 0.098862794407239, 0.33269619789093846, 0.3542118894918289, 0.16274607776648778,
-        0.03992294374983319, 0.005932626462674343, 0.0005566103983133912, 3.249558569640391e-05,
-        1.126271488038969e-06, 2.146901383803602e-08, 1.9973322387439952e-10, 7.433529052598926e-13,
-        7.581682072357066e-16, 8.194543446312179e-20,
-    };
     static const double sm_trapezoidal_44[22] = {
         3.813335150589621e-16, 8.090008123820253e-15, 1.4839505046918263e-13, 2.353511642512772e-12,
         3.227303161006733e-11, 3.8263936993814935e-10, 3.922527700714986e-09, 3.476713170823885e-08,
@@ -64,11 +58,31 @@ cdef extern from *:
         0.037181332987307976, 0.0432898930693586, 0.04914030084179088, 0.054384964484066364, 0.05868263789783923,
         0.06173481444584057, 0.06331992717689157,
     };
+    #define SM_TERMS 16
+    #define SM_GUMBEL_MEAN 0.5772156649015329
+    #define SM_FIRST_POLE 0.5614594835668851
+    #define SM_SECOND_POLE -0.3152367516871934
+    static const double sm_gumbel_moment[SM_TERMS] = {  /* E[(g - mean)^k] / k! without the poles */
+        0.5961588922767116, -0.48265029564508677, 0.30041214381812725, -0.1410715521999041, 0.05719848388585487,
+        -0.01959763324354937, 0.006105345334503565, -0.0016702678323408159, 0.0004311961805723547,
+        -9.829330306807129e-05, 2.217920949339135e-05, -4.242773682515749e-06, 8.981669722856993e-07,
+        -1.338302347606166e-07, 3.224277851390023e-08, -2.2025484990761385e-09,
+    };
+    static const double sm_mills[SM_TERMS] = {  /* (1 + z) exp(z^2/2) Phi(-z) by powers of (z - 4)/(z + 4) */
+        0.4720532065026236, -0.09670347731792203, 0.01399963566181283, 0.028600363641440932, -0.03219785747507285,
+        0.017936103229015146, -0.005002214232552473, -0.0002856590155043913, 0.0006942286097289912,
+        -9.431189681277087e-05, -8.63501226704618e-05, 2.1031510217378935e-05, 1.1687478610635341e-05,
+        -3.2101368161851835e-06, -1.1962282917076025e-06, 3.001876044364893e-07,
+    };
     """
+    enum: TERMS "SM_TERMS"
+    const double GUMBEL_MEAN "SM_GUMBEL_MEAN"
+    const double FIRST_POLE "SM_FIRST_POLE"
+    const double SECOND_POLE "SM_SECOND_POLE"
+    const double* GUMBEL_MOMENT "sm_gumbel_moment"
+    const double* MILLS "sm_mills"
     const double* GUMBEL_36_NODE "sm_gumbel_36_node"
     const double* GUMBEL_36_WEIGHT "sm_gumbel_36_weight"
-    const double* GUMBEL_15_NODE "sm_gumbel_15_node"
-    const double* GUMBEL_15_WEIGHT "sm_gumbel_15_weight"
     const double* TRAPEZOIDAL_44 "sm_trapezoidal_44"
     const double* TRAPEZOIDAL_104 "sm_trapezoidal_104"
 
@@ -112,10 +126,103 @@ cdef inline void gumbel_term(in_ y, in_ precision, double node, double weight, o
 
 cdef inline int rule_of(double s) noexcept nogil:
     """Which of the four rules is for s."""
-    return (s > 0.75) + (s > 2.0) + (s > 4.0)
+    return (s > 0.75) + (s > 2.0) + (s > 3.0)
 
 
-cdef inline void by_rule(int rule, in_ y, in_ s, in_ precision, out below, out slope, out bend) noexcept nogil:
+cdef inline void expand(in_ precision, out series) noexcept nogil:
+    """The polynomials of a recall's series, by powers of u = (y − mean)/s: G = Φ(u) + φ(u) Q(u), but for the poles.
+
+    R = Σ_k μ_k s^−k He_k(u), where μ_k is E[(g − mean)^k]/k! without the poles, Q with R − μ_0 = Q' − uQ, and R'.
+
+    precision : IN [lane]; series : OUT [Q, R, R'][power][lane]
+    """
+    cdef Py_ssize_t j, k
+    cdef int lane
+    cdef double he[TERMS + 1]  # the powers of He_k, and of the one before
+    cdef double before[TERMS + 1]
+    cdef double weight[LANES]
+    cdef double step[LANES]
+    cdef double power
+    cdef double* q = series
+    cdef double* r = series + TERMS * LANES
+    cdef double* slope = series + 2 * TERMS * LANES
+    for j in range(TERMS + 1):
+        he[j] = before[j] = 0.0
+    he[0] = 1.0
+    for j in range(3 * TERMS * LANES):
+        series[j] = 0.0
+    for lane in range(LANES):
+        weight[lane] = 1.0
+        step[lane] = precision[lane] if precision[lane] < 0.5 else 0.0  # where another rule is used
+    for k in range(TERMS):
+        for j in range(k + 1):
+            for lane in range(LANES):
+                r[j * LANES + lane] = r[j * LANES + lane] + (GUMBEL_MOMENT[k] * weight[lane]) * he[j]
+        for lane in range(LANES):
+            weight[lane] = weight[lane] * step[lane]
+        for j in range(k + 1, -1, -1):  # He_{k+1} = u He_k − k He_{k−1}
+            power = (he[j - 1] if j > 0 else 0.0) - <double> k * before[j]
+            before[j] = he[j]
+            he[j] = power
+    for j in range(TERMS - 1, 0, -1):
+        for lane in range(LANES):
+            slope[(j - 1) * LANES + lane] = <double> j * r[j * LANES + lane]
+            power = <double> (j + 1) * q[(j + 1) * LANES + lane] if j + 1 < TERMS else 0.0
+            q[(j - 1) * LANES + lane] = power - r[j * LANES + lane]
+
+
+cdef inline double polynomial(const double* c, Py_ssize_t stride, double u) noexcept nogil:
+    """Σ_j c_j u^j of TERMS terms, in Estrin's order.
+
+    c : IN [power · stride]
+    """
+    cdef double square = u * u
+    cdef double fourth = square * square
+    cdef double low = ((c[0] + u * c[stride]) + square * (c[2 * stride] + u * c[3 * stride])) + fourth * (
+        (c[4 * stride] + u * c[5 * stride]) + square * (c[6 * stride] + u * c[7 * stride])
+    )
+    cdef double high
+    c = c + 8 * stride
+    high = ((c[0] + u * c[stride]) + square * (c[2 * stride] + u * c[3 * stride])) + fourth * (
+        (c[4 * stride] + u * c[5 * stride]) + square * (c[6 * stride] + u * c[7 * stride])
+    )
+    return low + (fourth * fourth) * high
+
+
+cdef inline double exponential_tail(double u, double height, double s) noexcept nogil:
+    """X = exp(s²/2 − su) Φ(u − s): Φ(u) − X is the distribution function of ζ plus an exponential variable of mean 1/s.
+
+    height : the bell's, at u
+    """
+    cdef double z = fabs(u - s)
+    cdef double beyond = height * (polynomial(MILLS, 1, (z - 4.0) / (z + 4.0)) / (1.0 + z))
+    cdef double exponent = s * (0.5 * s - u)
+    exponent = -690.0 if -690.0 > exponent else exponent
+    exponent = precise_exponential(0.0 if 0.0 < exponent else exponent) - beyond
+    return exponent if u > s else beyond
+
+
+cdef inline void by_series(in_ y, in_ s, in_ precision, in_ series, out below, out slope, out bend) noexcept nogil:
+    """G, G' and G'' from a recall's series and its poles, to 1e-10 for s > 3."""
+    cdef int lane
+    cdef double u, height, phi, r, first, second
+    for lane in range(LANES):
+        u = bounded((y[lane] - GUMBEL_MEAN) * precision[lane])
+        height = bell(u)
+        phi = height * INVERSE_ROOT_TWO_PI
+        first = FIRST_POLE * exponential_tail(u, height, s[lane])
+        second = SECOND_POLE * exponential_tail(u, height, 2.0 * s[lane])
+        r = polynomial(series + TERMS * LANES + lane, LANES, u)
+        below[lane] = (normal_below(u, height) - (first + 0.5 * second)) + phi * polynomial(series + lane, LANES, u)
+        slope[lane] = (phi * r) * precision[lane] + (first + second)
+        r = polynomial(series + 2 * TERMS * LANES + lane, LANES, u) - u * r
+        bend[lane] = (phi * (r * precision[lane] + (FIRST_POLE + SECOND_POLE))) * precision[lane] - (
+            first + 2.0 * second
+        )
+
+
+cdef inline void by_rule(int rule, in_ y, in_ s, in_ precision, in_ series, out below, out slope,
+                         out bend) noexcept nogil:
     """G, G' and G'' in all lanes by one rule."""
     cdef int lane, j, nodes
     cdef double tau[LANES]
@@ -131,38 +238,42 @@ cdef inline void by_rule(int rule, in_ y, in_ s, in_ precision, out below, out s
             else:
                 trapezoidal_term(TRAPEZOIDAL_104[j if j < 52 else 103 - j], growth, tau, below, slope, bend)
         return
-    if rule == 2:
-        for j in range(36):
-            gumbel_term(y, precision, GUMBEL_36_NODE[j], GUMBEL_36_WEIGHT[j], below, slope, bend)
-    else:
-        for j in range(15):
-            gumbel_term(y, precision, GUMBEL_15_NODE[j], GUMBEL_15_WEIGHT[j], below, slope, bend)
+    if rule == 3:
+        by_series(y, s, precision, series, below, slope, bend)
+        return
+    for j in range(36):
+        gumbel_term(y, precision, GUMBEL_36_NODE[j], GUMBEL_36_WEIGHT[j], below, slope, bend)
     for lane in range(LANES):
         slope[lane] = (slope[lane] * INVERSE_ROOT_TWO_PI) * precision[lane]
         bend[lane] = ((bend[lane] * INVERSE_ROOT_TWO_PI) * precision[lane]) * precision[lane]
 
 
-cdef inline void below_soft(in_ at, in_ value, in_ s, in_ precision, out joint, out rate, out curve) noexcept nogil:
-    """Of one recall at a node: the product of the G so far, G'/G, and −G''/G; each lane by the rule for its own s."""
+cdef inline void take(int rule, in_ rules, in_ below, in_ slope, in_ bend, out joint, out rate,
+                      out curve) noexcept nogil:
+    """What one rule gave, in the lanes that it is for."""
+    cdef int lane
+    cdef double g, wanted = rule
+    for lane in range(LANES):
+        g = 1e-280 if 1e-280 > below[lane] else below[lane]
+        joint[lane] = joint[lane] * g if rules[lane] == wanted else joint[lane]
+        rate[lane] = slope[lane] / g if rules[lane] == wanted else rate[lane]
+        curve[lane] = -bend[lane] / g if rules[lane] == wanted else curve[lane]
+
+
+cdef inline void below_soft(in_ at, in_ value, in_ s, in_ precision, in_ rules, int64_t present, in_ series, out joint,
+                            out rate, out curve) noexcept nogil:
+    """Of one recall at a node: the product of the G so far, G'/G, and −G''/G; each lane by the rule for its own s.
+
+    rules : IN [lane]; present : a bit for each rule that is among them
+    """
     cdef int lane, rule
-    cdef bint some
     cdef double y[LANES]
     cdef double below[LANES]
     cdef double slope[LANES]
     cdef double bend[LANES]
-    cdef double g
     for lane in range(LANES):
         y[lane] = at[lane] - value[lane]
     for rule in range(4):
-        some = False
-        for lane in range(LANES):
-            some = some or rule_of(s[lane]) == rule
-        if not some:
-            continue
-        by_rule(rule, y, s, precision, below, slope, bend)
-        for lane in range(LANES):
-            if rule_of(s[lane]) == rule:
-                g = 1e-280 if 1e-280 > below[lane] else below[lane]
-                joint[lane] = joint[lane] * g
-                rate[lane] = slope[lane] / g
-                curve[lane] = -bend[lane] / g
+        if (present >> rule) & 1:
+            by_rule(rule, y, s, precision, series, below, slope, bend)
+            take(rule, rules, below, slope, bend, joint, rate, curve)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from .. import _checks, _kernel
 from ..agents import ALLOCATIONS, GRADIENTS
 from ..agents.rules import look_up
+from ..runs.engine import seeded_streams
 from .choices import Subject
 from .model import GRADIENT_SOURCES, PARAMETERS, FloatArray, Setting
 
@@ -37,9 +38,9 @@ class Outcome:
 
 def stream_states(seed: int, key: tuple[int, ...], n: int, first: int = 0) -> npt.NDArray[np.uint64]:
     """States of n SFC64 streams, (n, 4), with the spawn keys (*key, first), (*key, first + 1), …"""
-    keys = ((*key, first + i) for i in range(n))
-    generators = (np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)) for key in keys)
-    return np.stack([generator.state["state"]["state"] for generator in generators])
+    keys = np.empty((n, len(key) + 1), dtype=np.int64)
+    keys[:, :-1], keys[:, -1] = key, np.arange(first, first + n)
+    return seeded_streams(seed, keys)
 
 
 def likelihood(subject: Subject, setting: Setting, vectors: FloatArray, kernel: ModuleType | None = None) -> Any:

@@ -16,6 +16,7 @@ from .choices import Choices, Subject
 from .model import FloatArray, GradientSource, Model, SoftmaxLearner, as_model
 from .work import workers_of
 
+LARGEST_STREAM = 2**31  # number of the first of a call
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -215,7 +216,7 @@ def simulate(
     if len(blank) and not np.isnan(np.where(needed, subject.payoff, np.nan)).all():
         raise ValueError(f"payoff: row {blank[0]} has an option whose payoff is not known; simulating needs them all")
     vectors = _vectors(model, free, values)
-    seed, first = _checks.seed("seed", seed), _checks.integer("first", first, low=0)
+    seed, first = _checks.seed("seed", seed), _checks.integer("first", first, low=0, high=LARGEST_STREAM)
     return engine.run(
         subject, model.setting, vectors, streams=engine.stream_states(seed, (), len(vectors), first)
     ).choice

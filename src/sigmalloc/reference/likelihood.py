@@ -6,6 +6,7 @@ One parameter set after another, the same sums in the same order, so that `evalu
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -62,20 +63,22 @@ LOGISTIC = tuple(zip(
 ))  # fmt: skip
 HARD = ((1.0, 0.0),)
 _NODES: tuple[float, ...] = (
-    0.006858095651593787, 0.03578255816821324, 0.08639934246511749, 0.15635354759415726, 0.24237568182092295,
-    0.3404438155360551, 0.44597252564632817,
+    0.0020571494271915403, 0.010807277021764539, 0.026420466669142884, 0.04868106900784647, 0.07727702860575103,
+    0.11180702558966055, 0.15178636979002136, 0.19665385349119097, 0.24577964258774715, 0.29847412243825683,
+    0.35399758025702155, 0.4115705898215549, 0.4703849532853434,
 )  # fmt: skip
 _NODES += tuple(1.0 - x for x in reversed(_NODES))
 _NODE_WEIGHTS: tuple[float, ...] = (
-    0.017559730165875875, 0.04007904357987999, 0.060759285343951655, 0.07860158357909681, 0.09276919873896894,
-    0.10259923186064786, 0.10763192673157897,
+    0.005275686308671688, 0.012208925546315922, 0.018981191647181497, 0.025487912648573897, 0.031637023164787524,
+    0.037342074882829784, 0.04252294715674259, 0.04710690017795705, 0.051029580547212704, 0.054235920264288244,
+    0.05668090827315982, 0.05833022174264826, 0.0591607076396311,
 )  # fmt: skip
 _NODE_WEIGHTS += _NODE_WEIGHTS[::-1]
 
-# Rules for G(y; s): Gauss and Gumbel (nodes, weights) for large s; trapezoidal in ζ for small s, half of the weights.
+# Rules for G(y; s): trapezoidal in ζ for small s, half of the weights; Gauss and Gumbel (nodes, weights); a series.
 # bench/gumbel_rules.py prints them.
-_GUMBEL = {
-    36: ((
+_GUMBEL = (
+    (
         -2.5967825928826813, -2.124491477211764, -1.6421781732075347, -1.1146091219772034, -0.518350841397719,
         0.1676962801053846, 0.9628638325699245, 1.8829257689616494, 2.9384009135084317, 4.13467493811678,
         5.473900210668537, 6.957168062606836, 8.585815514503688, 10.361845681203619, 12.287921476882854,
@@ -94,18 +97,8 @@ _GUMBEL = {
         2.847637865042918e-21, 3.955238726731534e-23, 4.396675802216904e-25, 3.935388311822702e-27,
         2.8818071733637857e-29, 1.7348974039368633e-31, 8.417177740697075e-34, 1.4457844267768996e-36,
         1.2490674940082216e-37, 3.391043966720718e-38,
-    )),
-    15: ((
-        -1.9344378866166936, -1.1826292203189295, -0.31624584897433705, 0.7589252402713067, 2.126209893117691,
-        3.8499568539552835, 5.9685148285318, 8.510364157214537, 11.512967608280471, 15.032191090274234,
-        19.150800769495632, 23.99564768272027, 29.777287662243722, 36.89885166585145, 46.392876757611724,
-    ), (
-        0.005037216306009874, 0.098862794407239, 0.33269619789093846, 0.3542118894918289, 0.16274607776648778,
-        0.03992294374983319, 0.005932626462674343, 0.0005566103983133912, 3.249558569640391e-05,
-        1.126271488038969e-06, 2.146901383803602e-08, 1.9973322387439952e-10, 7.433529052598926e-13,
-        7.581682072357066e-16, 8.194543446312179e-20,
-    )),
-}  # fmt: skip
+    ),
+)  # fmt: skip
 _TRAPEZOIDAL = {
     44: (
         3.813335150589621e-16, 8.090008123820253e-15, 1.4839505046918263e-13, 2.353511642512772e-12,
@@ -131,6 +124,44 @@ _TRAPEZOIDAL = {
         0.06173481444584057, 0.06331992717689157,
     ),
 }  # fmt: skip
+_GUMBEL_MEAN = 0.5772156649015329
+_POLES = (0.5614594835668851, -0.3152367516871934)
+_GUMBEL_MOMENTS = (  # E[(g − mean)^k]/k! without the poles
+    0.5961588922767116,
+    -0.48265029564508677,
+    0.30041214381812725,
+    -0.1410715521999041,
+    0.05719848388585487,
+    -0.01959763324354937,
+    0.006105345334503565,
+    -0.0016702678323408159,
+    0.0004311961805723547,
+    -9.829330306807129e-05,
+    2.217920949339135e-05,
+    -4.242773682515749e-06,
+    8.981669722856993e-07,
+    -1.338302347606166e-07,
+    3.224277851390023e-08,
+    -2.2025484990761385e-09,
+)
+_MILLS = (  # (1 + z) exp(z²/2) Φ(−z) by powers of (z − 4)/(z + 4)
+    0.4720532065026236,
+    -0.09670347731792203,
+    0.01399963566181283,
+    0.028600363641440932,
+    -0.03219785747507285,
+    0.017936103229015146,
+    -0.005002214232552473,
+    -0.0002856590155043913,
+    0.0006942286097289912,
+    -9.431189681277087e-05,
+    -8.63501226704618e-05,
+    2.1031510217378935e-05,
+    1.1687478610635341e-05,
+    -3.2101368161851835e-06,
+    -1.1962282917076025e-06,
+    3.001876044364893e-07,
+)
 _TRAPEZOIDAL_END = 8.2  # standard deviations
 
 
@@ -201,9 +232,9 @@ def soft_recall(y: float, s: float) -> tuple[float, float, float]:
             slope = slope + term * tau
             bend = bend + (term * tau) * (tau - 1.0)
             tau = tau * growth
-    else:
+    elif s <= 3.0:
         precision = 1.0 / s
-        for noise, weight in zip(*_GUMBEL[36 if s <= 4.0 else 15], strict=True):
+        for noise, weight in zip(*_GUMBEL, strict=True):
             z = (y - noise) * precision
             phi, bell = normal(z)
             z = max(min(z, FARTHEST), -FARTHEST)
@@ -212,7 +243,61 @@ def soft_recall(y: float, s: float) -> tuple[float, float, float]:
             bend = bend - weight * (z * bell)
         slope = (slope * INVERSE_ROOT_TWO_PI) * precision
         bend = ((bend * INVERSE_ROOT_TWO_PI) * precision) * precision
+    else:
+        precision = 1.0 / s
+        q, r, r_slope = expansion(precision)
+        u = (y - _GUMBEL_MEAN) * precision
+        phi, bell = normal(u)
+        u = max(min(u, FARTHEST), -FARTHEST)
+        density = bell * INVERSE_ROOT_TWO_PI
+        first = _POLES[0] * exponential_tail(u, bell, s)
+        second = _POLES[1] * exponential_tail(u, bell, 2.0 * s)
+        shape = polynomial(r, u)
+        below = (phi - (first + 0.5 * second)) + density * polynomial(q, u)
+        slope = (density * shape) * precision + (first + second)
+        shape = polynomial(r_slope, u) - u * shape
+        bend = (density * (shape * precision + (_POLES[0] + _POLES[1]))) * precision - (first + 2.0 * second)
     return max(below, SMALLEST_VARIANCE), slope, bend
+
+
+@functools.lru_cache(maxsize=64)
+def expansion(precision: float) -> tuple[list[float], list[float], list[float]]:
+    """Coefficients of Q, R and R' by powers of u = (y − mean)/s: G = Φ(u) + φ(u) Q(u), but for the poles, s > 3.
+
+    R = Σ_k μ_k s^−k He_k(u), where μ_k is E[(g − mean)^k]/k! without the poles, and R − μ_0 = Q' − uQ.
+    """
+    n = len(_GUMBEL_MOMENTS)
+    q, r, r_slope = [0.0] * n, [0.0] * n, [0.0] * n
+    he, before = [1.0] + [0.0] * n, [0.0] * (n + 1)
+    weight = 1.0
+    for k, moment in enumerate(_GUMBEL_MOMENTS):
+        for j in range(k + 1):
+            r[j] = r[j] + (moment * weight) * he[j]
+        weight = weight * precision
+        he, before = [(he[j - 1] if j else 0.0) - float(k) * before[j] for j in range(n + 1)], he
+    for j in range(n - 1, 0, -1):
+        r_slope[j - 1] = float(j) * r[j]
+        q[j - 1] = (float(j + 1) * q[j + 1] if j + 1 < n else 0.0) - r[j]
+    return q, r, r_slope
+
+
+def polynomial(c: Row, u: float) -> float:
+    """Σ_j c_j u^j of sixteen terms, in Estrin's order."""
+    square = u * u
+    fourth = square * square
+    low, high = (
+        ((c[k] + u * c[k + 1]) + square * (c[k + 2] + u * c[k + 3]))
+        + fourth * ((c[k + 4] + u * c[k + 5]) + square * (c[k + 6] + u * c[k + 7]))
+        for k in (0, 8)
+    )
+    return low + (fourth * fourth) * high
+
+
+def exponential_tail(u: float, bell: float, s: float) -> float:
+    """X = exp(s²/2 − su) Φ(u − s): ζ plus an exponential variable of mean 1/s has distribution function Φ(u) − X."""
+    z = abs(u - s)
+    beyond = bell * (polynomial(_MILLS, (z - 4.0) / (z + 4.0)) / (1.0 + z))
+    return exponential(max(s * (0.5 * s - u), -690.0)) - beyond if u > s else beyond
 
 
 def soft_high(s: float) -> float:
@@ -249,11 +334,11 @@ def of_many(value: Row, deviation: Row, beta: float | None = None) -> tuple[list
     if soft:
         middle = [u + (4.0 + REACH * s) for u, s in zip(value, deviation, strict=True)]
         end = [u + soft_high(s) for u, s in zip(value, deviation, strict=True)]
-        step = [(7.7 + 2.0 * (REACH * s)) / 6.0 for s in deviation]
-        tail = [(e - m) / 4.0 for e, m in zip(end, middle, strict=True)]
+        step = [(7.7 + 2.0 * (REACH * s)) / 2.0 for s in deviation]
+        tail = [(e - m) / 2.0 for e, m in zip(end, middle, strict=True)]
     else:
         middle = end = [u + REACH * s for u, s in zip(value, deviation, strict=True)]
-        step = tail = [2.8 * s for s in deviation]
+        step = tail = [REACH * s for s in deviation]
     probability = [0.0] * n
     pairs = [[0.0] * n for _ in range(n)]
     x = 0.0

@@ -9,10 +9,11 @@ from __future__ import annotations
 import functools
 import math
 import os
-import threading
+import time
 import weakref
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,8 @@ from .schedule import Schedule
 
 LANES = 8
 SLICE = 50_000  # recalls of four actions per slice, well under a tenth of a second
+FIRST_SLICE = 2_000  # of a call: whether threads are worth their start is seen soon
+WORTH_THREADS = 1e-3  # seconds
 LARGEST_BATCH = 256
 LARGEST_WORKSPACE = 2**31  # bytes a batch may keep scores in
 
@@ -123,23 +126,38 @@ class Before:
     earned: Floats | None = None
 
 
-def stream_states(seed: int, restart: int, evaluation_key: int = 0) -> npt.NDArray[np.uint64]:
+def stream_states(seed: int, restart: int) -> npt.NDArray[np.uint64]:
     """States of a run's two SFC64 streams, (2, 4): the training stream is that of `numpy.random.SFC64` seeded with
-    ``SeedSequence(seed, spawn_key=(restart,))``, the evaluation stream has the spawn key (restart, evaluation_key)."""
-    return np.stack([stream_state(seed, (restart,)), stream_state(seed, (restart, evaluation_key))])
+    ``SeedSequence(seed, spawn_key=(restart,))``, the evaluation stream has the spawn key (restart, 0)."""
+    states: npt.NDArray[np.uint64] = run_streams(seed, [restart])[0]
+    return states
 
 
-def stream_state(seed: int, key: tuple[int, ...]) -> npt.NDArray[np.uint64]:
-    """State of `numpy.random.SFC64` seeded with ``SeedSequence(seed, spawn_key=key)``, (4,), without making one."""
-    words = np.random.SeedSequence(seed, spawn_key=key).generate_state(3, np.uint64).tolist()
-    a, b, c = words
-    for counter in range(1, 13):
-        output = (a + b + counter) & _WORD
-        a, b, c = b ^ (b >> 11), (c + (c << 3)) & _WORD, ((((c << 24) | (c >> 40)) & _WORD) + output) & _WORD
-    return np.array([a, b, c, 13], dtype=np.uint64)
+def run_streams(seed: int, restarts: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """The `stream_states` of several runs, (runs, 2, 4)."""
+    keys = np.zeros((len(restarts), 2), dtype=np.int64)
+    keys[:, 0] = restarts
+    states = np.empty((len(restarts), 2, 4), dtype=np.uint64)
+    states[:, 0], states[:, 1] = seeded_streams(seed, keys[:, :1]), seeded_streams(seed, keys)
+    return states
 
 
-_WORD = 2**64 - 1
+def seeded_streams(seed: int, keys: npt.ArrayLike) -> npt.NDArray[np.uint64]:
+    """States of `numpy.random.SFC64` seeded with ``SeedSequence(seed, spawn_key=key)``, (keys, 4), without making one.
+
+    Parameters
+    ----------
+    seed : int
+    keys : array of int, shape (keys, numbers), each in [0, 2^32)
+    """
+    whole = np.ascontiguousarray(keys, dtype=np.int64)
+    if whole.size and not 0 <= whole.min() <= whole.max() < 2**32:
+        raise ValueError(f"keys must be in [0, {2**32}), got {whole.min()} to {whole.max()}")
+    size = max(16, 4 * math.ceil(seed.bit_length() / 32))  # a seed sequence takes four words at least
+    words = np.frombuffer(seed.to_bytes(size, "little"), dtype="<u4").astype(np.uint32)
+    states = np.empty((len(whole), 4), dtype=np.uint64)
+    _kernel.kernel.seed_streams(words, whole.astype(np.uint32), states)
+    return states
 
 
 def capacity(task: Task, agents: Sequence[Agent]) -> int:
@@ -192,49 +210,39 @@ def run_table(
     task: Task, agents: Sequence[Agent], schedule: Schedule, kernel: Any, **given: bool
 ) -> tuple[npt.NDArray[Any], Floats]:
     """The agents as the kernel reads them, one row a run, and the points of their schedules."""
-    rows = np.zeros(len(agents), dtype=RUN_DTYPE)
     points: list[tuple[float, float]] = []
-    cache: dict[int, npt.NDArray[Any]] = {}
-    for i, agent in enumerate(agents):
-        if id(agent) not in cache:
-            cache[id(agent)] = _run_row(task, agent, schedule, kernel, points, given)
-        rows[i] = cache[id(agent)]
+    distinct = {id(agent): agent for agent in agents}
+    known = {which: _run_row(task, agent, schedule, kernel, points, given) for which, agent in distinct.items()}
+    rows = np.array([known[id(agent)] for agent in agents], dtype=RUN_DTYPE)
     return rows, np.array(points, dtype=np.float64).reshape(-1, 2)
 
 
 def _run_row(
     task: Task, agent: Agent, schedule: Schedule, kernel: Any, points: list[tuple[float, float]], given: dict[str, bool]
-) -> npt.NDArray[Any]:
-    row = np.zeros((), dtype=RUN_DTYPE)
+) -> tuple[Any, ...]:
+    gradient, allocation, rated = agent.gradient_rule, agent.allocation_rule, is_rated(task, agent)
+    q_low, q_high = agent.q_init if isinstance(agent.q_init, tuple) else (agent.q_init, agent.q_init)
+    row: dict[str, Any] = {
+        "q_low": q_low, "q_high": q_high, "rated": rated, "reward_scale": 1.0 if rated else 1 / trial_time(task, agent),
+        "planning_time": planning_time(task, agent), "time_of_sample": time_of_sample(task, agent),
+        "effort": agent.has_effort, "planned": task.horizon is not None,
+        "n_paths": paths(task, agent), "depth_first": agent.depth_first,
+        "first_episode": schedule.first_episode, "episodes": schedule.last_episode,
+        "evaluate_every": schedule.evaluate_every or 0, "evaluation_episodes": schedule.evaluation_episodes,
+        "hard_evaluation": schedule.hard,
+    }  # fmt: skip
     for name in SCHEDULED:
         row[name] = _schedule_row(agent.schedule(name), kernel.RULES["schedule"], points)
-    for name in (
-        "gamma", "sigma_base", "sigma_0", "sigma_min", "sigma_max", "learn_q", "n_trajectories", "samples_max",
-        "sample_correlation", "sample_time", "non_decision_time", "learning_rate_samples",
-        "learning_rate_opportunity_cost", "learn_opportunity_cost",
-    ):  # fmt: skip
-        row[name] = getattr(agent, name)
-    row["q_low"], row["q_high"] = agent.q_init if isinstance(agent.q_init, tuple) else (agent.q_init, agent.q_init)
-    row["rated"] = is_rated(task, agent)
-    row["reward_scale"] = 1.0 if row["rated"] else 1 / trial_time(task, agent)
-    row["planning_time"], row["time_of_sample"] = planning_time(task, agent), time_of_sample(task, agent)
-    row["effort"], row["planned"] = agent.has_effort, task.horizon is not None
-    row["learn_samples"] = look_up("learn_samples", kernel.RULES["learn_samples"], agent.learn_samples, "the kernel")
-    gradient, allocation = agent.gradient_rule, agent.allocation_rule
-    for word, kind, rule in (
-        ("credit", f"gradient={agent.gradient!r}: credit", gradient),
-        ("baseline", f"gradient={agent.gradient!r}: baseline", gradient),
-        ("update", f"allocation={agent.allocation!r}: update", allocation),
-        ("importance", f"allocation={agent.allocation!r}: importance", allocation),
+    for word, kind, value in (
+        ("credit", f"gradient={agent.gradient!r}: credit", gradient.credit),
+        ("baseline", f"gradient={agent.gradient!r}: baseline", gradient.baseline),
+        ("update", f"allocation={agent.allocation!r}: update", allocation.update),
+        ("importance", f"allocation={agent.allocation!r}: importance", allocation.importance),
+        ("learn_samples", "learn_samples", agent.learn_samples),
     ):
-        row[word] = look_up(kind, kernel.RULES[word], getattr(rule, word), "the kernel")
-    row["n_paths"], row["depth_first"] = paths(task, agent), agent.depth_first
-    row["first_episode"], row["episodes"] = schedule.first_episode, schedule.last_episode
-    row["evaluate_every"], row["evaluation_episodes"] = schedule.evaluate_every or 0, schedule.evaluation_episodes
-    row["hard_evaluation"] = schedule.hard
-    for name, value in given.items():
-        row[name] = value
-    return row
+        row[word] = look_up(kind, kernel.RULES[word], value, "the kernel")
+    row |= given
+    return tuple([row[name] if name in row else getattr(agent, name) for name in RUN_DTYPE.names or ()])
 
 
 def _schedule_row(value: Any, kinds: dict[str, int], points: list[tuple[float, float]]) -> tuple[float, ...]:
@@ -333,8 +341,9 @@ def run(
     task: Task, agents: Sequence[Agent], schedule: Schedule, streams: npt.NDArray[np.uint64], *,
     q: Floats | None = None, sigma: Floats | None = None, before: Before | None = None, samples: Floats | None = None,
     replayed: Replayed | None = None, recording: Recording | None = None, act_only: bool = False,
-    workers: int | None = None, progress: Callable[[int], object] | None = None, batch_size: int | None = None,
-    slice_work: int = SLICE, kernel: Any = None,
+    evaluation_episodes: npt.NDArray[np.int64] | None = None, workers: int | None = None,
+    progress: Callable[[int], object] | None = None, batch_size: int | None = None, slice_work: int = SLICE,
+    kernel: Any = None,
 ) -> Outcome:  # fmt: skip
     """Run every agent on the task.
 
@@ -354,8 +363,10 @@ def run(
     recording : Recording, optional
     act_only : bool
         Episodes are acted out, and nothing is learned.
+    evaluation_episodes : int array, shape (runs,), optional
+        Episodes of an evaluation of each run, in place of the schedule's.
     workers : int, optional
-        Threads; default: one a processor that this process may use.
+        Threads, the calling one included; default: one a processor that this process may use.
     progress : callable(int), optional
         Called in the calling thread with the number of episodes done so far; where none is learned, of evaluation
         episodes, a batch of runs at a time.
@@ -372,9 +383,9 @@ def run(
         task, agents, schedule, kernel, given_q=q is not None, given_sigma=sigma is not None,
         goes_on=before is not None, act_only=act_only,
     )  # fmt: skip
+    if evaluation_episodes is not None:
+        runs["evaluation_episodes"] = evaluation_episodes
     snapshot_at = np.array(schedule.snapshots, dtype=np.int64)
-    workers = workers or usable_processors()
-    stop = threading.Event()
 
     def make(rows: slice) -> tuple[Any, Any]:
         part = outcome.rows(rows)
@@ -394,43 +405,65 @@ def run(
         )  # fmt: skip
         return batch, fetch if recording is not None else None
 
-    def work(rows: slice) -> None:
-        batch, fetch = make(rows)
-        over = False
-        while not (over or stop.is_set()):
-            over = batch.advance(slice_work)
-            if fetch is not None:
-                fetch()
+    workers = workers or usable_processors()
+    waiting = deque(_batches(len(agents), workers, batch_size))
+    n_helpers = min(workers, len(waiting)) - 1
+    stopped = False
 
-    def tell(finished: int) -> None:
+    lengths = np.full(len(agents), schedule.evaluation_episodes) if evaluation_episodes is None else evaluation_episodes
+    evaluated: list[int] = []  # episodes, by the batches that are over
+
+    def tell() -> None:
         if progress is not None:
-            learned = int(outcome.counters[:, 0].sum())
-            progress(learned if schedule.episodes else finished * schedule.evaluation_episodes)
+            progress(int(outcome.counters[:, 0].sum()) if schedule.episodes else sum(evaluated))
 
-    rows = _batches(len(agents), workers, batch_size)
-    if len(rows) == 1:  # a pool of threads takes longer than a small call
-        batch, fetch = make(rows[0])
-        over = False
-        while not over:
-            over = batch.advance(slice_work)
-            if fetch is not None:
-                fetch()
-            tell(len(agents) if over else 0)
-        return outcome
-    pool = Threads(min(workers, len(rows)))
+    def advance(work: int) -> Iterator[None]:
+        """Slices of batches that no other thread has taken."""
+        while waiting:
+            try:
+                rows = waiting.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            batch, fetch = make(rows)
+            over = False
+            while not over:
+                over = batch.advance(work)
+                work = slice_work
+                if fetch is not None:
+                    fetch()
+                if over:
+                    evaluated.append(int(lengths[rows].sum()))
+                yield
+
+    def help_out() -> None:
+        for _ in advance(slice_work):
+            if stopped:
+                return
+
+    pool, pending, begun = None, set[Future[None]](), time.perf_counter()
     try:
-        sizes = {pool.submit(work, part): part.stop - part.start for part in rows}
-        pending, finished = set(sizes), 0
+        for _ in advance(min(slice_work, FIRST_SLICE)):
+            if pool is None and n_helpers and waiting and time.perf_counter() - begun > WORTH_THREADS:
+                pool = Threads(n_helpers)
+                pending = {pool.submit(help_out) for _ in range(n_helpers)}
+            tell()
+            pending = _unfinished(pending, 0.0)
         while pending:
-            done, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()
-                finished += sizes[future]
-            tell(finished)
+            pending = _unfinished(pending, 0.1)
+            tell()
     finally:
-        stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+        stopped = True
+        if pool is not None:
+            pool.shutdown(wait=True, cancel_futures=True)
     return outcome
+
+
+def _unfinished(pending: set[Future[None]], seconds: float) -> set[Future[None]]:
+    """Those that are not done within the time; raises what one of the others raised."""
+    done, pending = wait(pending, timeout=seconds, return_when=FIRST_COMPLETED) if pending else (set(), pending)
+    for future in done:
+        future.result()
+    return pending
 
 
 def _fetch(recording: Recording, recorder: Any, buffer: npt.NDArray[Any], values: Floats, first_run: int) -> None:

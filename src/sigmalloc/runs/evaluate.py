@@ -130,30 +130,29 @@ def evaluate(
     means, spreads = np.zeros((blocks, restarts, 2)), np.zeros((restarts, 2))
     cutoffs, cost, times = np.zeros(restarts), np.zeros(restarts), np.zeros((restarts, 2))
     visits = np.zeros((restarts, task.n_states, task.n_actions))
-    begun = 0
+    at_once = max(1, LARGEST_VISITS // (size * blocks))
     with shown(progress, restarts * episodes, unit="episode") as meter:
-        for share in np.unique(shares):
-            members = np.flatnonzero(shares == share)
-            at_once = max(1, LARGEST_VISITS // (size * len(members)))
-            for first in range(0, restarts, at_once):
-                part = slice(first, min(first + at_once, restarts))
-                keys = [(restart, int(block)) for restart in range(part.start, part.stop) for block in members]
-                streams = np.zeros((len(keys), 2, 4), dtype=np.uint64)
-                streams[:, 1] = [engine.stream_state(seed, key) for key in keys]
-                rows = [restart for restart, _ in keys]
-                outcome = engine.run(
-                    task, [agent] * len(keys), Schedule(0, None, int(share), policy, count_visits=True), streams,
-                    q=memory_q[rows], sigma=memory_sigma[rows], samples=None if effort is None else effort[rows],
-                    workers=workers, progress=functools.partial(_tell, meter, begun),
-                )  # fmt: skip
-                begun += len(keys) * int(share)
-                report = outcome.report[:, 0].reshape(part.stop - part.start, len(members), -1)
-                means[members, part] = report[:, :, :2].transpose(1, 0, 2)
-                cost[part] = report[:, 0, 2]
-                cutoffs[part] += report[:, :, 3].sum(axis=1)
-                times[part] += report[:, :, 7:9].sum(axis=1) * (share / episodes)
-                spreads[part] += report[:, :, 4:6].sum(axis=1)
-                visits[part] += outcome.visits.reshape(-1, len(members), *visits.shape[1:]).sum(axis=1)
+        for first in range(0, restarts, at_once):
+            part = slice(first, min(first + at_once, restarts))
+            rows = np.repeat(np.arange(part.start, part.stop), blocks)
+            n = part.stop - part.start
+            keys = np.column_stack([rows, np.tile(np.arange(blocks), n)])
+            streams = np.zeros((len(keys), 2, 4), dtype=np.uint64)
+            streams[:, 1] = engine.seeded_streams(seed, keys)
+            outcome = engine.run(
+                task, [agent] * len(keys), Schedule(0, None, 1, policy, count_visits=True), streams,
+                q=memory_q[rows], sigma=memory_sigma[rows], samples=None if effort is None else effort[rows],
+                evaluation_episodes=np.tile(shares, n), workers=workers,
+                progress=functools.partial(_tell, meter, first * episodes),
+            )  # fmt: skip
+            report = outcome.report[:, 0].reshape(n, blocks, -1)
+            means[:, part] = report[:, :, :2].transpose(1, 0, 2)
+            cost[part] = report[:, 0, 2]
+            cutoffs[part] = report[:, :, 3].sum(axis=1)
+            visits[part] = outcome.visits.reshape(n, blocks, *visits.shape[1:]).sum(axis=1)
+            for share in np.unique(shares):  # blocks of as many episodes weigh the same
+                times[part] += report[:, shares == share, 7:9].sum(axis=1) * (share / episodes)
+                spreads[part] += report[:, shares == share, 4:6].sum(axis=1)
     # sums of squares about the mean of each block, joined (Chan, Golub and LeVeque): nothing cancels
     weights = shares[:, None, None].astype(float)
     centre = means[0] + ((means - means[0]) * weights).sum(axis=0) / episodes

@@ -119,7 +119,7 @@ def training(
         )
     recorded = values or probability or agent.has_effort
     taken = _Table(task, agent, recorded, max_rows)
-    streams = np.stack([engine.stream_states(seed, restart) for restart in range(restarts)])
+    streams = engine.run_streams(seed, range(restarts))
     with shown(progress, schedule.episodes * restarts, unit="episode") as meter:
         outcome = engine.run(
             task, [agent] * restarts, schedule, streams, q=given_q, sigma=given_sigma,
@@ -292,7 +292,7 @@ def replay(
     results = []
     with shown(progress, total, unit="episode") as meter:
         for number, (one, (given_q, given_sigma)) in enumerate(zip(agents, given, strict=True)):
-            streams = np.stack([engine.stream_states(seed, subject) for subject in range(n)])
+            streams = engine.run_streams(seed, range(n))
             before = number * schedule.episodes * n
             outcome = engine.run(
                 task, [one] * n, schedule, streams, q=given_q, sigma=given_sigma,

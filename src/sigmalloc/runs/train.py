@@ -107,7 +107,7 @@ def train(
     restarts = checked_count("restarts", restarts)
     if schedule.episodes * restarts >= pairing.LARGE_CALL:
         pairing.warn_of_scale(task, agent)
-    streams = np.stack([engine.stream_states(seed, restart) for restart in range(restarts)])
+    streams = engine.run_streams(seed, range(restarts))
     outcome = advance(task, agent, schedule, streams, **given, estimator=estimator, workers=workers, progress=progress)
     result = checked_result(make_result(task, agent, seed, schedule, outcome, estimator), outcome)
     warn_of_cutoffs(task, int(result.training_cutoffs.sum()), episodes * restarts, "learning ")
@@ -191,24 +191,24 @@ def make_result(
 
 def checked_result(result: Result, outcome: engine.Outcome, first_episode: int = 0) -> Result:
     """The result, or the error that says which of its runs are no longer finite."""
-    error, episode = outcome.counters[:, 3].copy(), first_episode + outcome.counters[:, 0]
     reached = outcome.report[:, :, :3]
+    if not outcome.counters[:, 3].any() and np.isfinite(reached).all():
+        return result
+    error, episode = outcome.counters[:, 3].copy(), first_episode + outcome.counters[:, 0]
     off = ~np.isfinite(reached).all(axis=2) & (error == 0)[:, None]
     for run in np.flatnonzero(off.any(axis=1)):
         checkpoint = int(off[run].argmax())
         error[run] = 3
         episode[run] = result.episodes[len(result.episodes) - off.shape[1] + checkpoint]
     failed = np.flatnonzero(error)
-    if failed.size:
-        first = failed[0]
-        raise DivergenceError(
-            f"{engine.ERRORS[int(error[first])]} of restart {first} was no longer finite in episode {episode[first]} "
-            f"on {result.task.name!r} (seed {result.seed}); {failed.size} of {result.restarts} runs failed; "
-            f"{result.agent}",
-            result,
-            tuple(int(restart) for restart in failed),
-        )
-    return result
+    first = failed[0]
+    raise DivergenceError(
+        f"{engine.ERRORS[int(error[first])]} of restart {first} was no longer finite in episode {episode[first]} "
+        f"on {result.task.name!r} (seed {result.seed}); {failed.size} of {result.restarts} runs failed; "
+        f"{result.agent}",
+        result,
+        tuple(int(restart) for restart in failed),
+    )
 
 
 def extend(

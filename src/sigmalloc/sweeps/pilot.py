@@ -76,7 +76,7 @@ def _seconds_per_episode(
     agents = {cell: specification.cell_agent(int(cell)) for cell, _ in runs}
     given: dict[str, Any] = {name: None if table is None else memory_values(name, table, problem.task, len(runs))
              for name, table in (("q", problem.q), ("sigma", problem.sigma))}  # fmt: skip
-    streams = np.stack([engine.stream_states(specification.seed, restart) for _, restart in runs])
+    streams = engine.run_streams(specification.seed, [restart for _, restart in runs])
     seen = [0]
 
     def watch(done: int) -> None:

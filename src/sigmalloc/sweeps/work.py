@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import pickle
 import time
@@ -240,7 +239,7 @@ def compute(job: Job, watch: Callable[[int], None]) -> dict[str, npt.NDArray[Any
                  for name, table in (("q", problem.q), ("sigma", problem.sigma))}  # fmt: skip
         outcome = engine.run(
             task, [agents[cell] for cell in job.cell[rows]], job.schedule,
-            np.stack([_stream_states(job.seed, restart) for restart in job.restart[rows].tolist()]),
+            engine.run_streams(job.seed, job.restart[rows]),
             workers=1, progress=watch, **given,
         )  # fmt: skip
         for name in curves:
@@ -298,11 +297,3 @@ class _Watch:
         self.last = time.monotonic()
         if self.name in _stopped or os.path.exists(self.name):
             raise Stopped(self.name)
-
-
-@functools.lru_cache(maxsize=4096)
-def _stream_states(seed: int, restart: int) -> npt.NDArray[np.uint64]:
-    """As `engine.stream_states`, remembered: all cells draw the same streams."""
-    states = engine.stream_states(seed, restart)
-    states.setflags(write=False)
-    return states
