@@ -24,7 +24,7 @@ from .._threads import Threads
 from ..agents import Agent
 from ..agents.rules import look_up
 from ..agents.schedules import SCHEDULED, Exponential, Points
-from ..pairing import is_rated, paths, planning_time, time_of_sample, trial_time
+from ..pairing import is_rated, leaves, most_paths, paths, planning_time, start_budget, time_of_sample, trial_time
 from ..tasks.base import Task
 from .schedule import Schedule
 
@@ -42,12 +42,14 @@ RUN_DTYPE = np.dtype(
     + [(name, np.float64) for name in (
         "gamma", "sigma_base", "sigma_0", "sigma_min", "sigma_max", "q_low", "q_high", "reward_scale", "samples_max",
         "sample_correlation", "sample_time", "time_of_sample", "non_decision_time", "planning_time",
-        "learning_rate_samples", "learning_rate_opportunity_cost",
+        "learning_rate_samples", "learning_rate_opportunity_cost", "path_time", "leaves", "search_budget_max",
+        "learning_rate_search_budget",
     )]
     + [(name, np.int64) for name in (
         "credit", "baseline", "update", "importance", "learn_q", "n_trajectories", "n_paths", "depth_first", "given_q",
         "given_sigma", "goes_on", "first_episode", "episodes", "evaluate_every", "evaluation_episodes",
         "hard_evaluation", "act_only", "effort", "learn_samples", "learn_opportunity_cost", "planned", "rated",
+        "learn_search_budget", "most_paths",
     )]
 )  # fmt: skip
 TRIAL_DTYPE = np.dtype(
@@ -59,9 +61,10 @@ CHOICE_DTYPE = np.dtype(
 )
 REPORT = (
     "reward", "value", "cost", "cutoffs", "reward_squares", "value_squares", "steps", "time", "time_cost",
+    "effort", "search_budgets",
 )  # fmt: skip
 COUNTERS = ("episodes", "steps", "cutoffs", "error")
-ERRORS = {1: "q̄", 2: "σ", 3: "an evaluation", 4: "effort"}
+ERRORS = {1: "q̄", 2: "σ", 3: "an evaluation", 4: "effort", 5: "search budget"}
 
 Floats = npt.NDArray[np.float64]
 
@@ -78,7 +81,9 @@ class Outcome:
     samples : float64 (runs, states), or (0, 0) where no agent has effort
     earned : float64 (runs, 3)
         Running means of reward and time of learning episodes, and ω.
-    report : float64 (runs, checkpoints, 9)
+    budget : float64 (runs,)
+        Search budget of planning, in %; NaN where nothing is planned.
+    report : float64 (runs, checkpoints, 11)
     snapshots : float64 (runs, snapshots, 2, places)
     visits : float64 (runs, states · actions) or (0, 0)
     counters : int64 (runs, 4)
@@ -91,6 +96,7 @@ class Outcome:
     usage: Floats
     samples: Floats
     earned: Floats
+    budget: Floats
     report: Floats
     snapshots: Floats
     visits: Floats
@@ -115,12 +121,15 @@ class Before:
         Default: the agents' own.
     earned : float64 (runs, 3), optional
         Running means of reward and time, and ω. Default: none, and the agents' own.
+    budget : float64 (runs,), optional
+        Search budget in %. Default: the agents' own.
     """
 
     scale: Floats
     usage: Floats
     samples: Floats | None = None
     earned: Floats | None = None
+    budget: Floats | None = None
 
 
 def stream_states(seed: int, restart: int, evaluation_key: int = 0) -> npt.NDArray[np.uint64]:
@@ -152,9 +161,9 @@ def capacity(task: Task, agents: Sequence[Agent]) -> int:
     """
     most = 1
     for agent in agents:
-        if agent.gradient_rule.waits and (agent.allocation_rule.update != "none" or agent.learns_effort):
+        if agent.gradient_rule.waits and agent.learns_offline:
             steps = max(variant.step_limit for variant in task.variants) if task.horizon is None else task.horizon
-            most = max(most, steps * (paths(task, agent) if agent.gradient_rule.credit == "best_return" else 1))
+            most = max(most, steps * (most_paths(task, agent) if agent.gradient_rule.credit == "best_return" else 1))
     if 8 * LANES * most * (task.n_actions + 2) > LARGEST_WORKSPACE:
         raise ValueError(
             f"gradients that wait for a return would keep {most} scores a trajectory on {task.name!r}: lower its "
@@ -168,8 +177,10 @@ _tables: weakref.WeakKeyDictionary[Task, dict[Any, Any]] = weakref.WeakKeyDictio
 
 def tables(task: Task, agents: Sequence[Agent], kernel: Any) -> Any:
     """The task as the kernel reads it; made once for a task and what agents need of it."""
-    mapped = task.places.mapped or any(agent.has_effort for agent in agents)
-    key = (kernel.__name__, capacity(task, agents), mapped)
+    layout = "mapped" if task.places.mapped else "direct"
+    if any(agent.has_effort for agent in agents):
+        layout = "with_effort"
+    key = (kernel.__name__, capacity(task, agents), layout)
     held = _tables.setdefault(task, {})
     if key not in held:
         places = task.places
@@ -181,7 +192,7 @@ def tables(task: Task, agents: Sequence[Agent], kernel: Any) -> Any:
             allocated=places.allocated,
             ever_allocated=places.allocated.max(axis=0),
             acting=np.stack([held.exists.any(axis=1) for held in places.maps]).astype(np.float64),
-            mapped=mapped,
+            layout=layout,
             capacity=key[1],
             depth=task.horizon or 0,
         )
@@ -211,13 +222,16 @@ def _run_row(
     for name in (
         "gamma", "sigma_base", "sigma_0", "sigma_min", "sigma_max", "learn_q", "n_trajectories", "samples_max",
         "sample_correlation", "sample_time", "non_decision_time", "learning_rate_samples",
-        "learning_rate_opportunity_cost", "learn_opportunity_cost",
+        "learning_rate_opportunity_cost", "learn_opportunity_cost", "search_budget_max", "learning_rate_search_budget",
+        "learn_search_budget",
     ):  # fmt: skip
         row[name] = getattr(agent, name)
     row["q_low"], row["q_high"] = agent.q_init if isinstance(agent.q_init, tuple) else (agent.q_init, agent.q_init)
     row["rated"] = is_rated(task, agent)
     row["reward_scale"] = 1.0 if row["rated"] else 1 / trial_time(task, agent)
     row["planning_time"], row["time_of_sample"] = planning_time(task, agent), time_of_sample(task, agent)
+    row["path_time"], row["leaves"] = agent.decision_time * (task.horizon or 0), leaves(task)
+    row["most_paths"] = most_paths(task, agent)
     row["effort"], row["planned"] = agent.has_effort, task.horizon is not None
     row["learn_samples"] = look_up("learn_samples", kernel.RULES["learn_samples"], agent.learn_samples, "the kernel")
     gradient, allocation = agent.gradient_rule, agent.allocation_rule
@@ -262,6 +276,10 @@ def arrays(
     if before is not None and before.earned is not None:
         learned = np.array([agent.learn_opportunity_cost for agent in agents])
         earned[learned] = before.earned[learned]
+    budget = np.array([start_budget(task, agent) for agent in agents])
+    if before is not None and before.budget is not None:
+        learned = np.array([agent.learn_search_budget for agent in agents])
+        budget[learned] = before.budget[learned]
     return Outcome(
         q=start_q,
         sigma=start_sigma,
@@ -269,6 +287,7 @@ def arrays(
         usage=usage,
         samples=_effort(task, agents, before.samples if before is not None and samples is None else samples),
         earned=earned,
+        budget=budget,
         report=np.full((n, schedule.checkpoints, len(REPORT)), np.nan),
         snapshots=np.zeros((n, len(schedule.snapshots), 2, n_places)),
         visits=np.zeros((n, task.n_states * task.n_actions) if schedule.count_visits else (0, 0)),
@@ -389,7 +408,8 @@ def run(
             fetch = functools.partial(_fetch, recording, recorder, buffer, values, rows.start)
         batch = kernel.Batch(
             shared, runs[rows], points, part.streams, part.q, part.sigma, part.scale, part.usage, part.samples,
-            part.earned, part.report, snapshot_at, part.snapshots, part.visits, part.counters, choices, first, recorder,
+            part.earned, part.budget, part.report, snapshot_at, part.snapshots, part.visits, part.counters, choices,
+            first, recorder,
         )  # fmt: skip
         return batch, fetch if recording is not None else None
 
