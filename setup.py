@@ -22,11 +22,15 @@ UNIX = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 # unrolling the loops over lanes before it vectorises them, let it unroll them afterwards, and let it inline the recall
 # for each number of actions. Scheduling before registers are given out mixes operations that do not wait for others.
 # A loop over lanes that only sets or copies must not become a call or narrow moves, which the loads after it wait for.
+# What is declared inline is inlined, however much that is for all numbers of actions and layouts together, and nothing
+# else: which loops are made for constants is for the source to say.
 GCC = [
     "-fno-inline-functions-called-once",
     "--param=max-completely-peel-times=4",
     "--param=max-completely-peeled-insns=8000",
     "--param=max-inline-insns-single=4000",
+    "--param=inline-unit-growth=400", "-fno-inline-functions", "-fno-inline-small-functions",
+    "-fno-partial-inlining",
     "-fschedule-insns", "-fsched-pressure", "-fno-tree-loop-distribute-patterns",
 ]  # fmt: skip
 # Clang makes no copy of a function for a number of actions unless it is inlined where the number is a constant; what

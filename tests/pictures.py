@@ -47,7 +47,8 @@ def trained(task, agent, tables, *, at, value, cost, snapshots, episodes):
         snapshot_memory_sigma=np.stack([sigma for _, sigma in kept], axis=1), stream=np.zeros((restarts, 4), np.uint64),
         evaluation_stream=np.zeros((restarts, 4), np.uint64), scale=np.ones(restarts), usage=np.zeros((restarts, 0)),
         time=np.ones_like(value), time_cost=np.zeros_like(value), samples=np.ones((restarts, task.n_states)),
-        opportunity_cost=np.zeros(restarts), earned=np.zeros((restarts, 2)),
+        opportunity_cost=np.zeros(restarts), earned=np.zeros((restarts, 2)), effort=np.ones_like(value),
+        search_budgets=np.full_like(value, np.nan), search_budget=np.full(restarts, np.nan),
     )  # fmt: skip
 
 

@@ -86,6 +86,9 @@ AGENT = {
     "learning_rate_samples": (*NOT_NUMBERS, *NOT_FINITE, *NEGATIVE),
     "learn_opportunity_cost": (0, 1, "True", None, NAN, []),
     "learning_rate_opportunity_cost": (*NOT_NUMBERS, *NOT_FINITE, *POSITIVE, 1.1),
+    "learn_search_budget": (0, 1, "True", None, NAN, []),
+    "learning_rate_search_budget": (*NOT_NUMBERS, *NOT_FINITE, *NEGATIVE),
+    "search_budget_max": (*NOT_NUMBERS, *NOT_FINITE, *POSITIVE, 100.1),
 }
 
 

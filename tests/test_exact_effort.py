@@ -39,8 +39,8 @@ def test_one_state_and_two_actions_in_closed_form(sigma, n, rho):
     exact = evaluate(CHOICE, agent, Q, np.full(2, sigma), "hard", samples=n)
     objective, by_sigma, by_n = closed(sigma, n, agent)
     assert exact.objective == pytest.approx(objective, abs=1e-12)
-    assert exact.time == pytest.approx(0.04 * n, rel=1e-14)
-    assert exact.effort == pytest.approx(0.02 * n, rel=1e-14)
+    assert exact.time == pytest.approx(0.04 * n + 1, rel=1e-14)
+    assert exact.time_cost == pytest.approx(0.02 * n, rel=1e-14)
     assert exact.samples.tolist() == [n, 1.0]
     slope = gradient(CHOICE, agent, Q, np.full(2, sigma), "hard", samples=n)
     assert isinstance(slope, JointGradient)
@@ -71,7 +71,7 @@ def test_joint_optimum_of_the_closed_form(omega, lam, learn):
     assert best.memory_sigma == pytest.approx([sigma, sigma], rel=2e-3)
     assert best.samples[0] == pytest.approx(n, rel=2e-3)
     assert best.objective == pytest.approx(closed(best.memory_sigma[0], best.samples[0], agent)[0], abs=1e-9)
-    assert best.objective == pytest.approx(best.value - best.effort - best.cost, abs=1e-12)
+    assert best.objective == pytest.approx(best.value - best.time_cost - best.cost, abs=1e-12)
     one = optimum(CHOICE, agent, Q, equal_precision=True)
     assert one.objective == pytest.approx(objective, abs=1e-9)
 
@@ -171,7 +171,7 @@ def test_reward_rate_counts_every_sample():
     assert once.value == pytest.approx(evaluate(task, agent.replace(reward_rate=False), q, sigma).value / (0.2 * 6 + 1))
     thrice = evaluate(task, agent, q, sigma, samples=3)
     assert thrice.value == pytest.approx(thrice.reward / (3 * 0.2 * 6 + 1), rel=1e-13)
-    assert thrice.time == pytest.approx(0.1 * 3 * 6, rel=1e-13)
+    assert thrice.time == pytest.approx(0.2 * 3 * 6 + 1, rel=1e-13)
     nearly = np.full(19, 3.0)
     nearly[0] += 1e-12  # by the occupancy of states, not by the number of visits
     assert evaluate(task, agent, q, sigma, samples=nearly).value == pytest.approx(thrice.value, rel=1e-11)

@@ -87,7 +87,7 @@ def test_effort_is_optimised_with_it():
     assert match.samples[0] > 1.1
     fixed = match_cost(PLAN, agent.replace(learn_samples="no"), 10.0, starts=6)
     assert match.objective > fixed.objective + 0.1
-    assert match.objective == pytest.approx(match.value - match.effort - match.cost)
+    assert match.objective == pytest.approx(match.value - match.time_cost - match.cost)
 
 
 @pytest.mark.parametrize(

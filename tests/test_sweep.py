@@ -308,7 +308,8 @@ class TestStore:
         folder, result, blocks = store
         with np.load(blocks[0], allow_pickle=False) as block:
             assert set(block.files) == {
-                "keys", "reward", "value", "cost", "cutoffs", "time", "time_cost", "steps", "training_cutoffs", "error",
+                "keys", "reward", "value", "cost", "cutoffs", "time", "time_cost", "effort", "search_budgets",
+                "steps", "training_cutoffs", "error",
                 "stream",
             }  # fmt: skip
             np.testing.assert_array_equal(block["reward"], result.reward.reshape(20, 4)[:5])

@@ -210,7 +210,7 @@ def test_evaluate(policy):
         run.trial = lambda stream, kept=kept, trial=trial: kept.append(trial(stream)) or kept[-1]
         block_reward, block_value, cost, block_cut, *_ = run.evaluate(0, int(share), policy == "hard")
         reward, value, cut = reward + share * block_reward, value + share * block_value, cut + block_cut
-        for paths, _ in kept:
+        for paths, *_ in kept:
             for state, recalled, _ in paths[0].visits:
                 visits[state, recalled.action] += 1
     figures = sm.evaluate(task, agent, q, sigma, episodes=episodes, seed=seed, policy=policy)

@@ -30,26 +30,24 @@ class ScaleWarning(UserWarning):
 def check(task: Task, agent: Agent) -> None:
     """Raise a ValueError where the agent's fields and the task contradict each other."""
     if task.horizon is None:
-        for name, off in (("search_budget", None), ("reward_rate", False), ("planner", "rollouts")):
+        for name, off in (
+            ("search_budget", None), ("reward_rate", False), ("planner", "rollouts"), ("learn_search_budget", False),
+        ):  # fmt: skip
             value = getattr(agent, name)
             if value != off:
                 raise ValueError(f"{name}={value!r} is for planning tasks; {task.name!r} has no horizon")
         return
     n_paths = paths(task, agent)
-    if agent.learns_effort and agent.depth_first and n_paths > 1:
-        raise ValueError(
-            f"learn_samples={agent.learn_samples!r} needs planner='rollouts', or one path: depth-first paths share "
-            "their draws"
-        )
     if n_paths < 1:
         raise ValueError(
             f"search_budget={agent.search_budget!r} % is less than one path, "
             f"{100 / float(task.n_actions) ** task.horizon:.6g} % for {task.horizon} moves"
         )
     largest = LARGEST_SEARCH if agent.depth_first else LARGEST_PATHS
-    if n_paths > largest:
+    if most_paths(task, agent) > largest:
+        name = "search_budget_max" if agent.learn_search_budget else "search_budget"
         raise ValueError(
-            f"search_budget={agent.search_budget!r} % of {task.n_actions}^{task.horizon} paths is more than the "
+            f"{name}={getattr(agent, name)!r} % of {task.n_actions}^{task.horizon} paths is more than the "
             f"{largest} that a trial of planner={agent.planner!r} may have"
         )
     if agent.planner not in agent.gradient_rule.planners:
@@ -66,6 +64,26 @@ def paths(task: Task, agent: Agent) -> int:
     if task.horizon * math.log2(task.n_actions) > 52:  # more than a float counts
         return math.floor(budget * 2**52) * int(task.n_actions**task.horizon // 2**52)
     return math.floor(budget * float(task.n_actions**task.horizon) + 1e-9)
+
+
+def leaves(task: Task) -> float:
+    """Paths that a search budget of 100 % pays for, as a number: 1 where nothing is planned."""
+    depth = task.horizon or 0
+    return float(task.n_actions**depth) if depth * math.log2(task.n_actions) < 1000 else math.inf
+
+
+def start_budget(task: Task, agent: Agent) -> float:
+    """b in %, which is that of one path where none is given; NaN where nothing is planned."""
+    if task.horizon is None:
+        return math.nan
+    return 100 / leaves(task) if agent.search_budget is None else agent.search_budget
+
+
+def most_paths(task: Task, agent: Agent) -> int:
+    """Paths that a trial may have or, where the budget is learned, come to have."""
+    if not agent.learn_search_budget or task.horizon is None:
+        return paths(task, agent)
+    return math.ceil(min(agent.search_budget_max * leaves(task) / 100, 2.0**62))
 
 
 def checked_samples(task: Task, given: Any, restarts: int | None = None) -> npt.NDArray[np.float64]:
@@ -108,8 +126,8 @@ def time_of_sample(task: Task, agent: Agent) -> float:
 
 
 def is_rated(task: Task, agent: Agent) -> bool:
-    """Whether learned effort changes the time of a trial whose reward rate is maximised."""
-    return agent.reward_rate and task.horizon is not None and agent.learns_effort
+    """Whether learned effort or a learned budget change the time of a trial whose reward rate is maximised."""
+    return agent.reward_rate and task.horizon is not None and (agent.learns_effort or agent.learn_search_budget)
 
 
 _scales: weakref.WeakKeyDictionary[Task, dict[float, tuple[float, float, float] | None]] = weakref.WeakKeyDictionary()

@@ -3,11 +3,12 @@
 from libc.math cimport sqrt
 from libc.stdint cimport int64_t
 
-from .effort cimport learn_effort, trial_time_of
+from .budget cimport learn_budget
+from .effort cimport learn_effort, mean_samples, trial_time_of
 from .elementary cimport logarithm
 from .lanes cimport (
-    EACH, FIXED_SAMPLES, FLAT, NONFINITE_SAMPLES, NONFINITE_SIGMA, NO_ERROR, SCALE, USAGE, Error, Lane, Run, Task, in_,
-    out,
+    EACH, FIXED_SAMPLES, FLAT, NONFINITE_BUDGET, NONFINITE_SAMPLES, NONFINITE_SIGMA, NO_ERROR, SCALE, USAGE, Error,
+    Lane, Run, Task, in_, out,
 )
 from .memory cimport mean_value, place_of
 
@@ -16,7 +17,7 @@ cdef extern from *:
     const double LARGEST_Q "SM_LARGEST_Q"
 
 
-cdef inline bint learn_value(Lane* lane, double target, Py_ssize_t n_actions, bint mapped) noexcept nogil:
+cdef inline bint learn_value(Lane* lane, double target, Py_ssize_t n_actions, int mapped) noexcept nogil:
     """On-policy expected SARSA: q̄(s,a) += α₁ (target − q̄(s,a)), unless the value is known; False if out of range."""
     cdef Py_ssize_t place = place_of(lane, lane.acted, mapped)
     cdef double q = lane.q[place]
@@ -146,9 +147,11 @@ cdef inline Error allocate(Lane* lane, const Task* task) noexcept nogil:
     cdef int64_t unfit = 0
     cdef double precision_base = 1.0 / (agent.sigma_base * agent.sigma_base)
     cdef double gain = lane.beta * agent.reward_scale / <double> agent.n_trajectories
-    cdef double time = 1.0
+    cdef double time = 1.0, samples = 1.0
+    if agent.rated or agent.learn_search_budget:
+        samples = mean_samples(lane, task)
     if agent.rated:
-        time = trial_time_of(lane, task)
+        time = trial_time_of(lane, samples)
         gain = lane.beta * (1.0 / time) / <double> agent.n_trajectories
     if agent.update == EACH:
         update_each(task.n_places, lane.allocated, lane.sigma, lane.gradient, gain, lane.rate_sigma, lane.lam,
@@ -164,4 +167,6 @@ cdef inline Error allocate(Lane* lane, const Task* task) noexcept nogil:
         return NONFINITE_SIGMA
     if agent.effort and not learn_effort(lane, task, gain, time):
         return NONFINITE_SAMPLES
+    if agent.learn_search_budget and not learn_budget(lane, task, time, samples):
+        return NONFINITE_BUDGET
     return NO_ERROR

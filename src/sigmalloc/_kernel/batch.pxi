@@ -5,20 +5,21 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from .allocation cimport allocate, clipped, divergence, learn_value
+from .budget cimport draw_paths
 from .continuous cimport CERTAIN, UNCERTAIN, move_all
 from .credit cimport credit_all, credit_rewards_to_go, defer_scores, deferred_return
 from .effort cimport learn_price, start_effort
 from .elementary cimport uniform
 from .lanes cimport (
-    ACT, BEST_RETURN, BOOTSTRAP, EACH, EVALUATE, FIXED_SAMPLES, FLAT, IDLE, LANES, MEAN_BASELINE, NONFINITE_Q, NOW,
-    NO_ERROR, NO_UPDATE, PATH_RETURN, REPORT, REWARD_TO_GO, SAMPLE, SAMPLE_DEFERRED, SCALE, TRAJECTORY, USAGE, Bodies,
-    Error, Lane, Recall, Run, Streams, Task,
+    ACT, BEST_RETURN, BOOTSTRAP, DIRECT, EACH, EVALUATE, FIXED_SAMPLES, FLAT, IDLE, LANES, MAPPED, MEAN_BASELINE,
+    NONFINITE_Q, NOW, NO_ERROR, NO_UPDATE, PATH_RETURN, REPORT, REWARD_TO_GO, SAMPLE, SAMPLE_DEFERRED, SCALE,
+    TRAJECTORY, USAGE, WITH_EFFORT, Bodies, Error, Lane, Recall, Run, Streams, Task,
 )
 from .memory cimport ABSENT, add_scores, expected_value, gather, mean_value
 from .outcomes cimport chosen_entry, move, step
 from .planner cimport begin_path, begin_trial, collect, end_path, remember_draw, search
 from .recall cimport recall
-from .recorder cimport CUT, ENDED, Choice, Trial
+from .recorder cimport CUT, ENDED, LAST, Choice, Trial
 from .schedules cimport scheduled
 from .stream cimport load, next_in_one, store
 
@@ -46,6 +47,18 @@ cdef void recall_of_many(Recall* tick, Streams* streams, Py_ssize_t n_actions) n
     recall(tick, streams, tick.raw, tick.scratch, n_actions)
 
 
+cdef void draw_number_of_paths(Lane* lane, Streams* streams, int which) noexcept nogil:
+    draw_paths(lane, streams, which)
+
+
+cdef void credit_path(Lane* lane, Py_ssize_t n_actions, int mapped) noexcept nogil:
+    """Credit the scores of a trajectory of one path, which waited for its return."""
+    if lane.agent.credit == REWARD_TO_GO:
+        credit_rewards_to_go(lane, n_actions, mapped)
+    else:
+        credit_all(lane, n_actions, deferred_return(lane), mapped)
+
+
 @cython.final
 cdef class Batch:
     """Runs of one task, advanced in slices.
@@ -68,12 +81,14 @@ cdef class Batch:
     usage : float64 (runs, states)
         Recalls in sampled trajectories, the same. Shape (0, 0): no agent asks.
     samples : float64 (runs, states)
-        Effort. IN and OUT. Shape (0, 0): no agent has any; where one has, the task must be mapped.
+        Effort. IN and OUT. Shape (0, 0) unless the layout of the tables has effort.
     earned : float64 (runs, 3)
         Running means of reward and time of learning episodes, and ω. IN and OUT.
-    report : float64 (runs, checkpoints, 9)
+    budget : float64 (runs,)
+        Search budget of planning, in %. IN and OUT.
+    report : float64 (runs, checkpoints, 11)
         OUT: means of reward and value, cost, number of cut-offs, sums of squares of reward and value about their means,
-        steps, mean time of an episode, price of the time of its samples.
+        steps, mean time of an episode, price of the time of its samples, mean samples of a decision, search budget.
     snapshot_at : int64 (snapshots,)
         Completed episodes after which q̄ and σ are copied, ascending.
     snapshots : float64 (runs, snapshots, 2, places)
@@ -102,7 +117,7 @@ cdef class Batch:
     cdef const double[:, ::1] points
     cdef uint64_t[:, :, ::1] stream_states
     cdef double[:, ::1] q, sigma, visits, usage, samples, earned
-    cdef double[::1] scale
+    cdef double[::1] scale, budget
     cdef double[:, :, ::1] report
     cdef double[:, :, :, ::1] snapshots
     cdef const int64_t[::1] snapshot_at
@@ -114,13 +129,13 @@ cdef class Batch:
 
     def __cinit__(self, Tables tables not None, const Run[::1] runs, const double[:, ::1] points,
                   uint64_t[:, :, ::1] streams, double[:, ::1] q, double[:, ::1] sigma, double[::1] scale,
-                  double[:, ::1] usage, double[:, ::1] samples, double[:, ::1] earned, double[:, :, ::1] report,
-                  const int64_t[::1] snapshot_at,
+                  double[:, ::1] usage, double[:, ::1] samples, double[:, ::1] earned, double[::1] budget,
+                  double[:, :, ::1] report, const int64_t[::1] snapshot_at,
                   double[:, :, :, ::1] snapshots, double[:, ::1] visits, int64_t[:, ::1] counters,
                   const Choice[::1] choices, const int64_t[::1] choices_from, Recorder recorder):
         self.tables, self.task = tables, tables.task
         self.runs, self.points, self.stream_states, self.q, self.sigma = runs, points, streams, q, sigma
-        self.scale, self.usage, self.samples, self.earned = scale, usage, samples, earned
+        self.scale, self.usage, self.samples, self.earned, self.budget = scale, usage, samples, earned, budget
         self.report, self.snapshot_at, self.snapshots, self.visits = report, snapshot_at, snapshots, visits
         self.counters, self.choices, self.choices_from, self.recorder = counters, choices, choices_from, recorder
         self.n_runs, self.n_checkpoints, self.n_snapshots = runs.shape[0], report.shape[1], snapshot_at.shape[0]
@@ -147,9 +162,9 @@ cdef class Batch:
             and self.snapshots.shape[2] == 2
             and (self.visits.shape[0] == 0 or self.visits.shape[0] == n and self.visits.shape[1] == self.n_entries)
             and (self.usage.shape[0] == 0 or self.usage.shape[0] == n and self.usage.shape[1] == self.task.n_states)
-            and (self.samples.shape[0] == 0
-                 or self.samples.shape[0] == n and self.samples.shape[1] == self.task.n_states and self.task.mapped)
-            and self.earned.shape[0] == n and self.earned.shape[1] == 3
+            and (self.samples.shape[0] == (n if self.task.mapped == WITH_EFFORT else 0))
+            and (self.samples.shape[0] == 0 or self.samples.shape[1] == self.task.n_states)
+            and self.earned.shape[0] == self.budget.shape[0] == n and self.earned.shape[1] == 3
             and (not self.replayed or self.choices_from.shape[0] == n + 1)
             and (self.recorder is None or not self.recorder.values.shape[0]
                  or self.recorder.values.shape[2] == 2 * self.task.n_actions + (self.samples.shape[0] > 0))
@@ -223,35 +238,84 @@ cdef class Batch:
 
     cdef void run_ticks(self) noexcept nogil:
         # constants let the compiler unroll the loops over the actions, and leave out what a task does not need
-        if self.task.dynamics > UNCERTAIN:
-            if self.task.mapped:
-                self.run_ticks_of(self.task.n_actions, self.task.dynamics, True)
-            elif self.task.n_actions == 3:
-                self.run_ticks_of(3, self.task.dynamics, False)
+        cdef Py_ssize_t n_actions = self.task.n_actions
+        if self.task.mapped == WITH_EFFORT:
+            if n_actions == 2:
+                self.run_two_with_effort()
             else:
-                self.run_ticks_of(self.task.n_actions, self.task.dynamics, False)
+                self.run_many_with_effort()
+        elif self.task.dynamics > UNCERTAIN:
+            if self.task.mapped:
+                self.run_continuous_mapped()
+            elif n_actions == 3:
+                self.run_continuous_three()
+            else:
+                self.run_continuous()
         elif self.task.dynamics == UNCERTAIN:
             if self.task.mapped:
-                self.run_ticks_of(self.task.n_actions, UNCERTAIN, True)
+                self.run_uncertain_mapped()
             else:
-                self.run_ticks_of(self.task.n_actions, UNCERTAIN, False)
+                self.run_uncertain()
         elif self.task.mapped:
-            if self.task.n_actions == 2:
-                self.run_ticks_of(2, CERTAIN, True)
-            elif self.task.n_actions == 4:
-                self.run_ticks_of(4, CERTAIN, True)
+            if n_actions == 2:
+                self.run_two_mapped()
+            elif n_actions == 4:
+                self.run_four_mapped()
             else:
-                self.run_ticks_of(self.task.n_actions, CERTAIN, True)
-        elif self.task.n_actions == 2:
-            self.run_ticks_of(2, CERTAIN, False)
-        elif self.task.n_actions == 3:
-            self.run_ticks_of(3, CERTAIN, False)
-        elif self.task.n_actions == 4:
-            self.run_ticks_of(4, CERTAIN, False)
+                self.run_many_mapped()
+        elif n_actions == 2:
+            self.run_two()
+        elif n_actions == 3:
+            self.run_three()
+        elif n_actions == 4:
+            self.run_four()
         else:
-            self.run_ticks_of(self.task.n_actions, CERTAIN, False)
+            self.run_many()
 
-    cdef inline void run_ticks_of(self, Py_ssize_t n_actions, int dynamics, bint mapped) noexcept nogil:
+    # One function for each set of constants, since a compiler may well make one for several calls.
+    cdef void run_two_with_effort(self) noexcept nogil:
+        self.run_ticks_of(2, self.task.dynamics, WITH_EFFORT)
+
+    cdef void run_many_with_effort(self) noexcept nogil:
+        self.run_ticks_of(self.task.n_actions, self.task.dynamics, WITH_EFFORT)
+
+    cdef void run_continuous_mapped(self) noexcept nogil:
+        self.run_ticks_of(self.task.n_actions, self.task.dynamics, MAPPED)
+
+    cdef void run_continuous_three(self) noexcept nogil:
+        self.run_ticks_of(3, self.task.dynamics, DIRECT)
+
+    cdef void run_continuous(self) noexcept nogil:
+        self.run_ticks_of(self.task.n_actions, self.task.dynamics, DIRECT)
+
+    cdef void run_uncertain_mapped(self) noexcept nogil:
+        self.run_ticks_of(self.task.n_actions, UNCERTAIN, MAPPED)
+
+    cdef void run_uncertain(self) noexcept nogil:
+        self.run_ticks_of(self.task.n_actions, UNCERTAIN, DIRECT)
+
+    cdef void run_two_mapped(self) noexcept nogil:
+        self.run_ticks_of(2, CERTAIN, MAPPED)
+
+    cdef void run_four_mapped(self) noexcept nogil:
+        self.run_ticks_of(4, CERTAIN, MAPPED)
+
+    cdef void run_many_mapped(self) noexcept nogil:
+        self.run_ticks_of(self.task.n_actions, CERTAIN, MAPPED)
+
+    cdef void run_two(self) noexcept nogil:
+        self.run_ticks_of(2, CERTAIN, DIRECT)
+
+    cdef void run_three(self) noexcept nogil:
+        self.run_ticks_of(3, CERTAIN, DIRECT)
+
+    cdef void run_four(self) noexcept nogil:
+        self.run_ticks_of(4, CERTAIN, DIRECT)
+
+    cdef void run_many(self) noexcept nogil:
+        self.run_ticks_of(self.task.n_actions, CERTAIN, DIRECT)
+
+    cdef inline void run_ticks_of(self, Py_ssize_t n_actions, int dynamics, int mapped) noexcept nogil:
         cdef int which
         cdef Lane* lane
         cdef bint ended
@@ -282,10 +346,7 @@ cdef class Batch:
                     ended = step(&self.task, lane, &self.bodies, &self.streams, which, entry, dynamics)
                     lane.deferred_reward[lane.n_deferred - 1] = lane.reward
                     if self.count_step(lane, ended):
-                        if lane.agent.credit == REWARD_TO_GO:
-                            credit_rewards_to_go(lane, n_actions, mapped)
-                        else:
-                            credit_all(lane, n_actions, deferred_return(lane), mapped)
+                        credit_path(lane, n_actions, mapped)
                         self.end_trial(lane, which)
                 elif lane.phase == ACT or lane.phase == BOOTSTRAP:
                     self.learn(lane, which, n_actions, dynamics, mapped)
@@ -304,7 +365,7 @@ cdef class Batch:
             return True
         return False
 
-    cdef inline void learn(self, Lane* lane, int which, Py_ssize_t n_actions, int dynamics, bint mapped) noexcept nogil:
+    cdef inline void learn(self, Lane* lane, int which, Py_ssize_t n_actions, int dynamics, int mapped) noexcept nogil:
         """A step of the learning episode, or the recall in the state to which it led."""
         cdef double target
         cdef bint ended, cut
@@ -317,7 +378,7 @@ cdef class Batch:
                 lane.acted = chosen_entry(lane, &self.tick, which, n_actions)
                 ended = step(&self.task, lane, &self.bodies, &self.streams, which, lane.acted, dynamics)
             collect(lane)
-            if mapped and lane.agent.effort:
+            if mapped == WITH_EFFORT:
                 lane.spent += lane.samples[lane.acted_in]
             if self.recorder is not None:
                 self.record(lane, which, n_actions, ended)
@@ -343,7 +404,10 @@ cdef class Batch:
         return lane.step == lane.step_limit
 
     cdef void end_learning_path(self, Lane* lane, int which) noexcept nogil:
-        if end_path(lane, &self.task, self.task.n_actions, self.task.mapped):
+        cdef bint over = end_path(lane, &self.task, self.task.n_actions, self.task.mapped)
+        if self.replayed and lane.agent.learn_search_budget:
+            over = self.choices[lane.row - 1].flags & LAST
+        if over:
             if lane.agent.learn_opportunity_cost and not lane.agent.act_only:
                 learn_price(lane)
             self.begin_sampling(lane, which)
@@ -404,29 +468,30 @@ cdef class Batch:
     cdef void explore(self, Lane* lane, int which) noexcept nogil:
         """A step of a trajectory that is planned, or whose states are counted; or of an evaluation episode."""
         if self.task.n_actions == 2 and self.task.dynamics == CERTAIN and not self.task.mapped:  # planning
-            self.explore_of(lane, which, 2, CERTAIN, False)
+            self.explore_of(lane, which, 2, CERTAIN, DIRECT)
         else:
             self.explore_of(lane, which, self.task.n_actions, self.task.dynamics, self.task.mapped)
 
     cdef inline void explore_of(self, Lane* lane, int which, Py_ssize_t n_actions, int dynamics,
-                                bint mapped) noexcept nogil:
+                                int mapped) noexcept nogil:
         cdef Py_ssize_t entry = chosen_entry(lane, &self.tick, which, n_actions)
         cdef bint ended
         if lane.phase == TRAJECTORY:
-            lane.usage[lane.state] += 1.0
-            if lane.deferred:
-                defer_scores(lane, &self.tick, which, n_actions)
-            else:
-                add_scores(lane, &self.tick, which, n_actions, mapped)
+            if lane.path < lane.n_paths:  # a trial may look at one more path, for its worth alone
+                lane.usage[lane.state] += 1.0
+                if lane.deferred:
+                    defer_scores(lane, &self.tick, which, n_actions)
+                else:
+                    add_scores(lane, &self.tick, which, n_actions, mapped)
         else:
             if self.visits.shape[0]:
                 self.visits[lane.run, entry] += 1.0
-            if lane.agent.effort:
+            if mapped == WITH_EFFORT and not lane.agent.depth_first:
                 lane.spent += lane.samples[lane.state]
         if lane.agent.depth_first:
             remember_draw(lane, &self.tick, which)
             if search(lane, &self.task, &self.bodies, &self.streams, which):
-                self.work -= 1 + lane.agent.n_paths // 8
+                self.work -= 1 + lane.n_explored // 8
                 self.end_trial(lane, which)
             return
         ended = step(&self.task, lane, &self.bodies, &self.streams, which, entry, dynamics)
@@ -473,6 +538,9 @@ cdef class Batch:
         if not agent.goes_on or not self.usage.shape[0]:
             memset(lane.usage, 0, self.task.n_states * sizeof(double))
         lane.earned = &self.earned[lane.run, 0]
+        lane.budget = &self.budget[lane.run]
+        lane.n_paths = lane.n_explored = agent.n_paths
+        lane.rated, lane.learn_search_budget = <int> agent.rated, <int> agent.learn_search_budget
         if self.samples.shape[0]:
             lane.samples = &self.samples[lane.run, 0]
             start_effort(lane, &self.task)
@@ -485,7 +553,8 @@ cdef class Batch:
             if lane.mean_baseline and not self.task.mapped:
                 lane.baseline[i] = mean_value(lane.q + i * self.task.n_actions, self.task.n_actions)
         lane.sampling = SAMPLE_DEFERRED if lane.deferred else SAMPLE
-        if agent.n_paths > 1 or agent.depth_first or agent.importance == USAGE or agent.rated:
+        if (agent.n_paths > 1 or agent.depth_first or agent.importance == USAGE or agent.rated
+                or agent.learn_search_budget):
             lane.sampling = TRAJECTORY
         lane.variant = lane.steps = 0
         lane.episode = agent.first_episode
@@ -525,13 +594,20 @@ cdef class Batch:
             return
         lane.phase = ACT
         lane.spent = 0.0
-        begin_trial(&self.task, lane, &self.bodies, &self.streams, which)
+        self.begin_trial(lane, which)
         if self.replayed:
             lane.start_state = self.choices[lane.row].state
+            if agent.learn_search_budget:  # as many paths as were recorded
+                lane.n_paths = lane.n_explored = <int64_t> 1 << 62
             begin_path(lane)
         elif self.task.fixed_start != NULL:
             lane.start_state = self.task.fixed_start[lane.episode]
             begin_path(lane)
+
+    cdef inline void begin_trial(self, Lane* lane, int which) noexcept nogil:
+        begin_trial(&self.task, lane, &self.bodies, &self.streams, which)
+        if lane.learn_search_budget:
+            draw_number_of_paths(lane, &self.streams, which)
 
     cdef void set_beta(self, int which, double beta) noexcept nogil:
         self.tick.beta[which] = beta * 1.4426950408889634
@@ -559,22 +635,24 @@ cdef class Batch:
 
     cdef void begin_sampling(self, Lane* lane, int which) noexcept nogil:
         """The trajectories that the σ update needs."""
-        if (lane.agent.update == NO_UPDATE and lane.agent.learn_samples == FIXED_SAMPLES) or lane.agent.act_only:
+        cdef bint fixed = lane.agent.update == NO_UPDATE and lane.agent.learn_samples == FIXED_SAMPLES
+        if fixed and not lane.agent.learn_search_budget or lane.agent.act_only:
             self.end_episode(lane, which)
             return
         lane.phase = lane.sampling
-        lane.best_sum = 0.0
+        lane.best_sum = lane.gain_sum = 0.0
         lane.trials = 0
-        begin_trial(&self.task, lane, &self.bodies, &self.streams, which)
+        self.begin_trial(lane, which)
 
     cdef void end_trial(self, Lane* lane, int which) noexcept nogil:
         """After a trajectory or an evaluation episode: another one, or what they were for."""
         cdef Error error
         lane.trials += 1
-        if lane.agent.rated and lane.phase != EVALUATE:
+        if lane.rated and lane.phase != EVALUATE:
             lane.best_sum += lane.best_value
         if lane.phase == EVALUATE:
             self.count_evaluation(lane)
+            lane.paths_sum += lane.n_paths
             if lane.trials == lane.agent.evaluation_episodes:
                 self.end_evaluation(lane, which)
                 return
@@ -586,7 +664,7 @@ cdef class Batch:
             else:
                 self.abandon(lane, which, error)
             return
-        begin_trial(&self.task, lane, &self.bodies, &self.streams, which)
+        self.begin_trial(lane, which)
 
     cdef void count_evaluation(self, Lane* lane) noexcept nogil:
         """Add an evaluation episode; the scatter by Welford's method, which loses no digits to a large mean."""
@@ -638,17 +716,17 @@ cdef class Batch:
         lane.reward_sum = lane.value_sum = lane.reward_mean = lane.value_mean = 0.0
         lane.reward_squares = lane.value_squares = 0.0
         lane.spent = 0.0
-        lane.trials = lane.cutoffs = 0
+        lane.trials = lane.cutoffs = lane.paths_sum = 0
         lane.training_steps = lane.steps
         lane.lam = scheduled(&lane.agent.lam, self.first_point(), lane.episode)
         self.set_beta(which, 1e300 if lane.agent.hard_evaluation else scheduled(
             &lane.agent.beta, self.first_point(), lane.episode
         ))
-        begin_trial(&self.task, lane, &self.bodies, &self.streams, which)
+        self.begin_trial(lane, which)
 
     cdef void end_evaluation(self, Lane* lane, int which) noexcept nogil:
         cdef Py_ssize_t checkpoint = 0
-        cdef double scale, n = <double> lane.trials
+        cdef double scale, visits, n = <double> lane.trials
         if lane.agent.episodes > lane.agent.first_episode:
             checkpoint = lane.episode // lane.agent.evaluate_every - 1
             checkpoint -= lane.agent.first_episode // lane.agent.evaluate_every
@@ -660,20 +738,22 @@ cdef class Batch:
         row[4] = lane.reward_squares
         row[5] = lane.value_squares
         row[6] = <double> (lane.steps - lane.training_steps)
-        if not lane.agent.effort:
-            lane.spent = row[6]
-        elif lane.agent.depth_first and lane.agent.n_paths > 1:
-            # memories are drawn once a trial, but every state visited takes its time
-            lane.spent = lane.samples[0] * row[6]
+        visits = row[6]
+        if lane.agent.depth_first:  # memories are drawn once a trial, but every state of every path takes its time
+            visits = <double> (lane.paths_sum * self.task.depth)
+        if self.task.mapped != WITH_EFFORT:
+            lane.spent = visits
         if lane.agent.rated:
-            scale = 1.0 / (lane.agent.planning_time * (lane.spent / row[6]) + lane.agent.non_decision_time)
+            scale = 1.0 / (lane.agent.time_of_sample * (lane.spent / n) + lane.agent.non_decision_time)
             row[1] = row[1] * scale
             row[5] = row[5] * (scale * scale)
         row[7] = (
             lane.agent.time_of_sample * lane.spent
-            + lane.agent.non_decision_time * (n if lane.agent.planned else row[6])
+            + lane.agent.non_decision_time * (n if lane.agent.planned else visits)
         ) / n
         row[8] = lane.earned[2] * lane.agent.sample_time * (lane.spent / n)
+        row[9] = lane.spent / visits
+        row[10] = lane.budget[0]
         lane.steps = lane.training_steps
         self.work -= self.task.n_places // 32
         self.swap_streams(lane, which)

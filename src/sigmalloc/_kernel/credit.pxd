@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t
 
-from .lanes cimport LANES, Lane, Recall, score_of
+from .lanes cimport DIRECT, LANES, MAPPED, WITH_EFFORT, Lane, Recall, score_of
 from .memory cimport scatter_add
 
 
@@ -17,12 +17,12 @@ cdef inline void defer_scores(Lane* lane, const Recall* tick, int which, Py_ssiz
     lane.n_deferred += 1
 
 
-cdef inline void credit(Lane* lane, Py_ssize_t n_actions, int64_t i, double psi, bint mapped) noexcept nogil:
+cdef inline void credit(Lane* lane, Py_ssize_t n_actions, int64_t i, double psi, int mapped) noexcept nogil:
     """Add a deferred score, times its Ψ, to the gradient."""
     scatter_add(lane, lane.deferred_state[i], lane.deferred_score + i * n_actions, psi, n_actions, mapped)
 
 
-cdef inline void credit_rewards_to_go(Lane* lane, Py_ssize_t n_actions, bint mapped) noexcept nogil:
+cdef inline void credit_rewards_to_go(Lane* lane, Py_ssize_t n_actions, int mapped) noexcept nogil:
     """Ψ_t = Σ_t' γ^(t'−t) r_t'+1 for every deferred score of a path."""
     cdef int64_t i
     cdef double psi = 0.0
@@ -32,15 +32,18 @@ cdef inline void credit_rewards_to_go(Lane* lane, Py_ssize_t n_actions, bint map
     lane.n_deferred = 0
 
 
-cdef inline void credit_all(Lane* lane, Py_ssize_t n_actions, double psi, bint mapped) noexcept nogil:
+cdef inline void credit_all(Lane* lane, Py_ssize_t n_actions, double psi, int mapped) noexcept nogil:
     """The same Ψ for every deferred score."""
     cdef int64_t i
-    if mapped:
+    if mapped == WITH_EFFORT:
         for i in range(lane.n_deferred):
-            credit(lane, n_actions, i, psi, True)
+            credit(lane, n_actions, i, psi, WITH_EFFORT)
+    elif mapped:
+        for i in range(lane.n_deferred):
+            credit(lane, n_actions, i, psi, MAPPED)
     else:
         for i in range(lane.n_deferred):
-            credit(lane, n_actions, i, psi, False)
+            credit(lane, n_actions, i, psi, DIRECT)
     lane.n_deferred = 0
 
 

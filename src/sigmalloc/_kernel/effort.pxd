@@ -1,9 +1,11 @@
 """Effort: samples that a decision takes, what their time costs, and how both are learned (section 10 of the model)."""
 
 from libc.math cimport sqrt
+from libc.stdint cimport int64_t
 
+from .budget cimport mean_paths
 from .elementary cimport exponential, logarithm
-from .lanes cimport FIXED_SAMPLES, SHARED_SAMPLES, Lane, Run, Task
+from .lanes cimport EVALUATE, FIXED_SAMPLES, SHARED_SAMPLES, TRAJECTORY, Lane, Run, Task
 
 
 cdef inline void put_effort(Lane* lane, Py_ssize_t state, double samples) noexcept nogil:
@@ -24,14 +26,39 @@ cdef inline void start_effort(Lane* lane, const Task* task) noexcept nogil:
         lane.sampled[s] = 0.0
 
 
-cdef inline double trial_time_of(const Lane* lane, const Task* task) noexcept nogil:
-    """Mean time of the sampled trials: Eq. 8, where every sample of every state visited takes a_dec."""
+cdef inline double mean_samples(const Lane* lane, const Task* task) noexcept nogil:
+    """Mean samples of a visit in the sampled trajectories."""
     cdef Py_ssize_t s
-    cdef double samples = 0.0, recalls = 0.0
+    cdef double samples = 0.0, visits = 0.0
+    if not lane.agent.effort:
+        return 1.0
     for s in range(task.n_states):
         samples += lane.samples[s] * lane.sampled[s]
-        recalls += lane.sampled[s]
-    return lane.agent.planning_time * (samples / recalls) + lane.agent.non_decision_time
+        visits += lane.sampled[s]
+    return samples / visits
+
+
+cdef inline double trial_time_of(const Lane* lane, double samples) noexcept nogil:
+    """Mean time of a trial: Eq. 8, where every sample of every state visited takes a_dec.
+
+    samples : mean of a visit
+    """
+    cdef double visits = lane.agent.planning_time
+    if lane.agent.learn_search_budget:
+        visits = lane.agent.path_time * mean_paths(lane)
+    return visits * samples + lane.agent.non_decision_time
+
+
+cdef inline void spend_on_path(Lane* lane) noexcept nogil:
+    """Depth-first: each path takes the time of all its states, though memories are drawn once a trial."""
+    cdef int64_t i
+    if lane.phase == TRAJECTORY:
+        if lane.path < lane.n_paths:
+            for i in range(lane.depth):
+                lane.sampled[lane.node[i]] += 1.0
+    elif lane.phase == EVALUATE:
+        for i in range(lane.depth):
+            lane.spent += lane.samples[lane.node[i]]
 
 
 cdef inline double moved_effort(double samples, double step, const Run* agent) noexcept nogil:

@@ -47,6 +47,11 @@ cdef enum Importance:
     USAGE
     SPREAD
 
+cdef enum Layout:
+    DIRECT  # place = state · actions + action
+    MAPPED  # memories are found by `place`, or some states lack some actions
+    WITH_EFFORT  # the same, and decisions may take several samples
+
 cdef enum RewardNoise:
     NOISELESS
     GAUSSIAN
@@ -68,8 +73,10 @@ cdef enum Error:
     NONFINITE_SIGMA
     NONFINITE_EVALUATION  # found by the caller
     NONFINITE_SAMPLES
+    NONFINITE_BUDGET
 
-cdef enum: REPORT = 9  # figures of an evaluation: reward, value, cost, cut-offs, their scatter, steps, time, its cost
+# of an evaluation: reward, value, cost, cut-offs, their scatter, steps, time, its cost, samples a decision, budget
+cdef enum: REPORT = 11
 
 cdef struct Schedule:  # a parameter by episode; the layout is engine.SCHEDULE_DTYPE
     double start
@@ -100,6 +107,10 @@ cdef struct Run:  # one run's parameters; the layout is engine.RUN_DTYPE
     double planning_time  # of all visits of a trial, with one sample each
     double learning_rate_samples
     double learning_rate_opportunity_cost
+    double path_time  # of all visits of a path, with one sample each
+    double leaves  # paths that a budget of 100 % pays for
+    double search_budget_max  # %
+    double learning_rate_search_budget
     int64_t credit
     int64_t baseline
     int64_t update
@@ -121,12 +132,14 @@ cdef struct Run:  # one run's parameters; the layout is engine.RUN_DTYPE
     int64_t learn_samples
     int64_t learn_opportunity_cost
     int64_t planned  # non-decision time is spent once a trial, not once a decision
-    int64_t rated  # effort is learned, and the reward rate is maximised: the time of a trial is not constant
+    int64_t rated  # effort or budget are learned, and the reward rate is maximised: a trial's time is not constant
+    int64_t learn_search_budget
+    int64_t most_paths  # of a trial whose budget is learned
 
 cdef struct Task:  # read-only; variant v of a changing task is in force from episode change_at[v]
     int dynamics  # CERTAIN, UNCERTAIN or one of the continuous ones
     int option  # of a continuous task
-    int mapped  # memories are found by `place`, or some states lack some actions; else place = state · actions + action
+    int mapped  # a Layout
     int reward_noise
     Py_ssize_t n_states
     Py_ssize_t n_actions
@@ -194,6 +207,8 @@ cdef struct Lane:
     Phase sampling  # the phase of its trajectories
     int deferred  # scores are kept until their return is known
     int mean_baseline
+    int rated  # as the agent says, and the next: beside what every trial reads
+    int learn_search_budget
     Py_ssize_t state
     int64_t step
     int64_t step_limit  # of the variant in force
@@ -226,6 +241,9 @@ cdef struct Lane:
     const double* acting  # [state] of the variant in force
     double spent  # samples taken in the episodes so far
     double best_sum  # values of the best paths, where they are asked for
+    # search budget
+    double* budget  # %
+    double gain_sum  # what the last paths of the sampled trials added
     Py_ssize_t variant
     int64_t episode
     int64_t trials  # sampled trajectories or evaluation episodes done
@@ -234,12 +252,15 @@ cdef struct Lane:
     Py_ssize_t acted  # state · actions + action of it
     Py_ssize_t start_state
     int64_t path
+    int64_t n_paths
+    int64_t n_explored  # with the one that is looked at for its worth alone, where the budget is learned
     double reward
     double discount
     double path_reward
     double path_value
     double best_reward
     double best_value
+    double next_best  # the value that comes second
     # deferred scores
     int64_t n_deferred
     double* deferred_score  # [deferred][action]
@@ -266,6 +287,7 @@ cdef struct Lane:
     double reward_squares
     double value_squares
     int64_t cutoffs
+    int64_t paths_sum
     int64_t steps  # environment steps taken in training
     int64_t training_steps  # their number when the evaluation began
     uint64_t other_stream[4]  # the stream that is not in use: evaluation never disturbs training

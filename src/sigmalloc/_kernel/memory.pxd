@@ -6,7 +6,7 @@ each (`mapped` is 0), the place is the index of the state and the action itself;
 
 from libc.stdint cimport int64_t
 
-from .lanes cimport LANES, Lane, Recall, score_of, sigma_of
+from .lanes cimport LANES, WITH_EFFORT, Lane, Recall, score_of, sigma_of
 
 cdef extern from *:
     "#define SM_ABSENT -1e200 /* the q̃ of an action that a state does not have: never chosen */"
@@ -25,12 +25,12 @@ cdef inline double mean_value(const double* q, Py_ssize_t n_actions) noexcept no
     return total / <double> n_actions
 
 
-cdef inline Py_ssize_t place_of(const Lane* lane, Py_ssize_t entry, bint mapped) noexcept nogil:
+cdef inline Py_ssize_t place_of(const Lane* lane, Py_ssize_t entry, int mapped) noexcept nogil:
     """Place of a state and an action, by their index."""
     return lane.place[entry] if mapped else entry
 
 
-cdef inline void gather(const Lane* lane, Recall* tick, int which, Py_ssize_t n_actions, bint mapped) noexcept nogil:
+cdef inline void gather(const Lane* lane, Recall* tick, int which, Py_ssize_t n_actions, int mapped) noexcept nogil:
     """Put the memories of the lane's state before the next recall, with the baseline of its Ψ."""
     cdef Py_ssize_t a, row = lane.state * n_actions
     cdef double* q = tick.q + which
@@ -52,7 +52,7 @@ cdef inline void gather(const Lane* lane, Recall* tick, int which, Py_ssize_t n_
         else:
             q[a * LANES] = ABSENT
             sigma[a * LANES] = 1.0
-    if lane.agent.effort:
+    if mapped == WITH_EFFORT:
         for a in range(n_actions):
             sigma[a * LANES] = sigma[a * LANES] * lane.factor[lane.state]
     # the baseline is not kept by state: a memory that is learned may be of many states
@@ -74,11 +74,12 @@ cdef inline void add_effort(const Lane* lane, Py_ssize_t state, const double* sc
             lane.gradient[place[a]] += lane.factor[state] * score
             total += score * lane.sigma[place[a]]
     lane.effort_gradient[state] += lane.slope_factor[state] * total
-    lane.sampled[state] += 1.0
+    if not lane.agent.depth_first:  # whose visits are counted by path
+        lane.sampled[state] += 1.0
 
 
 cdef inline void scatter_add(const Lane* lane, Py_ssize_t state, const double* scores, double psi,
-                             Py_ssize_t n_actions, bint mapped) noexcept nogil:
+                             Py_ssize_t n_actions, int mapped) noexcept nogil:
     """Add the scores of a state's actions, times Ψ, to the gradient of their memories.
 
     scores : IN [action]
@@ -91,7 +92,7 @@ cdef inline void scatter_add(const Lane* lane, Py_ssize_t state, const double* s
         for a in range(n_actions):
             gradient[a] += psi * scores[a]
         return
-    if lane.agent.effort:
+    if mapped == WITH_EFFORT:
         add_effort(lane, state, scores, 1, psi, n_actions)
         return
     for a in range(n_actions):
@@ -100,7 +101,7 @@ cdef inline void scatter_add(const Lane* lane, Py_ssize_t state, const double* s
 
 
 cdef inline void add_scores(const Lane* lane, const Recall* tick, int which, Py_ssize_t n_actions,
-                            bint mapped) noexcept nogil:
+                            int mapped) noexcept nogil:
     """Add the scores of the last recall to the gradient."""
     cdef Py_ssize_t a
     cdef double* gradient = lane.gradient
@@ -111,7 +112,7 @@ cdef inline void add_scores(const Lane* lane, const Recall* tick, int which, Py_
         for a in range(n_actions):
             gradient[a] += scores[a * LANES]
         return
-    if lane.agent.effort:
+    if mapped == WITH_EFFORT:
         add_effort(lane, lane.state, scores, LANES, 1.0, n_actions)
         return
     for a in range(n_actions):
@@ -120,7 +121,7 @@ cdef inline void add_scores(const Lane* lane, const Recall* tick, int which, Py_
 
 
 cdef inline double expected_value(const Lane* lane, const Recall* tick, int which, Py_ssize_t n_actions,
-                                  bint mapped) noexcept nogil:
+                                  int mapped) noexcept nogil:
     """Σ_a p_a q̄(s,a) in the lane's state, p being the tick's recall."""
     cdef Py_ssize_t a, row = lane.state * n_actions
     cdef double total = 0.0

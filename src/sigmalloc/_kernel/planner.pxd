@@ -2,8 +2,12 @@
 
 from libc.stdint cimport int64_t
 
+from .budget cimport add_gain
 from .credit cimport credit_all, credit_rewards_to_go
-from .lanes cimport BEST_RETURN, PATH_RETURN, REWARD_TO_GO, TRAJECTORY, Bodies, Lane, Recall, Streams, Task
+from .effort cimport spend_on_path
+from .lanes cimport (
+    BEST_RETURN, PATH_RETURN, REWARD_TO_GO, TRAJECTORY, WITH_EFFORT, Bodies, Lane, Recall, Streams, Task,
+)
 from .outcomes cimport reset, step
 
 
@@ -34,8 +38,14 @@ cdef inline void collect(Lane* lane) noexcept nogil:
     lane.discount = lane.discount * lane.agent.gamma
 
 
-cdef inline bint end_path(Lane* lane, const Task* task, Py_ssize_t n_actions, bint mapped) noexcept nogil:
+cdef inline bint end_path(Lane* lane, const Task* task, Py_ssize_t n_actions, int mapped) noexcept nogil:
     """Keep the best return, credit the scores that waited for this path; True if the trial is over."""
+    if mapped == WITH_EFFORT and lane.agent.depth_first:
+        spend_on_path(lane)
+    if lane.learn_search_budget:
+        add_gain(lane)
+        if lane.path == lane.n_paths:
+            return True
     if lane.path == 0 or lane.path_value > lane.best_value:
         lane.best_value = lane.path_value
         lane.best_reward = lane.path_reward
@@ -45,9 +55,9 @@ cdef inline bint end_path(Lane* lane, const Task* task, Py_ssize_t n_actions, bi
             credit_rewards_to_go(lane, n_actions, mapped)
         elif lane.agent.credit == PATH_RETURN:
             credit_all(lane, n_actions, lane.path_value, mapped)
-        elif lane.agent.credit == BEST_RETURN and lane.path == lane.agent.n_paths:
+        elif lane.agent.credit == BEST_RETURN and lane.path == lane.n_paths:
             credit_all(lane, n_actions, lane.best_value, mapped)
-    return lane.path == lane.agent.n_paths
+    return lane.path == lane.n_explored
 
 
 cdef inline void remember_draw(Lane* lane, const Recall* tick, int which) noexcept nogil:

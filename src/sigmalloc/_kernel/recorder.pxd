@@ -5,6 +5,7 @@ from libc.stdint cimport int32_t, int64_t
 cdef enum Flags:
     ENDED = 1  # in a terminal state
     CUT = 2  # by the step limit, or where the record ends
+    LAST = 4  # path of the episode; of recorded choices alone
 
 cdef struct Trial:  # one choice that was made; the layout is engine.TRIAL_DTYPE
     double reward

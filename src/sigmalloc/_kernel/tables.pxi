@@ -4,8 +4,9 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from .continuous cimport CERTAIN, UNCERTAIN, number_of
-from .lanes cimport BERNOULLI, GAUSSIAN, NOISELESS, Task
+from .lanes cimport BERNOULLI, DIRECT, GAUSSIAN, MAPPED, NOISELESS, WITH_EFFORT, Task
 
+LAYOUTS = {"direct": DIRECT, "mapped": MAPPED, "with_effort": WITH_EFFORT}
 REWARD_NOISES = {"none": NOISELESS, "gaussian": GAUSSIAN, "bernoulli": BERNOULLI}
 
 
@@ -32,8 +33,9 @@ cdef class Tables:
     start_cumulative, start_state : (variants, starts)
     fixed_start : int64 (episodes,)
         Where each learning episode starts; shape (0,): it is drawn.
-    mapped : bool
-        False promises that place is states · actions + action, and that every state has all actions.
+    layout : {"direct", "mapped", "with_effort"}
+        "direct" promises that place is states · actions + action, and that every state has all actions; "with_effort"
+        is as "mapped", for agents of which some may take several samples for a decision.
     reward_noise : {"none", "gaussian", "bernoulli"}
     capacity : int
         Deferred scores for which there must be room.
@@ -54,7 +56,7 @@ cdef class Tables:
                   const double[:, :, ::1] episode_reward, const int64_t[:, :, ::1] place,
                   const double[:, ::1] allocated, const double[::1] ever_allocated,
                   const double[:, ::1] acting, const double[:, ::1] start_cumulative, const int64_t[:, ::1] start_state,
-                  const int64_t[::1] fixed_start, bint mapped, str reward_noise, int64_t capacity, int64_t depth,
+                  const int64_t[::1] fixed_start, str layout, str reward_noise, int64_t capacity, int64_t depth,
                   str dynamics, int option):
         self.arrays = (
             change_at, step_limit, cumulative, following, reward, reward_sd, episode_reward, place, allocated,
@@ -63,7 +65,7 @@ cdef class Tables:
         self.task.n_variants, self.task.n_states, self.task.n_actions = place.shape[0], place.shape[1], place.shape[2]
         self.task.n_outcomes, self.task.n_starts = cumulative.shape[3], start_state.shape[1]
         self.task.n_places, self.task.n_fixed_starts = allocated.shape[1], fixed_start.shape[0]
-        self.task.mapped, self.task.capacity, self.task.depth = mapped, capacity, depth
+        self.task.mapped, self.task.capacity, self.task.depth = LAYOUTS[layout], capacity, depth
         self.task.option = option
         if reward_noise not in REWARD_NOISES:
             raise ValueError(f"reward_noise must be one of {', '.join(REWARD_NOISES)}, got {reward_noise!r}")

@@ -19,7 +19,7 @@ from .._choices.policy import Policy, checked_beta
 from .._choices.solver import Choices, solve_choices
 from .._floats import finite
 from ..agents import LARGEST_Q, Agent
-from ..pairing import check, checked_samples, paths, planning_time
+from ..pairing import check, checked_samples, paths, planning_time, time_of_sample
 from ..tasks.base import Task
 from ..tasks.tabular import TabularMDP
 from .chain import Chain, ImproperPolicyError, System, model
@@ -51,7 +51,7 @@ class Figures(NamedTuple):
     reward: float
     value: float
     cost: float
-    effort: float
+    time_cost: float
     time: float
     occupancy: Floats
     state_values: Floats
@@ -210,11 +210,12 @@ class Problem:
         Raises
         ------
         ImproperPolicyError
-            If γ = 1 and an episode may never end.
+            If an episode may never end, and γ = 1 or time has a price, which is not discounted.
         ValueError
             If a figure is not finite.
         """
         gamma, start = self.agent.gamma, self.model.start
+        price = self.agent.opportunity_cost * self.agent.sample_time * self.paths
         policy = self.choices(point).probability
         chain = Chain(self.model, policy)
         system = chain.system(gamma)
@@ -223,7 +224,8 @@ class Problem:
         try:
             undiscounted = system if gamma == 1 else chain.system(1.0)
         except ImproperPolicyError:
-            pass
+            if price:
+                raise
         else:
             occupancy = undiscounted.occupancy(start)
             reward = float(occupancy @ chain.reward)
@@ -235,12 +237,13 @@ class Problem:
             reward = value if gamma == 1 else self.program.rewards(everywhere, probability)
         if self.agent.reward_rate:
             value /= self._duration(float(occupancy @ point.samples), point)
-        price = self.agent.opportunity_cost * self.agent.sample_time * self.paths
-        effort = price * float(system.occupancy(start) @ point.samples) if price else 0.0
-        time = self.agent.sample_time * self.paths * float(occupancy @ point.samples)
+        spent = self.paths * float(occupancy @ point.samples)
+        time_cost = self.agent.opportunity_cost * self.agent.sample_time * spent if price else 0.0
+        decisions = 1.0 if self.task.horizon is not None else float(occupancy.sum())
+        time = time_of_sample(self.task, self.agent) * spent + self.agent.non_decision_time * decisions
         cost = self.divergence(point.sigma)[0]
-        finite("value", value - effort, "rewards are too large")
-        return Figures(reward, value, cost, effort, time, occupancy, state_values, policy)
+        finite("value", value - time_cost, "rewards are too large")
+        return Figures(reward, value, cost, time_cost, time, occupancy, state_values, policy)
 
     def objective(self, point: Point) -> float:
         """F alone."""
@@ -284,12 +287,13 @@ class Problem:
                 visits = Chain(self.model, policy).system(1.0).occupancy(start)
             by_log_samples += by_time * samples * visits
         if price:
-            assert system is not None
+            assert chain is not None and system is not None
+            steps = system if agent.gamma == 1 else chain.system(1.0)  # time passes, whatever later rewards are worth
             spent, by_spent = self._chained(
-                system, samples, np.broadcast_to(samples[:, None], policy.shape), derivatives
+                steps, samples, np.broadcast_to(samples[:, None], policy.shape), derivatives, 1.0
             )
             value, credit = value - price * spent, credit - price * by_spent
-            by_log_samples -= price * samples * system.occupancy(start)
+            by_log_samples -= price * samples * steps.occupancy(start)
         cost, by_cost = self.divergence(point.sigma)
         if not derivatives:
             return Slope(finite("objective", value - cost, "rewards are too large"), by_cost, by_log_samples)

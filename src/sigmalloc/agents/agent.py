@@ -97,6 +97,13 @@ class Agent:
         below 0.
     learning_rate_opportunity_cost : float
         Step size of both running means, in (0, 1].
+    learn_search_budget : bool
+        Planning tasks: whether b follows the gradient of the objective, from ``search_budget`` on. A trial then has the
+        whole number of paths below or above b, by a draw whose mean is what b pays for.
+    learning_rate_search_budget : float
+        Step size of the update of b in %, at least 0.
+    search_budget_max : float
+        Largest b that is learned, in %.
 
     Raises
     ------
@@ -134,6 +141,9 @@ class Agent:
     learning_rate_samples: float = 0.1
     learn_opportunity_cost: bool = False
     learning_rate_opportunity_cost: float = 0.01
+    learn_search_budget: bool = False
+    learning_rate_search_budget: float = 0.1
+    search_budget_max: float = 100.0
 
     def __post_init__(self) -> None:
         put = object.__setattr__.__get__(self)
@@ -162,11 +172,16 @@ class Agent:
         if self.search_budget is not None:
             budget = _checks.real("search_budget", self.search_budget, low=0, high=100, low_open=True)
             put("search_budget", budget)
+        put("learn_search_budget", _checks.flag("learn_search_budget", self.learn_search_budget))
+        most = _checks.real("search_budget_max", self.search_budget_max, low=0, high=100, low_open=True)
+        put("search_budget_max", most)
+        if self.learn_search_budget and (self.search_budget or 0) > most:
+            raise ValueError(f"search_budget_max={most!r} is less than search_budget={self.search_budget!r}")
         put("samples_max", _checks.real("samples_max", self.samples_max, low=1, high=1e9))
         put("samples", _checks.real("samples", self.samples, low=1, high=self.samples_max))
         _checks.choice("learn_samples", self.learn_samples, LEARN_SAMPLES)
         put("sample_correlation", _checks.real("sample_correlation", self.sample_correlation, low=0, high=1))
-        for name in ("sample_time", "opportunity_cost", "learning_rate_samples"):
+        for name in ("sample_time", "opportunity_cost", "learning_rate_samples", "learning_rate_search_budget"):
             put(name, _checks.real(name, getattr(self, name), low=0))
         put("learn_opportunity_cost", _checks.flag("learn_opportunity_cost", self.learn_opportunity_cost))
         rate = _checks.real(
@@ -280,6 +295,11 @@ class Agent:
         return self.learn_samples != "no"
 
     @property
+    def learns_offline(self) -> bool:
+        """Whether it samples trajectories after an episode: for σ, for effort, or for its search budget."""
+        return self.allocation_rule.update != "none" or self.learns_effort or self.learn_search_budget
+
+    @property
     def depth_first(self) -> bool:
         """Whether its planner explores no path twice."""
         return PLANNERS[self.planner].depth_first
@@ -295,7 +315,8 @@ FIELDS = tuple(field.name for field in dataclasses.fields(Agent))
 LATER: dict[str, Any] = {  # fields that came after the first format of files, and their defaults
     "samples": 1.0, "learn_samples": "no", "samples_max": 100.0, "sample_time": 0.1, "sample_correlation": 0.0,
     "opportunity_cost": 0.0, "learning_rate_samples": 0.1, "learn_opportunity_cost": False,
-    "learning_rate_opportunity_cost": 0.01,
+    "learning_rate_opportunity_cost": 0.01, "learn_search_budget": False, "learning_rate_search_budget": 0.1,
+    "search_budget_max": 100.0,
 }  # fmt: skip
 _made = Agent.__init__
 

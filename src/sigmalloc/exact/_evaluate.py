@@ -32,7 +32,7 @@ class Evaluation:
     cost : float
         λ D_KL over the memories, each counted once, in units of reward.
     objective : float
-        value − effort − cost (Eq. 1).
+        value − time_cost − cost (Eq. 1).
     occupancy : array of float, shape (states,)
         Expected visits in an episode, d = (I − P_πᵀ)⁻¹ e₀ (planning: of one path); 0 in terminal states. NaN like
         ``reward``.
@@ -41,10 +41,12 @@ class Evaluation:
         a state that the agent never enters may never end.
     probability : array of float, shape (states, actions)
         π(a|s), 0 where there is no action.
-    effort : float
-        Price of the samples' time, ω t_sample E[Σ γ^t n(s_t)], in units of reward (planning: over all paths).
+    time_cost : float
+        Price of the samples' time, ω t_sample E[Σ n(s_t)], in units of reward (planning: over all paths). Time passes,
+        whatever later rewards are worth: γ discounts ``value`` alone.
     time : float
-        Time that the samples of an episode take, t_sample E[Σ n(s_t)]. NaN like ``reward``.
+        Duration of an episode: t_sample n(s) for every decision (a_dec n(s) with a reward rate), and the non-decision
+        time of each (planning: one a trial). NaN like ``reward``.
     samples : array of float, shape (states,)
         n(s), samples of a decision; 1 in terminal states.
     """
@@ -56,7 +58,7 @@ class Evaluation:
     occupancy: Floats
     state_values: Floats
     probability: Floats
-    effort: float
+    time_cost: float
     time: float
     samples: Floats
 
@@ -115,8 +117,8 @@ def evaluate(
     Raises
     ------
     ValueError
-        If an argument is not valid; if the task is not finite (mountain car) or its paths too many; or, with γ = 1, if
-        the policy may never end an episode.
+        If an argument is not valid; if the task is not finite (mountain car) or its paths too many; or, with γ = 1 or a
+        price of time, if the policy may never end an episode.
 
     Notes
     -----
@@ -204,11 +206,11 @@ def evaluation(problem: Problem, point: Point) -> Evaluation:
         reward=figures.reward,
         value=figures.value,
         cost=figures.cost,
-        objective=figures.value - figures.effort - figures.cost,
+        objective=figures.value - figures.time_cost - figures.cost,
         occupancy=problem.whole(figures.occupancy),
         state_values=problem.whole(figures.state_values),
         probability=problem.whole(figures.probability),
-        effort=figures.effort,
+        time_cost=figures.time_cost,
         time=figures.time,
         samples=problem.whole(point.samples, 1.0),
     )

@@ -30,12 +30,12 @@ class CostMatch:
 
     Attributes
     ----------
-    cost, objective, value, reward, effort, time : float
+    cost, objective, value, reward, time_cost, time : float
         As in `Evaluation`, at the price of the agent that was given.
     nats : float
         D_KL, cost / λ.
     lam : float
-        Shadow price: what a further nat would add to value − effort. At this λ the σ is stationary, and the optimum
+        Shadow price: what a further nat would add to value − time_cost. At this λ the σ is stationary, and the optimum
         unless that jumps over this cost.
     agent : Agent
         The agent with this λ (0 if more precision would only harm).
@@ -52,7 +52,7 @@ class CostMatch:
     objective: float
     value: float
     reward: float
-    effort: float
+    time_cost: float
     time: float
     nats: float
     lam: float
@@ -85,9 +85,9 @@ def match_cost(
 
     The cost is λ D_KL, in units of reward, at the agent's own price λ, as `Evaluation` and `Optimum` report it: that of
     ``match_cost(task, agent, optimum(task, agent).cost, equal_precision=True)`` is as many nats as the flexible optimum
-    has. Among all σ of this cost, that with the largest value − effort is looked for, by an augmented Lagrangian whose
-    multiplier is the λ' for which it is an optimum. (Prices alone would not do: the optimum as a function of λ often
-    jumps over a range of costs, from hardly any precision to a lot.)
+    has. Among all σ of this cost, that with the largest value − time_cost is looked for, by an augmented Lagrangian
+    whose multiplier is the λ' for which it is an optimum. (Prices alone would not do: the optimum as a function of λ
+    often jumps over a range of costs, from hardly any precision to a lot.)
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def match_cost(
         objective=found.objective,
         value=found.value,
         reward=found.reward,
-        effort=found.effort,
+        time_cost=found.time_cost,
         time=found.time,
         nats=found.cost / price,
         lam=lam,
@@ -200,7 +200,7 @@ class _Frontier:
         return at(shift)
 
     def climb(self, point: Floats) -> tuple[float, Floats, float] | None:
-        """(value − effort, ln σ and ln n, multiplier) of the local maximum on the frontier reached from a point."""
+        """(value − time_cost, ln σ and ln n, multiplier) of the local maximum on the frontier reached from a point."""
         search = self.search
         try:
             first = search.loss(point)[0]

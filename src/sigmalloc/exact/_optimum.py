@@ -41,7 +41,7 @@ class Optimum:
         q̄ that it was optimised for.
     samples : array of float, shape (states,)
         n(s), samples of a decision; 1 in terminal states.
-    objective, value, reward, cost, effort, time : float
+    objective, value, reward, cost, time_cost, time : float
         As in `Evaluation`.
     evaluations : int
         Evaluations of the objective and its gradient.
@@ -58,7 +58,7 @@ class Optimum:
     value: float
     reward: float
     cost: float
-    effort: float
+    time_cost: float
     time: float
     evaluations: int
     starts: Floats
@@ -147,7 +147,7 @@ def optimum(
     found = evaluation(problem, best)
     return Optimum(
         shown_sigma(problem, best.sigma), best.sigma, shown_q(problem, held), found.samples, found.objective,
-        found.value, found.reward, found.cost, found.effort, found.time, search.evaluations,
+        found.value, found.reward, found.cost, found.time_cost, found.time, search.evaluations,
         np.array([result[0] for result in results]),
     )  # fmt: skip
 

@@ -168,7 +168,10 @@ class Model:
         for name, off in (("search_budget", None), ("reward_rate", False), ("planner", "rollouts"), ("beta_0", None)):
             if getattr(agent, name) != off:
                 raise ValueError(f"{name}={getattr(agent, name)!r} cannot be fitted to choices; leave it at {off!r}")
-        for name, one in (("samples", 1.0), ("learn_samples", "no"), ("learn_opportunity_cost", False)):
+        for name, one in (
+            ("samples", 1.0), ("learn_samples", "no"), ("learn_opportunity_cost", False),
+            ("learn_search_budget", False),
+        ):  # fmt: skip
             if getattr(agent, name) != one:
                 raise ValueError(f"{name}={getattr(agent, name)!r} cannot be fitted to choices; leave it at {one!r}")
         for name in schedules.SCHEDULED:

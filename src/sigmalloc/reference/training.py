@@ -18,7 +18,7 @@ from ..agents.rules import Allocation, Gradient, look_up
 from ..agents.schedules import Exponential, Points
 from ..elementary import LOG2_E, Stream, exponential, logarithm, power_of_two
 from ..memories import MemoryMap
-from ..pairing import is_rated, paths, planning_time, time_of_sample, trial_time
+from ..pairing import is_rated, leaves, most_paths, paths, planning_time, start_budget, time_of_sample, trial_time
 from ..runs.arguments import check_task_and_agent, checked_count, checked_episodes, checked_memories, checked_seed
 from ..runs.divergence import DivergenceError
 from ..runs.result import Result, reached_effort
@@ -27,7 +27,7 @@ from ..tasks.base import Task, World
 
 Row = Sequence[float]
 Floats = npt.NDArray[np.float64]
-CURVES = ("reward", "value", "cost", "cutoffs", "time", "time_cost")
+CURVES = ("reward", "value", "cost", "cutoffs", "time", "time_cost", "effort", "search_budgets")
 HARD = 1e300  # a β so large that the softmax is the argmax
 WORDS = {
     "credit": ("now", "reward_to_go", "path_return", "best_return"),
@@ -110,12 +110,14 @@ Visit = tuple[int, Recall, Any]  # state, recall, reward
 
 @dataclass(frozen=True)
 class Path:
-    """A trajectory: (state, recall, reward) of every recall made on it, its return, and whether it was cut off."""
+    """A trajectory: (state, recall, reward) of every recall made on it, its return, whether it was cut off, and the
+    states on it, whose time it takes."""
 
     visits: list[Visit]
     reward: float
     value: float
     cut: bool = False
+    states: tuple[int, ...] = ()
 
 
 class Run:
@@ -126,6 +128,7 @@ class Run:
     samples: list[float]
     earned: list[float]
     opportunity_cost: float
+    search_budget: float
     rated: bool
     planned: bool
     time_of_sample: float
@@ -171,7 +174,7 @@ class Run:
         self.beta = self.scheduled("beta", 0)
         self.usage = [0.0] * task.n_states
         self.steps = self.cutoffs = 0
-        self.n_paths = paths(task, agent)
+        self.n_paths, self.search_budget = paths(task, agent), start_budget(task, agent)
         self.reward_scale = 1.0 if self.rated else 1.0 / trial_time(task, agent)
         self._initialise(q, sigma)
 
@@ -233,7 +236,7 @@ class Run:
         self.beta = self.scheduled("beta", number)
         if self.agent.learn_q:
             self.learn()
-        if self.agent.allocation_rule.update != "none" or self.agent.learns_effort:
+        if self.agent.learns_offline:
             self.allocate(*self.sampled_gradient())
 
     def scheduled(self, name: str, number: int) -> float:
@@ -256,9 +259,10 @@ class Run:
         starts: Any = getattr(self.task, "starts", None)
         if starts is not None:
             start = int(starts[self.number])
+        n_paths = self.drawn_paths(self.stream)
         spent = 0.0
         best: tuple[float, float] | None = None
-        for _ in range(self.n_paths):
+        for _ in range(n_paths):
             state, step, over = start, 0, False
             total, value, discount = 0.0, 0.0, 1.0
             while not over:
@@ -299,12 +303,41 @@ class Run:
         self.earned[1] += rate * (time - self.earned[1])
         self.opportunity_cost = self.earned[0] / self.earned[1] if self.earned[0] > 0.0 else 0.0
 
-    def trial(self, stream: Stream) -> tuple[list[Path], Path]:
-        """The paths of a trajectory (one, but where paths are planned) and the best of them."""
-        paths = self.depth_first(stream) if self.agent.depth_first else self.rollouts(stream)
-        return paths, max(paths, key=lambda path: path.value)
+    def mean_paths(self) -> float:
+        """K, the mean number of paths of a trial, where the budget is learned."""
+        return max(self.search_budget * leaves(self.task) / 100.0, 1.0)
 
-    def rollouts(self, stream: Stream) -> list[Path]:
+    def drawn_paths(self, stream: Stream) -> int:
+        """Paths of a trial: where the budget is learned, one of the whole numbers about their mean."""
+        if not self.agent.learn_search_budget:
+            return self.n_paths
+        mean = self.mean_paths()
+        return math.floor(mean) + (stream.uniform() < mean - math.floor(mean))
+
+    def trial(self, stream: Stream) -> tuple[list[Path], Path, float]:
+        """The paths of a trajectory (one, but where paths are planned), the best of them, and what the last one adds.
+
+        In sampled trajectories of a learned budget, that is the last of the whole number of paths above the budget; it
+        may be one more than the trajectory has.
+        """
+        start = self.world.begin(stream)
+        n = wanted = self.drawn_paths(stream)
+        learning = self.agent.learn_search_budget and stream is self.stream
+        if learning:
+            wanted = min(math.floor(self.mean_paths()) + 1, most_paths(self.task, self.agent))
+        explore = self.depth_first if self.agent.depth_first else self.rollouts
+        paths = explore(stream, start, wanted)
+        gain = 0.0
+        if learning and wanted > 1:
+            values = [path.value for path in paths]
+            if self.agent.depth_first:
+                gain = max(values) - max(values[:-1])
+            else:
+                second, best = sorted(values)[-2:]
+                gain = (best - second) / wanted
+        return paths[:n], max(paths[:n], key=lambda path: path.value), gain
+
+    def rollouts(self, stream: Stream, start: int, n_paths: int) -> list[Path]:
         """Independent paths: memories are drawn at every visit.
 
         Sampled trajectories draw no reward that nobody asks for: where Ψ is known at once, and neither paths nor usage
@@ -312,11 +345,10 @@ class Run:
         """
         rewarded = (
             stream is self.evaluation_stream or self.credit != "now" or self.n_paths > 1
-            or self.agent.allocation_rule.importance == "usage" or self.rated
+            or self.agent.allocation_rule.importance == "usage" or self.rated or self.agent.learn_search_budget
         )  # fmt: skip
-        start = self.world.begin(stream)
         paths: list[Path] = []
-        for _ in range(self.n_paths):
+        for _ in range(n_paths):
             state, ended = start, False
             visits: list[Visit] = []
             total, value, discount = 0.0, 0.0, 1.0
@@ -327,44 +359,45 @@ class Run:
                 self.steps += 1
                 total, value, discount = total + reward, value + discount * reward, discount * self.agent.gamma
                 state = following
-            paths.append(Path(visits, total, value, cut=not ended))
+            paths.append(Path(visits, total, value, not ended, tuple(state for state, _, _ in visits)))
         return paths
 
-    def depth_first(self, stream: Stream) -> list[Path]:
+    def depth_first(self, stream: Stream, start: int, n_paths: int) -> list[Path]:
         """No path twice: memories are drawn once a trial; after a state's choice come its best others."""
         drawn: dict[int, Recall] = {}
         fresh: list[Visit] = []
         paths: list[Path] = []
 
-        def explore(state: int, total: float, value: float, discount: float) -> None:
+        def explore(state: int, total: float, value: float, discount: float, before: tuple[int, ...]) -> None:
             if state not in drawn:
                 drawn[state] = self.recall(state, stream)
                 fresh.append((state, drawn[state], None))
             recalled = drawn[state]
             others = [action for action in range(len(recalled.p)) if action != recalled.action]
             for action in (recalled.action, *sorted(others, key=lambda other: -recalled.memory[other])):
-                if len(paths) == self.n_paths:
+                if len(paths) == n_paths:
                     return
                 following, reward, ended = self.world.step(state, action, stream, self.number)
                 self.steps += 1
                 ahead = (total + reward, value + discount * reward, discount * self.agent.gamma)
                 if ended:
-                    paths.append(Path(fresh.copy(), *ahead[:2]))
+                    paths.append(Path(fresh.copy(), *ahead[:2], states=(*before, state)))
                     fresh.clear()
                 else:
-                    explore(following, *ahead)
+                    explore(following, *ahead, (*before, state))
 
-        explore(self.world.begin(stream), 0.0, 0.0, 1.0)
+        explore(start, 0.0, 0.0, 1.0, ())
         return paths
 
-    def sampled_gradient(self) -> tuple[list[float], list[float], list[float], float]:
+    def sampled_gradient(self) -> tuple[list[float], list[float], list[float], float, float]:
         """Σ Ψ ∂log π/∂σ / β over N_traj trajectories, q̄ and σ frozen (Eqs. 3-5); the same by ln n of every state, how
-        often memories were recalled in it, and the sum of the best values."""
-        gradient, best_sum = [0.0] * self.task.n_memories, 0.0
+        often it was visited, the sum of the best values, and of what the last paths added."""
+        gradient, best_sum, gains = [0.0] * self.task.n_memories, 0.0, 0.0
         by_effort, sampled = [0.0] * self.task.n_states, [0.0] * self.task.n_states
         for _ in range(self.agent.n_trajectories):
-            paths, best = self.trial(self.stream)
+            paths, best, gain = self.trial(self.stream)
             best_sum += best.value
+            gains += gain
             for path in paths:
                 for psi, state, recalled in self.credits(path, best):
                     score = log_policy_gradient(recalled.zeta, recalled.p, recalled.chosen)
@@ -376,10 +409,11 @@ class Run:
                     by_effort[state] += slope * running_sum(
                         psi * term * spread for term, spread in zip(score, sigma, strict=True)
                     )
+                for state in path.states:
                     sampled[state] += 1.0
                 for state, _, _ in path.visits:
                     self.usage[state] += 1.0
-        return gradient, by_effort, sampled, best_sum
+        return gradient, by_effort, sampled, best_sum, gains
 
     def credits(self, path: Path, best: Path) -> Iterator[tuple[float, int, Recall]]:
         """(Ψ, state, recall) for each recall of a path, in the order of addition."""
@@ -401,20 +435,41 @@ class Run:
     def _clipped(self, sigma: float) -> float:
         return min(max(sigma, self.agent.sigma_min), self.agent.sigma_max)
 
-    def allocate(self, gradient: Row, by_effort: Row, sampled: Row, best_sum: float) -> None:
-        """The σ update (Eq. 7), and that of effort."""
+    def allocate(self, gradient: Row, by_effort: Row, sampled: Row, best_sum: float, gains: float) -> None:
+        """The σ update (Eq. 7), that of effort, and that of the search budget."""
         agent, time, gain = self.agent, 1.0, self.beta * self.reward_scale / self.agent.n_trajectories
-        if self.rated:
+        mean_samples = 1.0
+        if agent.has_effort:
             samples = running_sum(n * count for n, count in zip(self.samples, sampled, strict=True))
-            time = planning_time(self.task, agent) * (samples / running_sum(sampled)) + agent.non_decision_time
+            mean_samples = samples / running_sum(sampled)
+        if self.rated:
+            visits = planning_time(self.task, agent)
+            if agent.learn_search_budget:
+                visits = agent.decision_time * (self.task.horizon or 0) * self.mean_paths()
+            time = visits * mean_samples + agent.non_decision_time
             gain = self.beta * (1.0 / time) / agent.n_trajectories
         if agent.allocation_rule.update != "none":
             self.allocate_precision(gradient, gain)
-        if not agent.learns_effort:
-            return
         price = self.opportunity_cost * agent.sample_time
         if self.rated:
             price += best_sum / agent.n_trajectories / time / time * self.time_of_sample
+        if agent.learns_effort:
+            self.allocate_effort(by_effort, sampled, gain, price)
+        if agent.learn_search_budget:
+            slope = gains / agent.n_trajectories / time - price * (float(self.task.horizon or 0) * mean_samples)
+            self.move_budget(slope)
+
+    def move_budget(self, slope: float) -> None:
+        """b += α ∂F/∂b in %, from the slope by paths."""
+        paths = leaves(self.task)
+        moved = self.search_budget + self.agent.learning_rate_search_budget * (slope * paths / 100.0)
+        if math.isnan(moved):
+            raise DivergenceError("search budget")
+        self.search_budget = min(max(moved, 100.0 / paths), self.agent.search_budget_max)
+
+    def allocate_effort(self, by_effort: Row, sampled: Row, gain: float, price: float) -> None:
+        """ln n(s) += α (∂E[value]/∂ln n(s) − price of the time that its samples take)."""
+        agent = self.agent
         slopes = [
             gain * up - price * n * (count / agent.n_trajectories)
             for up, n, count in zip(by_effort, self.samples, sampled, strict=True)
@@ -481,28 +536,30 @@ class Run:
         return [one / n if n else one for one, n in zip(total, count, strict=True)]
 
     def evaluate(self, completed: int, episodes: int, hard: bool) -> tuple[float, ...]:
-        """Mean return, mean value, cost, number of cut-offs, mean duration and the price of its samples, with q̄ and σ
-        frozen; training is not disturbed."""
+        """Mean return, mean value, cost, number of cut-offs, mean duration and the price of its samples, mean samples
+        of a decision, and search budget, with q̄ and σ frozen; training is not disturbed."""
         self.beta = HARD if hard else self.scheduled("beta", completed)
-        before, reward, value, cut, samples = self.steps, 0.0, 0.0, 0, 0.0
+        before, reward, value, cut, samples, decisions = self.steps, 0.0, 0.0, 0, 0.0, 0
         for _ in range(episodes):
-            paths, best = self.trial(self.evaluation_stream)
+            paths, best, _ = self.trial(self.evaluation_stream)
             reward += best.reward
             value += best.value * self.reward_scale
             cut += sum(path.cut for path in paths)
             for path in paths:
-                for state, _, _ in path.visits:
+                decisions += len(path.states)
+                for state in path.states:
                     samples += self.samples[state]
-        steps, self.steps = float(self.steps - before), before
-        if self.agent.depth_first and self.n_paths > 1:
-            samples = self.agent.samples * steps
+        self.steps = before
         value /= episodes
         if self.rated:
-            value *= 1.0 / (planning_time(self.task, self.agent) * (samples / steps) + self.agent.non_decision_time)
-        time = self.duration(samples, steps, float(episodes)) / episodes
+            value *= 1.0 / (self.time_of_sample * (samples / episodes) + self.agent.non_decision_time)
+        time = self.duration(samples, decisions, float(episodes)) / episodes
         time_cost = self.opportunity_cost * self.agent.sample_time * (samples / episodes)
         nats = running_sum(divergence(self.sigma[m], self.agent.sigma_base) for m in self.memories())
-        return reward / episodes, value, self.scheduled("lam", completed) * nats, float(cut), time, time_cost
+        return (
+            reward / episodes, value, self.scheduled("lam", completed) * nats, float(cut), time, time_cost,
+            samples / decisions, self.search_budget,
+        )  # fmt: skip
 
 
 def train(
@@ -554,9 +611,9 @@ def train(
                 kept.append((run.q.copy(), run.sigma.copy()))
             if number + 1 in schedule.checkpoint_episodes:
                 reports.append(run.evaluate(number + 1, schedule.evaluation_episodes, schedule.hard))
-    curves = np.array(reports).reshape(restarts, schedule.checkpoints, 6)
-    if not np.isfinite(curves).all():
-        restart, checkpoint = np.argwhere(~np.isfinite(curves))[0, :2].tolist()
+    curves = np.array(reports).reshape(restarts, schedule.checkpoints, len(CURVES))
+    if not np.isfinite(curves[:, :, :3]).all():
+        restart, checkpoint = np.argwhere(~np.isfinite(curves[:, :, :3]))[0, :2].tolist()
         raise DivergenceError(
             f"an evaluation of restart {restart} was not finite in episode {schedule.checkpoint_episodes[checkpoint]}"
         )
@@ -584,5 +641,6 @@ def train(
         usage=np.array([run.usage if counted else [] for run in runs]).reshape(restarts, -1),
         samples=reached_effort(task, agent, restarts, np.array([run.samples for run in runs])),
         opportunity_cost=np.array([run.opportunity_cost for run in runs]),
+        search_budget=np.array([run.search_budget for run in runs]),
         earned=np.array([run.earned for run in runs]),
     )

@@ -22,7 +22,7 @@ def check_task_and_agent(task: object, agent: object, training: bool = True) -> 
     if not isinstance(agent, Agent):
         raise ValueError(f"agent must be an Agent, got {_checks.shown(agent)}")
     pairing.check(task, agent)
-    if training and not agent.learn_q and agent.allocation_rule.update == "none" and not agent.learns_effort:
+    if training and not (agent.learn_q or agent.learns_offline):
         raise ValueError("learn_q=False with allocation='fixed': nothing would be learned; use evaluate")
 
 

@@ -25,7 +25,7 @@ from .._threads import Threads
 from ..agents import Agent
 from ..agents.rules import look_up
 from ..agents.schedules import SCHEDULED, Exponential, Points
-from ..pairing import is_rated, paths, planning_time, time_of_sample, trial_time
+from ..pairing import is_rated, leaves, most_paths, paths, planning_time, start_budget, time_of_sample, trial_time
 from ..tasks.base import Task
 from .schedule import Schedule
 
@@ -45,12 +45,14 @@ RUN_DTYPE = np.dtype(
     + [(name, np.float64) for name in (
         "gamma", "sigma_base", "sigma_0", "sigma_min", "sigma_max", "q_low", "q_high", "reward_scale", "samples_max",
         "sample_correlation", "sample_time", "time_of_sample", "non_decision_time", "planning_time",
-        "learning_rate_samples", "learning_rate_opportunity_cost",
+        "learning_rate_samples", "learning_rate_opportunity_cost", "path_time", "leaves", "search_budget_max",
+        "learning_rate_search_budget",
     )]
     + [(name, np.int64) for name in (
         "credit", "baseline", "update", "importance", "learn_q", "n_trajectories", "n_paths", "depth_first", "given_q",
         "given_sigma", "goes_on", "first_episode", "episodes", "evaluate_every", "evaluation_episodes",
         "hard_evaluation", "act_only", "effort", "learn_samples", "learn_opportunity_cost", "planned", "rated",
+        "learn_search_budget", "most_paths",
     )]
 )  # fmt: skip
 TRIAL_DTYPE = np.dtype(
@@ -62,9 +64,10 @@ CHOICE_DTYPE = np.dtype(
 )
 REPORT = (
     "reward", "value", "cost", "cutoffs", "reward_squares", "value_squares", "steps", "time", "time_cost",
+    "effort", "search_budgets",
 )  # fmt: skip
 COUNTERS = ("episodes", "steps", "cutoffs", "error")
-ERRORS = {1: "q̄", 2: "σ", 3: "an evaluation", 4: "effort"}
+ERRORS = {1: "q̄", 2: "σ", 3: "an evaluation", 4: "effort", 5: "search budget"}
 
 Floats = npt.NDArray[np.float64]
 
@@ -81,7 +84,9 @@ class Outcome:
     samples : float64 (runs, states), or (0, 0) where no agent has effort
     earned : float64 (runs, 3)
         Running means of reward and time of learning episodes, and ω.
-    report : float64 (runs, checkpoints, 9)
+    budget : float64 (runs,)
+        Search budget of planning, in %; NaN where nothing is planned.
+    report : float64 (runs, checkpoints, 11)
     snapshots : float64 (runs, snapshots, 2, places)
     visits : float64 (runs, states · actions) or (0, 0)
     counters : int64 (runs, 4)
@@ -94,6 +99,7 @@ class Outcome:
     usage: Floats
     samples: Floats
     earned: Floats
+    budget: Floats
     report: Floats
     snapshots: Floats
     visits: Floats
@@ -118,12 +124,15 @@ class Before:
         Default: the agents' own.
     earned : float64 (runs, 3), optional
         Running means of reward and time, and ω. Default: none, and the agents' own.
+    budget : float64 (runs,), optional
+        Search budget in %. Default: the agents' own.
     """
 
     scale: Floats
     usage: Floats
     samples: Floats | None = None
     earned: Floats | None = None
+    budget: Floats | None = None
 
 
 def stream_states(seed: int, restart: int) -> npt.NDArray[np.uint64]:
@@ -170,9 +179,9 @@ def capacity(task: Task, agents: Sequence[Agent]) -> int:
     """
     most = 1
     for agent in agents:
-        if agent.gradient_rule.waits and (agent.allocation_rule.update != "none" or agent.learns_effort):
+        if agent.gradient_rule.waits and agent.learns_offline:
             steps = max(variant.step_limit for variant in task.variants) if task.horizon is None else task.horizon
-            most = max(most, steps * (paths(task, agent) if agent.gradient_rule.credit == "best_return" else 1))
+            most = max(most, steps * (most_paths(task, agent) if agent.gradient_rule.credit == "best_return" else 1))
     if 8 * LANES * most * (task.n_actions + 2) > LARGEST_WORKSPACE:
         raise ValueError(
             f"gradients that wait for a return would keep {most} scores a trajectory on {task.name!r}: lower its "
@@ -186,8 +195,10 @@ _tables: weakref.WeakKeyDictionary[Task, dict[Any, Any]] = weakref.WeakKeyDictio
 
 def tables(task: Task, agents: Sequence[Agent], kernel: Any) -> Any:
     """The task as the kernel reads it; made once for a task and what agents need of it."""
-    mapped = task.places.mapped or any(agent.has_effort for agent in agents)
-    key = (kernel.__name__, capacity(task, agents), mapped)
+    layout = "mapped" if task.places.mapped else "direct"
+    if any(agent.has_effort for agent in agents):
+        layout = "with_effort"
+    key = (kernel.__name__, capacity(task, agents), layout)
     held = _tables.setdefault(task, {})
     if key not in held:
         places = task.places
@@ -199,7 +210,7 @@ def tables(task: Task, agents: Sequence[Agent], kernel: Any) -> Any:
             allocated=places.allocated,
             ever_allocated=places.allocated.max(axis=0),
             acting=np.stack([held.exists.any(axis=1) for held in places.maps]).astype(np.float64),
-            mapped=mapped,
+            layout=layout,
             capacity=key[1],
             depth=task.horizon or 0,
         )
@@ -226,7 +237,8 @@ def _run_row(
         "q_low": q_low, "q_high": q_high, "rated": rated, "reward_scale": 1.0 if rated else 1 / trial_time(task, agent),
         "planning_time": planning_time(task, agent), "time_of_sample": time_of_sample(task, agent),
         "effort": agent.has_effort, "planned": task.horizon is not None,
-        "n_paths": paths(task, agent), "depth_first": agent.depth_first,
+        "n_paths": paths(task, agent), "depth_first": agent.depth_first, "most_paths": most_paths(task, agent),
+        "path_time": agent.decision_time * (task.horizon or 0), "leaves": leaves(task),
         "first_episode": schedule.first_episode, "episodes": schedule.last_episode,
         "evaluate_every": schedule.evaluate_every or 0, "evaluation_episodes": schedule.evaluation_episodes,
         "hard_evaluation": schedule.hard,
@@ -270,6 +282,10 @@ def arrays(
     if before is not None and before.earned is not None:
         learned = np.array([agent.learn_opportunity_cost for agent in agents])
         earned[learned] = before.earned[learned]
+    budget = np.array([start_budget(task, agent) for agent in agents])
+    if before is not None and before.budget is not None:
+        learned = np.array([agent.learn_search_budget for agent in agents])
+        budget[learned] = before.budget[learned]
     return Outcome(
         q=start_q,
         sigma=start_sigma,
@@ -277,6 +293,7 @@ def arrays(
         usage=usage,
         samples=_effort(task, agents, before.samples if before is not None and samples is None else samples),
         earned=earned,
+        budget=budget,
         report=np.full((n, schedule.checkpoints, len(REPORT)), np.nan),
         snapshots=np.zeros((n, len(schedule.snapshots), 2, n_places)),
         visits=np.zeros((n, task.n_states * task.n_actions) if schedule.count_visits else (0, 0)),
@@ -401,7 +418,8 @@ def run(
             fetch = functools.partial(_fetch, recording, recorder, buffer, values, rows.start)
         batch = kernel.Batch(
             shared, runs[rows], points, part.streams, part.q, part.sigma, part.scale, part.usage, part.samples,
-            part.earned, part.report, snapshot_at, part.snapshots, part.visits, part.counters, choices, first, recorder,
+            part.earned, part.budget, part.report, snapshot_at, part.snapshots, part.visits, part.counters, choices,
+            first, recorder,
         )  # fmt: skip
         return batch, fetch if recording is not None else None
 

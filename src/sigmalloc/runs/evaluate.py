@@ -185,7 +185,4 @@ def _with_effort(
     most = max(agent.samples_max, float(acting.max()))
     if not np.ptp(acting):
         return agent.replace(samples=float(acting.max()), samples_max=most, learn_samples="no"), None
-    each = agent.replace(samples=1.0, samples_max=most, learn_samples="state")
-    if agent.depth_first and pairing.paths(task, agent) > 1:
-        raise ValueError("samples must be the same in all states with planner='depth-first' and several paths")
-    return each, held
+    return agent.replace(samples=1.0, samples_max=most, learn_samples="state"), held

@@ -50,6 +50,8 @@ class Policy:
         Effort n(s): a recall has the noise of the mean of so many samples.
     opportunity_cost : float
         ω, price of time.
+    search_budget : float
+        b of planning, in %; NaN where nothing is planned.
 
     Raises
     ------
@@ -67,6 +69,7 @@ class Policy:
     usage: Floats
     samples: Floats
     opportunity_cost: float
+    search_budget: float
 
     def __init__(
         self, task: Task, agent: Agent, q: npt.ArrayLike, sigma: npt.ArrayLike, *, episode: int | None = None,
@@ -84,7 +87,7 @@ class Policy:
         self.memory_q, self.memory_sigma = memory_q[0].copy(), memory_sigma[0].copy()
         self.scale, self.usage = np.full(1, agent.sigma_0), np.zeros((1, task.n_states))
         self.samples = np.where(task.places.acting, agent.samples, 1.0)
-        self.opportunity_cost = agent.opportunity_cost
+        self.opportunity_cost, self.search_budget = agent.opportunity_cost, pairing.start_budget(task, agent)
         self._means = [0.0, 0.0]  # of reward and time, where ω is learned
         self._reward, self._spent, self._decisions = 0.0, 0.0, 0  # of the episode so far
         seed = checked_seed(seed)
@@ -101,6 +104,7 @@ class Policy:
         )  # fmt: skip
         made.scale[:] = result.scale[restart]
         made.samples[:], made.opportunity_cost = result.samples[restart], float(result.opportunity_cost[restart])
+        made.search_budget = float(result.search_budget[restart])
         made._means = result.earned[restart].tolist()
         if result.usage.shape[1]:
             made.usage[:] = result.usage[restart]
@@ -221,20 +225,23 @@ class Policy:
         if self.agent.learn_opportunity_cost and self._decisions:
             self._learn_price()
         self._reward, self._spent, self._decisions = 0.0, 0.0, 0
-        if self.agent.allocation_rule.update != "none" or self.agent.learns_effort:
+        if self.agent.learns_offline:
             number = min(self.episode, LARGEST_EPISODES - 1)
             sampler = self.agent.replace(
                 learn_q=False, learn_opportunity_cost=False, opportunity_cost=self.opportunity_cost
             )
             outcome = engine.run(
                 self.task, [sampler], Schedule(1, first_episode=number), self._streams, q=self.memory_q[None],
-                sigma=self.memory_sigma[None], before=engine.Before(self.scale, self.usage, self.samples[None]),
-                workers=1,
+                sigma=self.memory_sigma[None], workers=1,
+                before=engine.Before(
+                    self.scale, self.usage, self.samples[None], budget=np.array([self.search_budget])
+                ),
             )  # fmt: skip
             if outcome.counters[0, 3]:
                 raise DivergenceError(f"{engine.ERRORS[int(outcome.counters[0, 3])]} is no longer finite")
             if len(outcome.samples):
                 self.samples = np.where(self.task.places.acting, outcome.samples[0], 1.0)
+            self.search_budget = float(outcome.budget[0])
             self.memory_sigma = self.task.places.memories(outcome.sigma)[0].copy()
             self.scale, self.usage = outcome.scale, outcome.usage
         if self.episode < LARGEST_EPISODES:

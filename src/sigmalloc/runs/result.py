@@ -19,7 +19,7 @@ from .._io.extras import needed
 from .._io.html import table
 from ..agents import FIELDS, LATER, Agent
 from ..memories import MemoryMap
-from ..pairing import time_of_sample
+from ..pairing import start_budget, time_of_sample
 from ..tasks.base import Task, unpack
 from .policy import Policy
 from .schedule import Policy as PolicyName
@@ -32,7 +32,9 @@ FORMAT = 2
 FIRST_BITS = "1"
 BITS = "1"  # another number where a run gives other bits than before, which tests/data/bits.json would tell
 CURVES = ("reward", "value", "cost", "objective", "cutoffs")
-EFFORT = ("time", "time_cost", "samples", "opportunity_cost", "earned")  # arrays that came later
+EFFORT = (  # arrays that came later
+    "time", "time_cost", "effort", "search_budgets", "samples", "opportunity_cost", "search_budget", "earned",
+)  # fmt: skip
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
@@ -83,6 +85,11 @@ class Result:
     time, time_cost : array of float, shape (restarts, checkpoints)
         Mean duration of an evaluation episode, t_sample n(s) for every decision (a_dec n(s) with a reward rate) and the
         non-decision time of each (planning: one a trial); and the price of its samples, ω t_sample E[Σ n(s_t)].
+        Planning: every path takes the time of all its states, also where memories are drawn once a trial.
+    effort : array of float, shape (restarts, checkpoints)
+        Mean samples of a decision in evaluation episodes.
+    search_budgets : array of float, shape (restarts, checkpoints)
+        Search budget b of planning, in %; NaN where nothing is planned.
     cutoffs : array of float, shape (restarts, checkpoints)
         Evaluation episodes cut off by the step limit, of ``evaluation_episodes``.
     steps, training_cutoffs : array of int, shape (restarts,)
@@ -103,6 +110,8 @@ class Result:
         Effort n(s), the samples that a decision takes; 1 where there is none.
     opportunity_cost : array of float, shape (restarts,)
         ω, price of time.
+    search_budget : array of float, shape (restarts,)
+        Final search budget of planning, in %; NaN where nothing is planned.
     earned : array of float, shape (restarts, 2)
         Running means of reward and time of learning episodes, where ω is learned; else 0.
     estimator : str
@@ -133,8 +142,11 @@ class Result:
     usage: Floats
     time: Floats
     time_cost: Floats
+    effort: Floats
+    search_budgets: Floats
     samples: Floats
     opportunity_cost: Floats
+    search_budget: Floats
     earned: Floats
     estimator: str = "sampled"
     versions: dict[str, str] = field(default_factory=versions)
@@ -265,8 +277,10 @@ class Result:
         }
         variables |= {name: ("restart", getattr(self, name)) for name in ("steps", "training_cutoffs")}
         variables |= {"time": (curve, self.time, {"units": "time"}), "time_cost": (curve, self.time_cost, unit)}
+        variables |= {"effort": (curve, self.effort), "search_budgets": (curve, self.search_budgets, {"units": "%"})}
         variables["samples"] = (("restart", "state"), self.samples)
         variables["opportunity_cost"] = ("restart", self.opportunity_cost, {"units": "reward per time"})
+        variables["search_budget"] = ("restart", self.search_budget, {"units": "%"})
         coordinates: dict[str, Any] = {
             "restart": np.arange(self.restarts), "episode": self.episodes, "snapshot": self.snapshot_episodes,
         }  # fmt: skip
@@ -296,8 +310,8 @@ class Result:
         """This result and what came of going on from it."""
         _checks.instance("later", later, Result)
         end_to_end = (
-            "episodes", "reward", "value", "cost", "cutoffs", "time", "time_cost", "snapshot_episodes",
-            "snapshot_memory_q", "snapshot_memory_sigma",
+            "episodes", "reward", "value", "cost", "cutoffs", "time", "time_cost", "effort", "search_budgets",
+            "snapshot_episodes", "snapshot_memory_q", "snapshot_memory_sigma",
         )  # fmt: skip
         whole = {field.name: getattr(later, field.name) for field in fields(later)}
         for name in end_to_end:
@@ -421,9 +435,11 @@ def reached_effort(task: Task, agent: Agent, restarts: int, samples: Floats) -> 
 
 def _from_before_effort(task: Task, facts: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
     """What later versions keep of effort and time: the duration of evaluation episodes was not counted."""
-    restarts = len(arrays["reward"])
+    restarts, curve = len(arrays["reward"]), arrays["reward"]
+    budget = start_budget(task, Agent(search_budget=facts["agent"].get("search_budget")))
     return {
-        "time": np.full_like(arrays["reward"], np.nan), "time_cost": np.zeros_like(arrays["reward"]),
+        "time": np.full_like(curve, np.nan), "time_cost": np.zeros_like(curve), "effort": np.ones_like(curve),
+        "search_budgets": np.full_like(curve, budget), "search_budget": np.full(restarts, budget),
         "samples": np.ones((restarts, task.n_states)), "opportunity_cost": np.zeros(restarts),
         "earned": np.zeros((restarts, 2)),
     }  # fmt: skip
@@ -442,8 +458,9 @@ def _layout(task: Task, shapes: Mapping[str, tuple[int, ...]]) -> Layout:
         "memory_q": ("f", table), "memory_sigma": ("f", table), "snapshot_memory_q": ("f", kept),
         "snapshot_memory_sigma": ("f", kept), "evaluation_stream": ("u", (streams, 4)), "scale": ("f", (n,)),
         "usage": ("f", (n, usage)),
-        **dict.fromkeys(("time", "time_cost"), ("f", (n, shapes["episodes"][0]))),
-        "samples": ("f", (n, task.n_states)), "opportunity_cost": ("f", (n,)), "earned": ("f", (n, 2)),
+        **dict.fromkeys(("time", "time_cost", "effort", "search_budgets"), ("f", (n, shapes["episodes"][0]))),
+        "search_budget": ("f", (n,)), "samples": ("f", (n, task.n_states)), "opportunity_cost": ("f", (n,)),
+        "earned": ("f", (n, 2)),
     }  # fmt: skip
 
 

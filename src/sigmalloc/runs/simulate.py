@@ -32,7 +32,7 @@ from .schedule import POLICIES, Policy, Schedule
 from .train import Progress, checked_result, make_result
 from .trials import Trials
 
-ENDED, CUT = 1, 2  # flags of a row, as the kernel has them
+ENDED, CUT, LAST = 1, 2, 4  # flags of a row, as the kernel has them
 LARGEST_TABLE = 10**8  # rows, unless more are asked for
 CHUNK = 1 << 14
 
@@ -322,6 +322,8 @@ def _recorded(trials: Trials, agents: Sequence[Agent]) -> tuple[npt.NDArray[Any]
         raise ValueError(f"trials must have as many episodes of every subject, got {sorted(episodes)}")
     for one in agents:
         wanted = pairing.paths(task, one)
+        if one.learn_search_budget:  # as many as it would have had, in each episode
+            continue
         if any((count != wanted).any() for count in paths):
             raise ValueError(
                 f"trials must have {wanted} path{'s' if wanted > 1 else ''} in every episode, as the agent's "
@@ -332,4 +334,7 @@ def _recorded(trials: Trials, agents: Sequence[Agent]) -> tuple[npt.NDArray[Any]
     for name in ("state", "action", "next_state", "reward"):
         choices[name] = getattr(trials, name)
     choices["flags"] = ENDED * trials.ended + CUT * trials.cut
+    last = np.append(trials.episode[1:] != trials.episode[:-1], True)
+    last[first[1:] - 1] = True
+    choices["flags"] += LAST * last
     return choices, first, episodes.pop()

@@ -170,6 +170,8 @@ def make_result(
         cutoffs=report["cutoffs"].copy(),
         time=report["time"].copy(),
         time_cost=report["time_cost"].copy(),
+        effort=report["effort"].copy(),
+        search_budgets=report["search_budgets"].copy(),
         steps=outcome.counters[:, 1].copy(),
         training_cutoffs=outcome.counters[:, 2].copy(),
         training_episodes=schedule.last_episode,
@@ -184,6 +186,7 @@ def make_result(
         usage=outcome.usage.copy() if len(outcome.usage) else np.zeros((len(outcome.q), 0)),
         samples=reached_effort(task, agent, len(outcome.q), outcome.samples),
         opportunity_cost=outcome.earned[:, 2].copy(),
+        search_budget=outcome.budget.copy(),
         earned=outcome.earned[:, :2].copy(),
         estimator=estimator,
     )
@@ -238,8 +241,9 @@ def extend(
         )
     usage = result.usage if result.usage.shape[1] else np.zeros((result.restarts, result.task.n_states))
     before = engine.Before(
-        result.scale, usage, result.samples, np.column_stack([result.earned, result.opportunity_cost])
-    )
+        result.scale, usage, result.samples, np.column_stack([result.earned, result.opportunity_cost]),
+        result.search_budget,
+    )  # fmt: skip
     outcome = advance(
         result.task, new, schedule, np.stack([result.stream, result.evaluation_stream], axis=1),
         q=result.memory_q, sigma=result.memory_sigma, before=before,

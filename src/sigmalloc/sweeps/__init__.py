@@ -40,13 +40,13 @@ with ``sigmalloc status DIR``. Give the study a ``seed`` before sharding it, so 
     blocks/<generation>-<number>-<hash>.npz    the results of consecutive runs
 
 A block is an archive for ``numpy.load(file, allow_pickle=False)``, one row a run: ``keys`` (runs, 16) uint8 tell which
-runs they are; ``reward, value, cost, cutoffs, time, time_cost`` (runs, checkpoints); ``steps, training_cutoffs,
-error`` (runs,); ``stream`` (runs, 4), the final random states; and, where q̄ and σ are kept, ``kept`` (rows that
-have them), ``shape`` (kept, 2) and ``q``, ``sigma``, which hold those tables one after the other. ``error`` is 1 (2)
-if q̄ (σ) of a run was
-no longer finite; evaluations it did not reach are NaN. The comment of each member of the archive is the BLAKE2b of its
-array. Opening a store reads the keys of each block; a sweep reads its blocks to the end, and makes damaged ones (and
-tasks) again. `SweepResult` refuses to read what is damaged, by name.
+runs they are; ``reward, value, cost, cutoffs, time, time_cost, effort, search_budgets`` (runs, checkpoints);
+``steps, training_cutoffs, error`` (runs,); ``stream`` (runs, 4), the final random states; and, where q̄ and σ are
+kept, ``kept`` (rows that have them), ``shape`` (kept, 2) and ``q``, ``sigma``, which hold those tables one after the
+other. ``error`` is 1 (2, 4, 5) if q̄ (σ, effort, the search budget) of a run was no longer finite; evaluations it did
+not reach are NaN. The comment of each member of the archive is the BLAKE2b of its array. Opening a store reads the keys
+of each block; a sweep reads its blocks to the end, and makes damaged ones (and tasks) again. `SweepResult` refuses to
+read what is damaged, by name.
 
 A *generation* is the runs that a manifest adds to the manifests before it. In order of task, cell and restart they are
 cut into blocks of the size that the manifest records, so which runs are in which block never depends on what has been

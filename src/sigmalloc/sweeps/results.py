@@ -129,6 +129,16 @@ class SweepResult:
         return self._array("time_cost")
 
     @property
+    def effort(self) -> Floats:
+        """Mean samples of a decision in evaluation episodes, same shape; NaN in blocks of versions without effort."""
+        return self._array("effort")
+
+    @property
+    def search_budgets(self) -> Floats:
+        """Search budget of planning in %, same shape; NaN where nothing is planned, and as ``effort``."""
+        return self._array("search_budgets")
+
+    @property
     def cutoffs(self) -> Floats:
         """Evaluation episodes cut off by the step limit, same shape."""
         return self._array("cutoffs")
@@ -145,7 +155,7 @@ class SweepResult:
 
     @property
     def error(self) -> npt.NDArray[np.int8]:
-        """1 (2) where q̄ (σ) was no longer finite, 0 where all is well, shape (grid axes…, restart)."""
+        """1 (2, 4, 5) where q̄ (σ, effort, search budget) was no longer finite, else 0, shape (grid axes…, restart)."""
         return self._array("error")
 
     @property

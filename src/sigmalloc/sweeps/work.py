@@ -22,7 +22,9 @@ from . import problems
 from .generations import Block, key_bytes
 
 CURVES = ("reward", "value", "cost", "cutoffs")
-LATER = {"time": np.nan, "time_cost": 0.0}  # curves that blocks of the first version lack, and what stands for them
+LATER = {  # curves that blocks of the first version lack, and what stands for them
+    "time": np.nan, "time_cost": 0.0, "effort": np.nan, "search_budgets": np.nan,
+}  # fmt: skip
 STOP_INTERVAL = 0.3  # seconds between two looks at whether the sweep was stopped
 
 _stopped: set[str] = set()  # names of stopped sweeps of this process
