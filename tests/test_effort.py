@@ -242,6 +242,23 @@ def test_policies_take_their_samples(dear):
     assert actor.samples[0] != 4.0 and actor.samples[1] == 1.0
 
 
+def test_response_times_are_those_of_the_samples():
+    """t_nondec + t_sample n(s) where there is a choice; in the reward rate of planning a sample takes decision_time."""
+    agent = sm.Agent(samples=4.0, sample_time=0.25, non_decision_time=0.3)
+    fixed = sm.train(sm.tasks.two_step(), agent, episodes=2, restarts=2, seed=0)
+    np.testing.assert_allclose(fixed.response_times, np.tile([1.3, 1.3, 1.3, np.nan], (2, 1)))
+    learned = sm.train(
+        sm.tasks.two_step(), agent.replace(learn_samples="state", opportunity_cost=0.5), episodes=30, restarts=2, seed=0
+    )
+    assert np.ptp(learned.samples[:, :3]) > 0
+    np.testing.assert_allclose(learned.response_times[:, :3], 0.3 + 0.25 * learned.samples[:, :3])
+    rated = sm.Agent.table_b1(
+        "planning", search_budget=25, reward_rate=True, decision_time=0.2, samples=2.0, sample_time=7.0
+    )
+    planning = sm.train(sm.tasks.planning(3), rated, episodes=1, restarts=1, seed=0).response_times
+    np.testing.assert_allclose(planning, [[1.0 + 0.2 * 2.0] * 18 + [np.nan]])
+
+
 @pytest.mark.parametrize("agent", [DEAR, DEAR.replace(learn_samples="state", learn_opportunity_cost=True)])
 def test_trials_have_the_time_of_a_choice(agent, tmp_path):
     kinds = [{}, {"values": True}, {"probability": True}, {"values": True, "probability": True}]

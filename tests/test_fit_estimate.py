@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import optimize, stats
+from scipy import integrate, optimize, stats
 
 import sigmalloc as sm
 from sigmalloc.fit import (
@@ -393,6 +393,20 @@ def test_course_is_that_of_the_fitted_model(fitted):
     p = course.probability[0, np.arange(400), fitted[0].subject.choice]
     lapse = fitted[0].model.lapse
     np.testing.assert_allclose(np.log((1 - lapse) * p + lapse / 2), fitted[0].pointwise, atol=1e-9)
+
+
+def test_evidence_of_laplace_against_quadrature():
+    """One parameter, 400 choices, a normal prior: ln ∫ p(choices | x) p(x) dx by Simpson's rule over the coordinate."""
+    data = simulated(LEARNER, subjects=1, policy="soft")[0]
+    prior = Normal(("beta",), [0.2], [[0.5]])
+    one = fit(data, LEARNER, free=("beta",), bounds={"beta": (1e-3, 1e3)}, priors=prior, starts=1)[0]
+    x = np.linspace(math.log(1e-3), math.log(1e3), 4001)
+    terms = log_likelihoods(data, Model(agent=LEARNER), ("beta",), np.exp(x)[:, None]) + prior.log_density(x[:, None])
+    exact = math.log(integrate.simpson(np.exp(terms - terms.max()), x=x)) + terms.max()
+    assert one.laplace_evidence == pytest.approx(exact, abs=0.05)
+    assert one.log_likelihood - one.laplace_evidence > 0.5  # what is paid for not knowing β
+    alone = dataclasses.replace(one, covariance=np.array([[np.nan]]))
+    assert math.isnan(alone.laplace_evidence)
 
 
 # samplers of other packages
