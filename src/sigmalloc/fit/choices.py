@@ -437,7 +437,7 @@ class _Table:
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
         situation, where = place[inverse.reshape(-1)], first[order]
-        choice = self.choice[rows]
+        choice = _taken(self.choice, rows)
         ends = np.ones(len(rows), dtype=np.int64)
         if self.episode is not None:
             ends[:-1] = (changes(self.episode[rows]) | begins)[1:]
@@ -445,7 +445,7 @@ class _Table:
         start = np.where(begins, mode, 0)
         start[0] = NEW
         scored = (choice >= 0) & ~self.forced[rows] & (self.counts[rows] > 1)
-        once, known, payoff = self.once, self.known[rows], self.payoff[rows]
+        once, known, payoff = self.once, _taken(self.known, rows), _taken(self.payoff, rows)
         return Subject(
             label=plain(label), situation=once(situation), following=once(np.full(len(rows), -1)), choice=choice,
             payoff=payoff, outcome=payoff - known if known.any() else payoff, scored=once(scored.astype(np.int64)),
@@ -477,6 +477,12 @@ class _Table:
             by_rank = used[np.argsort(first)][kept]
             labels.append(tuple(self.labels[name] for name in by_rank.tolist()))
         return tuple(labels) if blocks == "reset" else tuple(labels) * int(block[-1] + 1), memory
+
+
+def _taken(values: npt.NDArray[Any], rows: IntArray) -> npt.NDArray[Any]:
+    """Some rows, without a copy where they follow each other."""
+    first, last = rows[0], rows[-1]
+    return values[first : last + 1] if last - first + 1 == len(rows) else values[rows]
 
 
 def _numbers_of(field: str | None, names: Any, n_rows: int, number: dict[Hashable, int]) -> IntArray:
