@@ -289,10 +289,26 @@ def test_probabilities_are_those_of_several_samples():
     np.testing.assert_allclose(trials.probability, p[trials.action], atol=1e-9)
 
 
+def test_choices_do_not_tell_samples_from_precision():
+    """n samples are one of an agent whose σ's are √c times as large, and α₂ c times, c = (1 + (n − 1) ρ)/n."""
+    task, c = sm.tasks.slot_machines(frequencies=(8, 4, 2, 1)), (1 + 3 * 0.2) / 4
+    one = sm.Agent(learn_q=False, sigma_base=5.0, sigma_0=3.0, sigma_min=0.01, sigma_max=50.0)
+    other = one.replace(
+        learning_rate_sigma=c * one.learning_rate_sigma,
+        **{name: c**0.5 * getattr(one, name) for name in ("sigma_base", "sigma_0", "sigma_min", "sigma_max")},
+    )
+    run = {"episodes": 300, "restarts": 1, "seed": 0, "estimator": "exact", "q": task.optimal_q()}
+    many = sm.train(task, one.replace(samples=4.0, sample_correlation=0.2), **run)
+    single = sm.train(task, other, **run)
+    assert np.ptp(single.memory_sigma) > 0.1
+    np.testing.assert_allclose(c**0.5 * many.memory_sigma, single.memory_sigma, rtol=1e-12)
+
+
 @pytest.mark.parametrize("fields", [{"samples": 2.0}, {"learn_samples": "shared"}, {"learn_opportunity_cost": True}])
 def test_effort_is_not_fitted(fields):
-    with pytest.raises(ValueError, match=f"{next(iter(fields))}=.* cannot be fitted to choices"):
+    with pytest.raises(ValueError, match=f"{next(iter(fields))}=.* cannot be fitted to choices") as told:
         sm.fit.Model(agent=sm.Agent(**fields))
+    assert ("one of σ/√n" in str(told.value)) == ("samples" in fields)
 
 
 @pytest.mark.parametrize(

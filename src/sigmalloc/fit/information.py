@@ -139,7 +139,7 @@ class Information:
         error = np.where(np.isfinite(self.standard_error), self.standard_error, np.nan)
         words = {"log": "ln ", "log odds": "log odds ", "plain": ""}
         names = [f"{words[COORDINATES[name]]}{plot.SYMBOLS.get(name, name)}" for name in self.space.names]
-        ax = plot.curves(self.trials, error.T, None, names, ax, xlabel="Trial", ylabel="Standard error", marker=".")
+        ax = plot.curves(self.trials, error.T, None, names, ax, xlabel="Trials", ylabel="Standard error", marker=".")
         ax.set(xscale="log", yscale="log")
         return ax
 
