@@ -242,6 +242,23 @@ def test_policies_take_their_samples(dear):
     assert actor.samples[0] != 4.0 and actor.samples[1] == 1.0
 
 
+def test_response_times_are_those_of_the_samples():
+    """t_nondec + t_sample n(s) where there is a choice; in the reward rate of planning a sample takes decision_time."""
+    agent = sm.Agent(samples=4.0, sample_time=0.25, non_decision_time=0.3)
+    fixed = sm.train(sm.tasks.two_step(), agent, episodes=2, restarts=2, seed=0)
+    np.testing.assert_allclose(fixed.response_times, np.tile([1.3, 1.3, 1.3, np.nan], (2, 1)))
+    learned = sm.train(
+        sm.tasks.two_step(), agent.replace(learn_samples="state", opportunity_cost=0.5), episodes=30, restarts=2, seed=0
+    )
+    assert np.ptp(learned.samples[:, :3]) > 0
+    np.testing.assert_allclose(learned.response_times[:, :3], 0.3 + 0.25 * learned.samples[:, :3])
+    rated = sm.Agent.table_b1(
+        "planning", search_budget=25, reward_rate=True, decision_time=0.2, samples=2.0, sample_time=7.0
+    )
+    planning = sm.train(sm.tasks.planning(3), rated, episodes=1, restarts=1, seed=0).response_times
+    np.testing.assert_allclose(planning, [[1.0 + 0.2 * 2.0] * 18 + [np.nan]])
+
+
 @pytest.mark.parametrize("agent", [DEAR, DEAR.replace(learn_samples="state", learn_opportunity_cost=True)])
 def test_trials_have_the_time_of_a_choice(agent, tmp_path):
     kinds = [{}, {"values": True}, {"probability": True}, {"values": True, "probability": True}]
@@ -272,10 +289,26 @@ def test_probabilities_are_those_of_several_samples():
     np.testing.assert_allclose(trials.probability, p[trials.action], atol=1e-9)
 
 
+def test_choices_do_not_tell_samples_from_precision():
+    """n samples are one of an agent whose σ's are √c times as large, and α₂ c times, c = (1 + (n − 1) ρ)/n."""
+    task, c = sm.tasks.slot_machines(frequencies=(8, 4, 2, 1)), (1 + 3 * 0.2) / 4
+    one = sm.Agent(learn_q=False, sigma_base=5.0, sigma_0=3.0, sigma_min=0.01, sigma_max=50.0)
+    other = one.replace(
+        learning_rate_sigma=c * one.learning_rate_sigma,
+        **{name: c**0.5 * getattr(one, name) for name in ("sigma_base", "sigma_0", "sigma_min", "sigma_max")},
+    )
+    run = {"episodes": 300, "restarts": 1, "seed": 0, "estimator": "exact", "q": task.optimal_q()}
+    many = sm.train(task, one.replace(samples=4.0, sample_correlation=0.2), **run)
+    single = sm.train(task, other, **run)
+    assert np.ptp(single.memory_sigma) > 0.1
+    np.testing.assert_allclose(c**0.5 * many.memory_sigma, single.memory_sigma, rtol=1e-12)
+
+
 @pytest.mark.parametrize("fields", [{"samples": 2.0}, {"learn_samples": "shared"}, {"learn_opportunity_cost": True}])
 def test_effort_is_not_fitted(fields):
-    with pytest.raises(ValueError, match=f"{next(iter(fields))}=.* cannot be fitted to choices"):
+    with pytest.raises(ValueError, match=f"{next(iter(fields))}=.* cannot be fitted to choices") as told:
         sm.fit.Model(agent=sm.Agent(**fields))
+    assert ("one of σ/√n" in str(told.value)) == ("samples" in fields)
 
 
 @pytest.mark.parametrize(

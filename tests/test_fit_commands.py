@@ -2,6 +2,9 @@
 
 import csv
 import json
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -123,6 +126,43 @@ def test_an_interrupted_study_goes_on(folder, capsys, monkeypatch):
     monkeypatch.setattr(estimate, "fit_subject", lambda job: worked.append(job.subject.label) or real(job))
     assert run("fit", folder / "study.toml", "--quiet", "--workers", 1) == 0
     assert worked == ["Cleo", "Ann", "Bob", "Cleo"]  # of the first model only what was missing
+
+
+@pytest.mark.slow
+def test_a_killed_study_goes_on(folder):
+    """SIGKILL while the first model is fitted; then only what was missing is done, and the outcome is the same."""
+    study = STUDY.replace("starts = 2", "starts = 400")  # about a second each
+    (folder / "study.toml").write_text(study, encoding="utf-8")
+    command = [sys.executable, "-m", "sigmalloc", "fit", folder / "study.toml", "--quiet", "--workers", "1"]
+    kept = folder / "fits" / "learner"
+    with subprocess.Popen(command) as running:
+        for _ in range(2000):
+            if len(list(kept.glob("[!.]*.npz"))) or running.poll() is not None:
+                break
+            time.sleep(0.02)
+        running.kill()
+        assert running.wait() < 0
+    first = {path.name: path.stat().st_mtime_ns for path in kept.glob("[!.]*.npz")}
+    assert 1 <= len(first) < 3 and not (folder / "fits" / "learner.npz").exists()
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    after = {path.name: path.stat().st_mtime_ns for path in kept.glob("[!.]*.npz")}
+    assert len(after) == 3 and {name: after[name] for name in first} == first
+    elsewhere = [*command, "--json", "--store", folder / "at once"]
+    whole = subprocess.run(elsewhere, capture_output=True, text=True, check=True)
+    found, expected = json.loads(done.stdout), json.loads(whole.stdout)
+    assert found["models"] == expected["models"] and found["protected_exceedance"] == expected["protected_exceedance"]
+
+
+@pytest.mark.slow
+def test_dask_gives_the_same_command(folder, capsys):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        assert run("fit", folder / "study.toml", "--json", "--quiet", "--dask", address, "--store", folder / "far") == 0
+    far = json.loads(capsys.readouterr().out)
+    assert run("fit", folder / "study.toml", "--json", "--quiet") == 0
+    assert json.loads(capsys.readouterr().out)["models"] == far["models"]
 
 
 def test_other_data_are_fitted_anew(folder, capsys, monkeypatch):

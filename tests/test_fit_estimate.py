@@ -1,11 +1,13 @@
 """Estimation: what was put in comes out, whatever way it is computed, and what cannot be known is said."""
 
 import dataclasses
+import gc
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
-from scipy import optimize, stats
+from scipy import integrate, optimize, stats
 
 import sigmalloc as sm
 from sigmalloc.fit import (
@@ -14,6 +16,7 @@ from sigmalloc.fit import (
     Model,
     Normal,
     SoftmaxLearner,
+    compare,
     design_from_task,
     fit,
     log_likelihood,
@@ -359,6 +362,43 @@ def test_dask_gives_the_same_bits(data):
     np.testing.assert_array_equal(here.log_likelihood, there.log_likelihood)
 
 
+# memory
+
+
+def kept_and_peak(made):
+    """Bytes that what is made takes, and that were taken meanwhile; and what was made."""
+    gc.collect()
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    found = made()
+    gc.collect()
+    after, peak = tracemalloc.get_traced_memory()
+    return after - before, peak - before, found
+
+
+def test_memory_is_that_of_rows_and_results():
+    """Of 120 subjects of 100 trials what they chose and were paid, 60 bytes a row, and a few objects; a fit adds the
+    terms of the log-likelihood, 8 bytes a row, and less than 6 kB; and what fitting needs meanwhile stays the same."""
+    n, trials = 120, 100
+    rng = np.random.default_rng(0)
+    pairs = np.tile(np.stack([rng.permutation(4)[:2] for _ in range(trials)]), (n, 1))
+    payoff, choice, owner = rng.normal(pairs, 0.5), rng.integers(2, size=n * trials), np.repeat(np.arange(n), trials)
+    settings = {"starts": 1, "intervals": None, "free": ("beta",), "bounds": {"beta": (0.1, 10.0)}, "workers": 2}
+    few = Choices.from_arrays(pairs[: 20 * trials], choice[: 20 * trials], payoff[: 20 * trials],
+                              subject=owner[: 20 * trials])  # fmt: skip
+    fit(few, LEARNER, **settings)  # what is made once is made
+    tracemalloc.start()
+    try:
+        rows, _, many = kept_and_peak(lambda: Choices.from_arrays(pairs, choice, payoff, subject=owner))
+        kept_few, peak_few, _ = kept_and_peak(lambda: fit(few, LEARNER, **settings))
+        kept, peak, found = kept_and_peak(lambda: fit(many, LEARNER, **settings))
+    finally:
+        tracemalloc.stop()
+    assert len(found) == n and rows < n * (60 * trials + 4096)
+    assert kept < n * (8 * trials + 5120) + 64 * 6144  # views of the kernel are those of the last 64
+    assert peak - kept < (peak_few - kept_few) + 300_000  # 64 views of the kernel of 5 kB
+
+
 # what it gives
 
 
@@ -393,6 +433,20 @@ def test_course_is_that_of_the_fitted_model(fitted):
     p = course.probability[0, np.arange(400), fitted[0].subject.choice]
     lapse = fitted[0].model.lapse
     np.testing.assert_allclose(np.log((1 - lapse) * p + lapse / 2), fitted[0].pointwise, atol=1e-9)
+
+
+def test_evidence_of_laplace_against_quadrature():
+    """One parameter, 400 choices, a normal prior: ln ∫ p(choices | x) p(x) dx by Simpson's rule over the coordinate."""
+    data = simulated(LEARNER, subjects=1, policy="soft")[0]
+    prior = Normal(("beta",), [0.2], [[0.5]])
+    one = fit(data, LEARNER, free=("beta",), bounds={"beta": (1e-3, 1e3)}, priors=prior, starts=1)[0]
+    x = np.linspace(math.log(1e-3), math.log(1e3), 4001)
+    terms = log_likelihoods(data, Model(agent=LEARNER), ("beta",), np.exp(x)[:, None]) + prior.log_density(x[:, None])
+    exact = math.log(integrate.simpson(np.exp(terms - terms.max()), x=x)) + terms.max()
+    assert one.laplace_evidence == pytest.approx(exact, abs=0.05)
+    assert one.log_likelihood - one.laplace_evidence > 0.5  # what is paid for not knowing β
+    alone = dataclasses.replace(one, covariance=np.array([[np.nan]]))
+    assert math.isnan(alone.laplace_evidence)
 
 
 # samplers of other packages
@@ -477,6 +531,28 @@ def test_arviz_has_posterior_and_terms(learners):
     theta = np.stack([tree.posterior[name].values[1, 7, 2] for name in found.space.names])
     expected = log_likelihoods(learners[2], Model(agent=LEARNER), found.space.names, theta[None], pointwise=True)[0]
     np.testing.assert_allclose(terms[1, 7, 800:], expected)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_arviz_compares_by_leaving_one_out(learners):
+    """The first choice between unknown machines and a price of 0 is even: no draw changes its term."""
+    pytest.importorskip("emcee")
+    try:
+        import arviz  # noqa: F401
+    except ImportError:
+        pytest.importorskip("arviz_stats")
+    rows = design_from_task(sm.tasks.make("bandit", means=(0.0, 1.0), sd=1.0), 150, seed=0)
+    data = rows.with_choices(simulate(rows, Model(agent=LEARNER), seed=0)[0])
+    options = {"method": "emcee", "starts": 1, "options": {"steps": 400, "burn": 200, "thin": 4}}
+    two = {"both": fit(data, LEARNER, **options), "frozen": fit(data, LEARNER, free=("beta",), **options)}
+    terms = two["both"].to_arviz(50).log_likelihood["choice"].values
+    np.testing.assert_allclose(terms[..., 0], math.log(0.5), rtol=1e-8)
+    assert (np.ptp(terms, axis=(0, 1)) > 0).all()
+    table = compare(two).to_arviz(50)
+    column = "elpd_loo" if "elpd_loo" in table else "elpd"
+    assert set(table.index) == {"both", "frozen"}
+    for name, one in two.items():  # near the log-likelihood less the number of parameters, as AIC has it
+        assert table.loc[name, column] == pytest.approx(-one.aic[0] / 2, abs=1.5)
 
 
 # what is refused

@@ -85,6 +85,12 @@ def test_information_grows_and_names_what_trades_off():
     np.testing.assert_allclose(turned, np.diag(1 / errors**2), atol=1e-6 / errors[-1] ** 2)
     assert found.trials_for("lam", 1e9) == 100 and found.trials_for("lam", 1e-9) is None
     assert list(found.to_frame().columns) == list(found.space.names)
+    drawn = [line for line in found.plot().lines if len(line.get_xdata()) == 4]
+    assert [line.get_label() for line in drawn] == [
+        r"log odds $\alpha_1$", r"ln $\alpha_2$", r"ln $\lambda$", r"ln $\sigma_0$",
+    ]  # fmt: skip
+    for line, error in zip(drawn, found.standard_error.T, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), np.where(np.isfinite(error), error, np.nan))
 
 
 def test_lambda_and_sigma_base_trade_off():
@@ -184,19 +190,28 @@ def test_posteriors_are_calibrated():
 
 
 @pytest.mark.slow
-def test_recovery_on_slot_machines():
-    """1000 trials, 20 subjects, 8 starts: rank correlations of the issue."""
+@pytest.mark.parametrize("seed", [0, 1000, 2000])
+@pytest.mark.parametrize(
+    ("trials", "wanted"),
+    [
+        (1000, {"learning_rate_q": 0.8, "learning_rate_sigma": 0.7, "lam": 0.65, "sigma_0": 0.55}),
+        (4000, {"lam": 0.95}),
+    ],
+)
+def test_recovery_on_slot_machines(trials, wanted, seed):
+    """20 subjects, 8 starts: rank correlations. Seed 0 had a part in the choice of the design, the others not."""
     machines = sm.tasks.make("slot-machines", payoffs=(-3, -1, 1, 3), payoff_sd=3.0, offsets=(-8, -4, -2, 2, 4, 8),
                              frequencies=(8, 4, 2, 1))  # fmt: skip
     found = recover_parameters(
-        machines, sm.Agent(sigma_base=10.0), trials=1000, subjects=20, policy="hard", intervals=None,
+        machines, sm.Agent(sigma_base=10.0), trials=trials, subjects=20, policy="hard", intervals=None, seed=seed,
         simulated={"learning_rate_q": (0.05, 0.5), "learning_rate_sigma": (0.01, 0.3), "lam": (0.05, 1.0),
                    "sigma_0": (0.5, 8.0)},
         bounds={"learning_rate_q": (0.01, 0.9), "learning_rate_sigma": (0.003, 1.0), "lam": (0.015, 3.0),
                 "sigma_0": (0.15, 24.0)},
     )  # fmt: skip
+    assert all(len(one.starts.value) == 8 for one in found.fit)
     r = dict(zip(found.names, found.rank_correlation, strict=True))
-    assert r["learning_rate_q"] >= 0.8 and r["learning_rate_sigma"] >= 0.7 and r["lam"] >= 0.65 and r["sigma_0"] >= 0.55
+    assert {name: r[name] >= least for name, least in wanted.items()} == dict.fromkeys(wanted, True), r
 
 
 # recovery of models

@@ -292,7 +292,8 @@ class TestFits:
         assert identity.get_xy1()[0] == identity.get_xy1()[1] and identity.get_xy2()[0] == identity.get_xy2()[1]
         ends = np.array(ax.collections[0].get_segments())[:, :, 1]
         np.testing.assert_allclose(ends, np.stack([fitted[use] - 0.2, fitted[use] + 0.1], axis=1))
-        assert ax.get_xlabel() == r"Simulated $\lambda$"
+        assert ax.get_xlabel() == r"Simulated $\lambda$ (reward/nat)"
+        assert plot.recovery(true, true, parameter="gamma").get_ylabel() == r"Fitted $\gamma$"
 
     def test_recovery_of_a_constant(self):
         assert "rank r undefined" in plot.recovery([1, 1, 1], [1, 2, 3]).get_title(loc="left")

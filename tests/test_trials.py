@@ -79,6 +79,17 @@ def test_values_are_those_of_the_moment(case):
         assert trials.probability[row] == pytest.approx(p[chosen], abs=1e-9)
 
 
+def test_rows_have_the_names_of_states_and_actions():
+    trials = sm.simulate(sm.tasks.two_step(), sm.Agent(), episodes=20, seed=0)
+    assert (trials.state_labels()[trials.step == 0] == "first stage").all()
+    second = trials.state_labels()[trials.step == 1]
+    assert second.tolist() == ["second stage " + "AB"[state - 1] for state in trials.state[trials.step == 1]]
+    assert set(second) == {"second stage A", "second stage B"}
+    assert trials.action_labels().tolist() == [["left", "right"][action] for action in trials.action]
+    maze = sm.simulate(sm.tasks.grid_world(), sm.Agent(), episodes=1, seed=0)  # its states have numbers only
+    assert maze.state_labels().tolist() == list(map(str, maze.state)) and maze.state_labels()[0] == "18"
+
+
 def test_choices_come_with_their_probabilities():
     """10⁴ first choices with given q̄ and σ: frequencies within 4 standard errors of the exact probabilities."""
     task = sm.tasks.bandit([0.0, 0.3, 0.6], trials=10)

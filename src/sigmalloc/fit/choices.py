@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .. import _checks
 from .._io import files
-from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, changes, groups, nothing, plain
+from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, Once, changes, groups, nothing, plain
 from .subject import Blocks as Blocks
 from .subject import Subject as Subject
 from .tasks import choices_in_task
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Coding: TypeAlias = Literal["index", "from one", "memory"]
 CODINGS: tuple[str, ...] = ("index", "from one", "memory")
+_NO_NAME = 2**62
 
 
 class Choices:
@@ -137,14 +138,43 @@ class Choices:
         _checks.choice("blocks", blocks, BLOCKS)
         _checks.choice("coding", coding, CODINGS)
         chosen_only = _checks.flag("chosen_only", chosen_only)
-        names = _names("memory", memory)
-        if names.ndim != 2 or 0 in names.shape:
-            raise ValueError(f"memory must have shape (rows, options), got {names.shape}")
-        shape = names.shape
-        n_rows = shape[0]
+        given = _checks.as_array("memory", memory)
+        if given.dtype.kind not in "iufUO":
+            raise ValueError(f"memory must have names of memories, numbers or texts, got dtype {given.dtype}")
+        if given.ndim != 2 or 0 in given.shape:
+            raise ValueError(f"memory must have shape (rows, options), got {given.shape}")
+        return cls._checked(
+            list(given.T), given.shape[0], choice=choice, payoff=payoff, subject=subject, known=known,
+            known_sigma=known_sigma, exists=exists, block=block, forced=forced, episode=episode, blocks=blocks,
+            coding=coding, chosen_only=chosen_only,
+        )  # fmt: skip
+
+    @classmethod
+    def _checked(
+        cls,
+        memory: Sequence[npt.NDArray[Any] | None],
+        n_rows: int,
+        *,
+        choice: npt.ArrayLike,
+        payoff: npt.ArrayLike,
+        subject: npt.ArrayLike | None,
+        known: npt.ArrayLike | None,
+        known_sigma: npt.ArrayLike | None,
+        exists: npt.ArrayLike | None,
+        block: npt.ArrayLike | None,
+        forced: npt.ArrayLike | None,
+        episode: npt.ArrayLike | None,
+        blocks: str,
+        coding: str,
+        chosen_only: bool,
+    ) -> "Choices":
+        """See `from_arrays`; memories by option, None for one that has none."""
+        shape = (n_rows, len(memory))
         owner = _column("subject", 0 if subject is None else subject, n_rows)
+        number: dict[Hashable, int] = {}
         table = _Table(
-            names=names,
+            names=np.stack([_numbers_of("memory", column, n_rows, number) for column in memory], axis=1),
+            number=number,
             owner=owner,
             raw_choice=_column("choice", choice, n_rows),
             payoff=_payoffs(payoff, shape),
@@ -214,18 +244,23 @@ class Choices:
                 raise ValueError(f"{field}: the column {name!r} must have shape (rows,), got {found.shape}")
             return found
 
+        _checks.choice("blocks", blocks, BLOCKS)
+        _checks.choice("coding", coding, CODINGS)
+        chosen_only = _checks.flag("chosen_only", chosen_only)
         named = _checks.sequence("options", options)
-        n_rows = len(column("choice", choice))
-        memory = np.full((n_rows, len(named)), None, dtype=object)
-        for a, name in enumerate(named):
-            if name is not None:
-                memory[:, a] = column("options", name)
+        if not named:
+            raise ValueError("options must not be empty")
+        chosen = column("choice", choice)
+        n_rows = len(chosen)
+        if not n_rows:
+            raise ValueError("frame has no rows")
+        memory = [None if name is None else column("options", name) for name in named]
         amounts: npt.NDArray[np.float64] | None = None
         if known is not None:
             given = _checks.sequence("known", known)
             if len(given) != len(named):
                 raise ValueError(f"known must have {len(named)} entries, one an option, got {len(given)}")
-            amounts = np.zeros(memory.shape)
+            amounts = np.zeros((n_rows, len(named)))
             for a, name in enumerate(given):
                 if name is not None:
                     amounts[:, a] = floats(f"known {name!r}", column("known", name))
@@ -240,10 +275,10 @@ class Choices:
         if block is not None:
             several = (block,) if isinstance(block, str) else _checks.sequence("block", block)
             parts = [column("block", name) for name in several]
-            in_block = np.array([*zip(*parts, strict=True), None], dtype=object)[:-1]
-        return cls.from_arrays(
-            memory, column("choice", choice), payoffs, known=amounts, block=in_block,
-            subject=None if subject is None else column("subject", subject),
+            in_block = parts[0] if len(parts) == 1 else np.array([*zip(*parts, strict=True), None], dtype=object)[:-1]
+        return cls._checked(
+            memory, n_rows, choice=chosen, payoff=payoffs, known=amounts, known_sigma=None, exists=None,
+            block=in_block, subject=None if subject is None else column("subject", subject),
             forced=None if forced is None else _flags("forced", column("forced", forced)),
             episode=None if episode is None else column("episode", episode),
             blocks=blocks, coding=coding, chosen_only=chosen_only,
@@ -294,9 +329,10 @@ class Choices:
 
 @dataclass(kw_only=True)
 class _Table:
-    """Rows of all subjects, before and after they are checked."""
+    """Rows of all subjects, before and after they are checked; memories by their numbers in ``number``, −1: none."""
 
-    names: npt.NDArray[Any]
+    names: IntArray
+    number: dict[Hashable, int]
     owner: npt.NDArray[Any]
     raw_choice: npt.NDArray[Any]
     payoff: FloatArray
@@ -319,19 +355,25 @@ class _Table:
                 gaps[0], f"the options that exist must come first, and be at least one, got {self.exists[gaps[0]]}"
             )
         self.counts = counts
-        self.names = np.where(self.exists, self.names, np.array(None, dtype=object))
+        whole = bool(self.exists.all())
+        if not whole:
+            self.names[~self.exists] = -1
+        self.labels = list(self.number)
+        self.once = Once()
         for name in ("known", "known_sigma"):
-            given = np.where(self.exists, getattr(self, name), 0.0)
+            given = getattr(self, name)
+            if not whole:
+                given = np.where(self.exists, given, 0.0)
             wrong = np.argwhere(~np.isfinite(given) | ((name == "known_sigma") & ~(given >= 0)))
             if len(wrong):
                 row, a = wrong[0]
                 least = " and at least 0" if name == "known_sigma" else ""
                 self.fail(row, f"{name} of option {a} must be finite{least}, got {given[row, a]}")
             setattr(self, name, given)
-        for row, names in enumerate(self.names):
-            there = [name for name in names if name is not None]
-            if len(set(there)) < len(there):
-                self.fail(row, f"an option's memory must be its own, got {[plain(name) for name in names]}")
+        ordered = np.sort(self.names, axis=1)
+        twice = np.flatnonzero(((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1))
+        if len(twice):
+            self.fail(int(twice[0]), f"an option's memory must be its own, got {self._names(twice[0])}")
         self.choice = self._choices(coding)
         for row in np.flatnonzero(self.choice >= counts):
             given = plain(self.raw_choice[row])
@@ -341,7 +383,8 @@ class _Table:
             made = np.flatnonzero(self.choice >= 0)
             payoff[made, self.choice[made]] = self.payoff[made]
             self.payoff = payoff
-        self.payoff = np.where(self.exists, self.payoff, np.nan)
+        if not whole:
+            self.payoff = np.where(self.exists, self.payoff, np.nan)
         infinite = np.argwhere(np.isinf(self.payoff))
         if len(infinite):
             row, a = infinite[0]
@@ -349,41 +392,52 @@ class _Table:
                 row, f"payoff of option {a} must be finite, or NaN where it was not shown, got {self.payoff[row, a]}"
             )
 
+    def _names(self, row: int) -> list[Hashable]:
+        return [self.labels[number] if number >= 0 else None for number in self.names[row]]
+
     def _choices(self, coding: str) -> IntArray:
-        out = np.full(len(self.raw_choice), -1, dtype=np.int64)
-        for row, given in enumerate(self.raw_choice.tolist()):
-            if nothing(given):
-                continue
-            if coding == "memory":
-                names = [plain(name) for name in self.names[row]]
-                if plain(given) not in names:
-                    self.fail(
-                        int(row), f"choice must be one of the row's memories {names}, got {_checks.shown(plain(given))}"
-                    )
-                out[row] = names.index(plain(given))
-                continue
-            first = int(coding == "from one")
-            if not isinstance(given, numbers.Real) or not math.isfinite(given) or given != math.floor(given):
-                self.fail(row, f"choice must be the number of an option, got {_checks.shown(given)}")
-            if given < first:
-                self.fail(
-                    row, f"choice must be the number of an option, counted from {first}, got {_checks.shown(given)}"
-                )
-            out[row] = min(int(given) - first, _checks.LARGEST_INTEGER)  # the check of the row's options refuses it
-        return out
+        if coding == "memory":
+            return self._chosen_memories()
+        first = int(coding == "from one")
+        number = np.full(len(self.raw_choice), -1.0)
+        made = np.ones(len(number), dtype=np.bool_)
+        good = made.copy()
+        if self.raw_choice.dtype.kind in "iufb":
+            number[:] = self.raw_choice
+            made = (number == number) & (number != -1)
+            good = ~made | (np.isfinite(number) & (number == np.floor(number)))
+        else:
+            for row, given in enumerate(self.raw_choice.tolist()):
+                made[row] = not nothing(given)
+                if made[row]:
+                    whole = isinstance(given, numbers.Real) and math.isfinite(given) and given == math.floor(given)
+                    good[row], number[row] = whole, _float(given) if whole else 0.0
+        for row in np.flatnonzero(~good | (made & (number < first)))[:1]:
+            counted = f", counted from {first}" if good[row] else ""
+            given = _checks.shown(plain(self.raw_choice[row]))
+            self.fail(row, f"choice must be the number of an option{counted}, got {given}")
+        number = np.minimum(number - first, 2.0**62)  # the check of the row's options refuses it
+        return np.where(made, number, -1).astype(np.int64)
+
+    def _chosen_memories(self) -> IntArray:
+        number = _numbers_of(None, self.raw_choice, len(self.raw_choice), dict(self.number))
+        same = (self.names == number[:, None]) & (number >= 0)[:, None]
+        for row in np.flatnonzero((number >= 0) & ~same.any(axis=1))[:1]:
+            given = _checks.shown(plain(self.raw_choice[row]))
+            self.fail(row, f"choice must be one of the row's memories {self._names(row)}, got {given}")
+        return np.where(number >= 0, same.argmax(axis=1), -1)
 
     def subject(self, label: Hashable, rows: IntArray, blocks: str, chosen_only: bool) -> Subject:
         begins = changes(self.block[rows])
         block = np.cumsum(begins) - 1
-        names = self.names[rows]
-        labels, memory = _numbered(names, block, blocks)
+        labels, memory = self._numbered(self.names[rows], block, blocks)
         options = np.concatenate((memory, self.known[rows], self.known_sigma[rows], self.counts[rows, None]), axis=1)
         _, first, inverse = np.unique(options, axis=0, return_index=True, return_inverse=True)
         order = np.argsort(first)  # situations in order of appearance, whatever the memories are called
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
         situation, where = place[inverse.reshape(-1)], first[order]
-        choice = self.choice[rows]
+        choice = _taken(self.choice, rows)
         ends = np.ones(len(rows), dtype=np.int64)
         if self.episode is not None:
             ends[:-1] = (changes(self.episode[rows]) | begins)[1:]
@@ -391,46 +445,69 @@ class _Table:
         start = np.where(begins, mode, 0)
         start[0] = NEW
         scored = (choice >= 0) & ~self.forced[rows] & (self.counts[rows] > 1)
+        once, known, payoff = self.once, _taken(self.known, rows), _taken(self.payoff, rows)
         return Subject(
-            label=plain(label), situation=situation, following=np.full(len(rows), -1), choice=choice,
-            payoff=self.payoff[rows], outcome=self.payoff[rows] - self.known[rows], scored=scored.astype(np.int64),
-            episode_end=ends, block_start=start, block_memories=np.array([len(part) for part in labels])[block],
-            memory=memory[where], known=self.known[rows][where], known_sigma=self.known_sigma[rows][where],
-            n_options=self.counts[rows][where], n_memories=max(map(len, labels)), labels=labels, block=block,
-            start=np.bincount(situation) / len(rows), chosen_only=chosen_only, rows=rows,
+            label=plain(label), situation=once(situation), following=once(np.full(len(rows), -1)), choice=choice,
+            payoff=payoff, outcome=payoff - known if known.any() else payoff, scored=once(scored.astype(np.int64)),
+            episode_end=once(ends), block_start=once(start),
+            block_memories=once(np.array([len(part) for part in labels])[block]), memory=once(memory[where]),
+            known=once(known[where]), known_sigma=once(self.known_sigma[rows][where]),
+            n_options=once(self.counts[rows][where]), n_memories=max(map(len, labels)), labels=labels,
+            block=once(block), start=once(np.bincount(situation) / len(rows)), chosen_only=chosen_only, rows=rows,
         )  # fmt: skip
 
+    def _numbered(
+        self, names: IntArray, block: IntArray, blocks: str
+    ) -> tuple[tuple[tuple[Hashable, ...], ...], IntArray]:
+        """Names of each block's memories, and their numbers; a new block's own ones where everything is new."""
+        used, first = np.unique(names[names >= 0], return_index=True)
+        appearance = np.argsort(np.argsort(first))  # rank of each of those that are used
+        memory = np.full(names.shape, -1, dtype=np.int64)
+        labels: list[tuple[Hashable, ...]] = []
+        parts = [np.arange(len(block))] if blocks != "reset" else np.split(
+            np.arange(len(block)), np.flatnonzero(np.diff(block)) + 1
+        )  # fmt: skip
+        for rows in parts:
+            there = names[rows] >= 0
+            rank = appearance[np.searchsorted(used, names[rows][there])]
+            kept, number = np.unique(rank, return_inverse=True)
+            part = np.full(there.shape, -1, dtype=np.int64)
+            part[there] = number
+            memory[rows] = part
+            by_rank = used[np.argsort(first)][kept]
+            labels.append(tuple(self.labels[name] for name in by_rank.tolist()))
+        return tuple(labels) if blocks == "reset" else tuple(labels) * int(block[-1] + 1), memory
 
-def _numbered(
-    names: npt.NDArray[Any], block: IntArray, blocks: str
-) -> tuple[tuple[tuple[Hashable, ...], ...], IntArray]:
-    """Names of each block's memories, and their numbers; a new block's own ones where everything is new."""
-    there = np.array([[name is not None for name in row] for row in names])
-    everything = list(dict.fromkeys(name for row in names for name in row if name is not None))
-    memory = np.full(names.shape, -1, dtype=np.int64)
-    labels = []
-    for b in range(block[-1] + 1):
-        rows = np.flatnonzero(block == b)
-        used = {name for row in names[rows] for name in row if name is not None}
-        kept = [name for name in everything if blocks != "reset" or name in used]
-        number = {name: i for i, name in enumerate(kept)}
-        for row in rows:
-            for a in np.flatnonzero(there[row]):
-                memory[row, a] = number[names[row, a]]
-        labels.append(tuple(kept))
-    return tuple(labels), memory
+
+def _taken(values: npt.NDArray[Any], rows: IntArray) -> npt.NDArray[Any]:
+    """Some rows, without a copy where they follow each other."""
+    first, last = rows[0], rows[-1]
+    return values[first : last + 1] if last - first + 1 == len(rows) else values[rows]
 
 
-def _names(field: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
-    given = _checks.as_array(field, value)
-    if given.dtype.kind not in "iufUO":
-        raise ValueError(f"{field} must have names of memories, numbers or texts, got dtype {given.dtype}")
-    out = np.empty(given.shape, dtype=object)
-    for place, name in enumerate(given.reshape(-1).tolist()):
-        name = None if nothing(name) else plain(name)
-        if not isinstance(name, (numbers.Real, str, type(None))):
+def _numbers_of(field: str | None, names: Any, n_rows: int, number: dict[Hashable, int]) -> IntArray:
+    """The number of each name, −1 where there is none; new names are put into ``number``.
+
+    What is no name is an error of the field, if there is one, else a number that nothing has.
+    """
+    if names is None:
+        return np.full(n_rows, -1)
+    if names.shape != (n_rows,):
+        raise ValueError(f"{field} must have shape ({n_rows},), got {names.shape}")
+    if names.dtype.kind in "iuf":
+        distinct, inverse = np.unique(names, return_inverse=True)
+        own = [-1 if nothing(name) else number.setdefault(plain(name), len(number)) for name in distinct.tolist()]
+        return np.array(own, dtype=np.int64)[inverse]
+    out = np.empty(n_rows, dtype=np.int64)
+    for row, name in enumerate(names.tolist()):
+        if nothing(name):
+            out[row] = -1
+        elif isinstance(name, (numbers.Real, str)):
+            out[row] = number.setdefault(plain(name), len(number))
+        elif field is None:
+            out[row] = _NO_NAME
+        else:
             raise ValueError(f"{field} must have names of memories, numbers or texts, got {_checks.shown(name)}")
-        out.reshape(-1)[place] = name
     return out
 
 
@@ -485,13 +562,11 @@ def _flags(field: str, value: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 
 
 def _numbers(field: str, value: npt.ArrayLike | None, shape: tuple[int, ...]) -> FloatArray:
-    if value is None:
-        return np.zeros(shape)
-    given = floats(field, value)
+    given = np.zeros(()) if value is None else floats(field, value)
     try:
-        return np.broadcast_to(given, shape).copy()
+        return np.broadcast_to(given, shape)
     except ValueError:
-        raise ValueError(f"{field} must be numbers of shape {shape}, got shape {np.shape(value)}") from None
+        raise ValueError(f"{field} must be numbers of shape {shape}, got shape {given.shape}") from None
 
 
 def _payoffs(value: npt.ArrayLike, shape: tuple[int, ...]) -> FloatArray:
@@ -503,7 +578,7 @@ def _payoffs(value: npt.ArrayLike, shape: tuple[int, ...]) -> FloatArray:
 
 def _mask(field: str, value: npt.ArrayLike | None, shape: tuple[int, ...], default: bool) -> npt.NDArray[np.bool_]:
     if value is None:
-        return np.full(shape, default)
+        return np.broadcast_to(np.bool_(default), shape)
     given = _checks.as_array(field, value)
     if given.dtype != bool or given.shape != shape:
         raise ValueError(f"{field} must be an array of bool of shape {shape}, got {given.dtype} {given.shape}")

@@ -1,5 +1,7 @@
 """The border between Python and the likelihood's kernel loop: arrays of one call, eight parameter sets at a time."""
 
+import collections
+import threading
 import weakref
 from dataclasses import dataclass
 from types import ModuleType
@@ -17,7 +19,9 @@ from .model import GRADIENT_SOURCES, PARAMETERS, FloatArray, Setting
 
 LANES = 8
 _STICKINESS = PARAMETERS.index("stickiness")
-_rows: "weakref.WeakKeyDictionary[Subject, dict[str, Any]]" = weakref.WeakKeyDictionary()
+_MOST_VIEWS = 64  # of subjects that are in work
+_views: "collections.OrderedDict[tuple[int, str], tuple[weakref.ref[Subject], Any]]" = collections.OrderedDict()
+_lock = threading.Lock()
 
 
 @dataclass
@@ -103,16 +107,26 @@ def run(
 
 
 def kernel_rows(subject: Subject, kernel: ModuleType) -> Any:
-    """The kernel's view of a subject, made once."""
-    made = _rows.setdefault(subject, {})
-    if kernel.__name__ not in made:
-        transition = np.zeros((0, 0, 0)) if subject.transition is None else subject.transition
-        made[kernel.__name__] = kernel.ChoiceRows(
-            subject.situation, subject.following, subject.choice, subject.scored, subject.episode_end,
-            subject.block_start, subject.block_memories, subject.payoff, subject.outcome, subject.memory, subject.known,
-            subject.known_sigma, subject.n_options, subject.start, transition, subject.n_memories, subject.chosen_only,
-        )  # fmt: skip
-    return made[kernel.__name__]
+    """The kernel's view of a subject, made once while the subject is in work.
+
+    A view takes about as much as the rows of a short experiment, so those of the last subjects only are kept.
+    """
+    key = (id(subject), kernel.__name__)
+    with _lock:
+        owner, made = _views.get(key, (None, None))
+        if owner is None or owner() is not subject:
+            transition = np.zeros((0, 0, 0)) if subject.transition is None else subject.transition
+            made = kernel.ChoiceRows(
+                subject.situation, subject.following, subject.choice, subject.scored, subject.episode_end,
+                subject.block_start, subject.block_memories, subject.payoff, subject.outcome, subject.memory,
+                subject.known, subject.known_sigma, subject.n_options, subject.start, transition, subject.n_memories,
+                subject.chosen_only,
+            )  # fmt: skip
+            _views[key] = weakref.ref(subject, lambda _: _views.pop(key, None)), made
+            if len(_views) > _MOST_VIEWS:
+                _views.popitem(last=False)
+        _views.move_to_end(key)
+    return made
 
 
 def check(subject: Subject, setting: Setting) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -122,6 +122,26 @@ class Information:
         standard_error = _checks.real("standard_error", standard_error, low=0)
         small = np.flatnonzero(self.standard_error[:, self.space.names.index(name)] <= standard_error)
         return int(self.trials[small[0]]) if len(small) else None
+
+    def plot(self, ax: Any = None) -> Any:
+        """Standard errors of coordinates by trial, on logarithmic axes; what is not known yet is a gap.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+
+        Returns
+        -------
+        Axes
+        """
+        from .. import plot
+
+        error = np.where(np.isfinite(self.standard_error), self.standard_error, np.nan)
+        words = {"log": "ln ", "log odds": "log odds ", "plain": ""}
+        names = [f"{words[COORDINATES[name]]}{plot.SYMBOLS.get(name, name)}" for name in self.space.names]
+        ax = plot.curves(self.trials, error.T, None, names, ax, xlabel="Trials", ylabel="Standard error", marker=".")
+        ax.set(xscale="log", yscale="log")
+        return ax
 
     def to_frame(self) -> "pd.DataFrame":
         """Standard errors by trial. Needs pandas."""

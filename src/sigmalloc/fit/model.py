@@ -102,7 +102,9 @@ class Model:
     Parameters
     ----------
     agent : Agent or SoftmaxLearner
-        The σ update is deterministic: Eq. 7 with the *expected* gradient (section 11).
+        The σ update is deterministic: Eq. 7 with the *expected* gradient (section 11). Effort is refused: where it is
+        learned there is no likelihood, and n samples of a fixed number with correlation ρ are exactly one sample of an
+        agent whose σ's (σ₀, σ_base, the limits) are √c times and whose α₂ is c = (1 + (n − 1) ρ)/n times as large.
     policy : {"soft", "hard"}
         Softmax of the recalled values, or the largest of them. It rules choices and gradient alike.
     gradient_source : {"replay", "experience", "task"}
@@ -173,7 +175,10 @@ class Model:
             ("learn_search_budget", False),
         ):  # fmt: skip
             if getattr(agent, name) != one:
-                raise ValueError(f"{name}={getattr(agent, name)!r} cannot be fitted to choices; leave it at {one!r}")
+                hint = ": n samples of σ choose as one of σ/√n does" if name == "samples" else ""
+                raise ValueError(
+                    f"{name}={getattr(agent, name)!r} cannot be fitted to choices; leave it at {one!r}{hint}"
+                )
         for name in schedules.SCHEDULED:
             if isinstance(getattr(agent, name), schedules.Scheduled):
                 raise ValueError(

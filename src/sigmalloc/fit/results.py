@@ -26,7 +26,7 @@ from .subject import Subject
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
+FORMAT = 2
 NOTES: tuple[str, ...] = ("", "open below", "open above", "not identified")
 _PER_SUBJECT = ("situation", "following", "choice", "payoff", "outcome", "scored", "episode_end", "block_start",
                 "block_memories", "memory", "known", "known_sigma", "n_options", "block", "start", "rows")  # fmt: skip
@@ -291,6 +291,9 @@ class Fit(Sequence[SubjectFit]):
     def to_arviz(self, draws: int = 250, *, seed: int = 0) -> Any:
         """Posterior, pointwise log-likelihoods and choices, for ArviZ: an InferenceData (0.2x) or a DataTree (1.x).
 
+        Log-likelihoods that no draw changes, such as those of a first choice between equals, are spread over 1e-9 nats:
+        ArviZ's leave-one-out does not take equal ones.
+
         Parameters
         ----------
         draws : int
@@ -318,16 +321,19 @@ class Fit(Sequence[SubjectFit]):
             ".npz" is appended if it is missing.
         """
         path = files.with_suffix("path", path, ".npz")
+        first = self.subjects[0]
+        common, _ = _packed(first, first)
         facts: dict[str, Any] = {
             "format": FORMAT, "kind": "fit", "method": self.method, "level": self.level, "settings": self.settings,
-            "versions": self.versions, "subjects": [],
+            "versions": self.versions, "common": common, "subjects": [],
         }  # fmt: skip
-        arrays: dict[str, Any] = {}
-        for number, fit in enumerate(self):
-            own, packed = _packed(fit)
-            facts["subjects"].append(own)
-            arrays |= {f"{number}/{name}": array for name, array in packed.items()}
-        archive.save(path, facts, arrays)
+        columns: dict[str, list[npt.NDArray[Any]]] = {}
+        for fit in self:
+            own, packed = _packed(fit, first)
+            facts["subjects"].append({key: value for key, value in own.items() if value != common[key]})
+            for name, array in packed.items():
+                columns.setdefault(name, []).append(array.ravel())
+        archive.save(path, facts, {name: np.concatenate(parts) for name, parts in columns.items()})
         return path
 
     @classmethod
@@ -343,9 +349,11 @@ class Fit(Sequence[SubjectFit]):
             facts = file.facts
             if facts.get("kind") != "fit" or facts["format"] != FORMAT:
                 raise ValueError(f"it is {facts.get('kind')!r} of format {facts.get('format')!r}, no fit of {FORMAT}")
-            found = [_unpacked(own, file, str(number)) for number, own in enumerate(facts["subjects"])]
+            columns = _Columns(file)
+            found = [_unpacked(facts["common"] | own, columns) for own in facts["subjects"]]
             if not found:
                 raise ValueError("it has no subjects")
+            columns.check_end()
             return cls(tuple(found), facts["method"], facts["level"], facts["settings"], facts["versions"])
 
     def __repr__(self) -> str:
@@ -428,10 +436,12 @@ def _plain_label(label: Hashable) -> int | float | str:
     return label if isinstance(label, (int, float, str)) else str(label)
 
 
-def _packed(fit: SubjectFit) -> tuple[dict[str, Any], dict[str, Any]]:
+def _packed(fit: SubjectFit, first: SubjectFit) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A subject's facts and arrays. Of the model what the estimates, which are arrays, leave to say."""
     about, rows = packed_subject(fit.subject)
+    model = fit.model.replace(**dict(zip(fit.space.names, first.estimate.tolist(), strict=False)))
     facts: dict[str, Any] = {
-        "subject": about, "model": packed_model(fit.model),
+        "subject": about, "model": packed_model(model),
         "free": {name: [low, high] for name, low, high in
                  zip(fit.space.names, fit.space.low, fit.space.high, strict=True)},
         "interval": list(fit.interval), "note": list(fit.note), "log_likelihood": fit.log_likelihood,
@@ -445,17 +455,48 @@ def _packed(fit: SubjectFit) -> tuple[dict[str, Any], dict[str, Any]]:
         arrays[f"starts/{name}"] = getattr(fit.starts, name)
     if fit.samples is not None:
         arrays |= {"samples/draws": fit.samples.draws, "samples/log_density": fit.samples.log_density}
+    facts["shapes"] = {name: list(array.shape) for name, array in arrays.items()}
     return facts, arrays
 
 
-def _unpacked(facts: Mapping[str, Any], file: Any, prefix: str) -> SubjectFit:
-    about = facts["subject"]
+class _Columns:
+    """Arrays of a file, in each of which one subject's part follows another's."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._read: dict[str, npt.NDArray[Any]] = {}
+        self._place: dict[str, int] = {}
+
+    def next(self, name: str, kinds: str, shape: Any, wanted: tuple[int | None, ...]) -> npt.NDArray[Any]:
+        """The next part, of a shape that the file tells and that has to be as wanted (None: any length)."""
+        whole = self._read.get(name)
+        if whole is None:
+            whole = self._read[name] = self._file.array(name, kinds, (None,))
+        if not (isinstance(shape, list) and len(shape) == len(wanted)
+                and all(type(n) is int and n >= 0 and n == (n if w is None else w)
+                        for n, w in zip(shape, wanted, strict=True))):  # fmt: skip
+            raise ValueError(f"{name} has shape {shape}, not {wanted}")
+        begin = self._place.get(name, 0)
+        end = self._place[name] = begin + math.prod(shape)
+        if end > len(whole):
+            raise ValueError(f"{name} ends too early")
+        return whole[begin:end].reshape(shape)
+
+    def check_end(self) -> None:
+        """Raise a ValueError if something was left over."""
+        for name, whole in self._read.items():
+            if self._place[name] != len(whole):
+                raise ValueError(f"{name} has more than the subjects")
+
+
+def _unpacked(facts: Mapping[str, Any], columns: _Columns) -> SubjectFit:
+    about, sizes = facts["subject"], facts["shapes"]
 
     def read(name: str, kinds: str, shape: tuple[int | None, ...]) -> Any:
-        return file.array(f"{prefix}/{name}", kinds, shape)
+        return columns.next(name, kinds, sizes[name], shape)
 
-    rows = file.shape(f"{prefix}/subject/situation")[0]
-    situations, options = file.shape(f"{prefix}/subject/memory")
+    rows = sizes["subject/situation"][0]
+    situations, options = sizes["subject/memory"]
     by_row = (
         "situation", "following", "choice", "scored", "episode_end", "block_start", "block_memories", "block", "rows",
     )  # fmt: skip
@@ -464,7 +505,7 @@ def _unpacked(facts: Mapping[str, Any], file: Any, prefix: str) -> SubjectFit:
     shapes |= dict.fromkeys(("known", "known_sigma"), ("f", (situations, options)))
     shapes |= {"memory": ("i", (situations, options)), "n_options": ("i", (situations,)), "start": ("f", (situations,))}
     arrays = {name: read(f"subject/{name}", *shape) for name, shape in shapes.items()}
-    if f"{prefix}/subject/transition" in file.names:
+    if "subject/transition" in sizes:
         arrays["transition"] = read("subject/transition", "f", (situations, options, situations))
     subject = Subject(
         label=about["label"], n_memories=about["n_memories"], chosen_only=about["chosen_only"],
@@ -483,8 +524,10 @@ def _unpacked(facts: Mapping[str, Any], file: Any, prefix: str) -> SubjectFit:
     if facts["samples"] is not None:
         draws = read("samples/draws", "f", (None, None, f))
         samples = Samples(draws, read("samples/log_density", "f", draws.shape[:2]), facts["samples"])
+    estimate = read("estimate", "f", (f,))
+    model = unpacked_model(facts["model"]).replace(**dict(zip(space.names, estimate.tolist(), strict=True)))
     return SubjectFit(
-        subject=subject, model=unpacked_model(facts["model"]), space=space, estimate=read("estimate", "f", (f,)),
+        subject=subject, model=model, space=space, estimate=estimate,
         lower=read("lower", "f", (f,)), upper=read("upper", "f", (f,)), interval=tuple(facts["interval"]),
         at_bound=read("at_bound", "i", (f,)), note=tuple(facts["note"]), log_likelihood=facts["log_likelihood"],
         log_prior=facts["log_prior"], pointwise=read("pointwise", "f", (rows,)), starts=starts,

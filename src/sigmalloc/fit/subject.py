@@ -1,6 +1,7 @@
 """One person's rows, as the engine reads them."""
 
 import dataclasses
+import hashlib
 import numbers
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
@@ -175,16 +176,42 @@ def nothing(value: Any) -> bool:
 
 def changes(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """True where a value differs from the one before it, and on the first row."""
+    if values.dtype.kind in "iufb":
+        return np.concatenate(([True], values[1:] != values[:-1]))
     listed = values.tolist()
     return np.array([True, *(a != b for a, b in zip(listed[:-1], listed[1:], strict=True))])
 
 
 def groups(owner: npt.NDArray[Any]) -> Iterator[tuple[Hashable, IntArray]]:
     """Each subject and its rows, in order of appearance."""
-    rows: dict[Hashable, list[int]] = {}
-    for row, label in enumerate(owner.tolist()):
-        if nothing(label) and label != -1:
-            raise ValueError(f"subject: row {row} has none")
-        rows.setdefault(label, []).append(row)
-    for label, places in rows.items():
-        yield label, np.array(places, dtype=np.int64)
+    if owner.dtype.kind in "iufb":
+        wrong = np.flatnonzero(owner != owner)
+        if len(wrong):
+            raise ValueError(f"subject: row {wrong[0]} has none")
+        distinct, first, inverse = np.unique(owner, return_index=True, return_inverse=True)
+        appearance = np.argsort(first)
+        labels = distinct[appearance].tolist()
+        number = np.argsort(appearance)[inverse]
+    else:
+        place: dict[Hashable, int] = {}
+        number = np.empty(len(owner), dtype=np.int64)
+        for row, label in enumerate(owner.tolist()):
+            if nothing(label) and label != -1:
+                raise ValueError(f"subject: row {row} has none")
+            number[row] = place.setdefault(label, len(place))
+        labels = list(place)
+    order = np.argsort(number, kind="stable").astype(np.int64, copy=False)
+    yield from zip(labels, np.split(order, np.cumsum(np.bincount(number))[:-1]), strict=True)
+
+
+class Once:
+    """Arrays that say the same are kept once: what most subjects of an experiment have in common."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, tuple[int, ...], bytes], npt.NDArray[Any]] = {}
+
+    def __call__(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The array, or one like it that came before."""
+        array = np.ascontiguousarray(array)
+        digest = hashlib.blake2b(array.data, digest_size=16).digest()
+        return self._kept.setdefault((array.dtype.str, array.shape, digest), array)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from .. import _checks
 from ..tasks import TabularMDP
-from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, Subject, changes, groups, plain
+from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, Once, Subject, changes, groups, plain
 
 _MODES = {"reset": NEW, "carry": CARRIED, "reset_q": NEW_Q}
 
@@ -26,7 +26,7 @@ def choices_in_task(task: Any, trials: Any, block: str | None, blocks: str) -> l
 
 class _Rows:
     def __init__(self, task: TabularMDP, trials: Any, block: str | None) -> None:
-        self.task = task
+        self.task, self.once = task, Once()
         self.options, self.place = _options(task)
         state = _needed(trials, "state")
         n = len(state)
@@ -120,26 +120,27 @@ class _Rows:
         block = np.cumsum(begins) - 1
         start = np.where(begins, _MODES[blocks], 0)
         start[0] = NEW
+        once = self.once
         return Subject(
             label=plain(label),
-            situation=shown,
-            following=following,
+            situation=once(shown),
+            following=once(following),
             choice=choice,
             payoff=payoff,
-            outcome=payoff - known[shown],
-            scored=scored.astype(np.int64),
-            episode_end=ends.astype(np.int64),
-            block_start=start,
-            block_memories=np.full(n, memory_map.n_memories),
-            memory=np.where(exists, memory_map.index[state, place], -1),
-            known=known,
-            known_sigma=noise,
-            n_options=counts,
+            outcome=payoff - known[shown] if known.any() else payoff,
+            scored=once(scored.astype(np.int64)),
+            episode_end=once(ends.astype(np.int64)),
+            block_start=once(start),
+            block_memories=once(np.full(n, memory_map.n_memories)),
+            memory=once(np.where(exists, memory_map.index[state, place], -1)),
+            known=once(known),
+            known_sigma=once(noise),
+            n_options=once(counts),
             n_memories=memory_map.n_memories,
             labels=(labels,) * (int(block[-1]) + 1),
-            block=block,
-            start=np.asarray(task.start, dtype=np.float64),
-            transition=_transition(task, self.options) if self.longer else None,
+            block=once(block),
+            start=once(np.asarray(task.start, dtype=np.float64)),
+            transition=once(_transition(task, self.options)) if self.longer else None,
             rows=rows,
         )
 

@@ -27,7 +27,7 @@ def recovery(
         NaN in either is left out, and how many are is written.
     ax : Axes, optional
     parameter : str, optional
-        Its field of `Agent` (or any other word), for the labels.
+        Its field of `Agent` (or any other word), for the labels; of those that scale with the rewards with the unit.
     lower, upper : array of float, shape (n,), optional
         Ends of intervals around the fitted values, drawn as bars. NaN for none.
     at_bound : array of bool, shape (n,), optional
@@ -57,7 +57,8 @@ def recovery(
         raise ValueError("simulated and fitted must be greater than 0 on logarithmic axes")
     parameter = _inputs.text("parameter", parameter)
     symbol = style.SYMBOLS.get(parameter or "", parameter or "value")
-    ax = style.new_axes(ax, 2.8, f"Simulated {symbol}", f"Fitted {symbol}")
+    unit = f" ({style.UNITS[parameter]})" if parameter in style.UNITS else ""
+    ax = style.new_axes(ax, 2.8, f"Simulated {symbol}{unit}", f"Fitted {symbol}{unit}")
     if log:
         ax.set(xscale="log", yscale="log")
     x, y = simulated[use], fitted[use]

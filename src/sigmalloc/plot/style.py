@@ -41,6 +41,10 @@ SYMBOLS = {
     "learning_rate_q": r"$\alpha_1$", "learning_rate_sigma": r"$\alpha_2$", "n_trajectories": r"$N_\mathrm{traj}$",
     "search_budget": "Search budget",
 }  # fmt: skip
+UNITS = {  # of parameters that scale with the rewards
+    "lam": "reward/nat", "sigma_base": "reward", "sigma_0": "reward", "sigma_min": "reward", "sigma_max": "reward",
+    "learning_rate_sigma": "reward", "beta": "1/reward", "q_init": "reward", "stickiness": "reward",
+}  # fmt: skip
 """Symbols of an agent's parameters."""
 
 PRECISE_IS_DARK = "YlGnBu_r"
