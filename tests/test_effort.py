@@ -170,6 +170,15 @@ def dear():
     return sm.train(MAZE, DEAR, episodes=10, restarts=2, seed=0, evaluate_every=5)
 
 
+def test_results_show_time(dear):
+    pytest.importorskip("pandas")
+    frame = dear.to_frame()
+    for name in ("time", "time_cost", "reward_rate", "effort"):
+        np.testing.assert_array_equal(frame[name], getattr(dear, name).ravel())
+    assert (dear.effort == 4.0).all() and "effort      4.000" in repr(dear)
+    assert "effort" not in repr(sm.train(MAZE, sm.Agent(), episodes=2, restarts=2, seed=0, evaluate_every=2))
+
+
 def test_sweeps_pay_for_time(dear, tmp_path):
     swept = sm.sweep(
         MAZE, DEAR, {"lam": [DEAR.lam]}, episodes=10, restarts=2, seed=0, evaluate_every=5, store=tmp_path / "store",
@@ -401,6 +410,8 @@ def test_time_and_its_price_are_those_of_exact(name):
     figures = sm.evaluate(task, agent, q, sigma, episodes=20_000, seed=0)
     assert figures.time == pytest.approx(exactly.time, rel=0.02)
     assert figures.time_cost == pytest.approx(exactly.time_cost, rel=0.02)
+    assert figures.reward_rate == figures.reward / figures.time
+    assert exactly.reward_rate == exactly.reward / exactly.time
     if task.horizon is not None:  # as many samples in every episode
         n_paths = round((agent.search_budget or 12.5) / 12.5)
         assert figures.time == pytest.approx(0.1 * 2.0 * 3 * n_paths + 1, rel=1e-12)

@@ -536,3 +536,24 @@ def test_rules_that_were_changed_are_listed_with_what_confirmed_them():
     assert set(confirmed.CONFIRMED) <= set(CLAIMS)
     for counts in confirmed.CONFIRMED.values():
         assert set(counts) <= set(VERDICTS) and 1 <= sum(counts.values()) <= len(readings.FRESH)
+
+
+@pytest.mark.parametrize("name", ["effort-plane", pytest.param("effort-maze", marks=pytest.mark.slow)])
+def test_figures_beyond_the_paper_belong_to_no_claim(name, monkeypatch, tmp_path):
+    agent = {"sigma_base": 2.0, "learn_q": False, "learn_samples": "shared", "n_trajectories": 5}
+    shrink(
+        monkeypatch, "effort-plane", lam=[0.01, 0.1], opportunity_cost=[0.1, 1.0], episodes=30, starts=1, agent=agent
+    )  # fmt: skip
+    shrink(
+        monkeypatch, "effort-maze", opportunity_cost=[1.0], episodes=60, checkpoints=3, restarts=2,
+        evaluation_episodes=5, agent={"n_trajectories": 5},
+    )  # fmt: skip
+    told = []
+    found = reproduce(tmp_path, only=name, quick=True, workers=1, progress=lambda fraction, what: told.append(fraction))
+    assert found.claims == [] and found.computed == [name] and found.steps[name] > 0
+    assert told == sorted(told) and told[-1] == pytest.approx(1)
+    assert {path.stem for path in found.figures} == {name}
+    page = found.report.read_text()
+    assert page.count("Beyond the paper") >= 2 and f'id="{name}"' in page
+    rows = (tmp_path / "figures" / f"{name}.csv").read_text().splitlines()
+    assert len(rows) == 1 + (4 if name == "effort-plane" else 3) and rows[0].startswith("opportunity_cost,")

@@ -62,6 +62,11 @@ class Evaluation:
     time: float
     samples: Floats
 
+    @property
+    def reward_rate(self) -> float:
+        """Expected reward of an episode by its expected duration."""
+        return self.reward / self.time
+
     def __repr__(self) -> str:
         names = ("reward", "value", "cost", "objective")
         return f"Evaluation({', '.join(f'{name}={getattr(self, name):.6g}' for name in names)})"

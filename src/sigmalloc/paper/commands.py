@@ -68,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
         }  # fmt: skip
         print(json.dumps(facts, ensure_ascii=False, indent=1, allow_nan=False))
         return 0
-    print("\n".join(table(found.claims, shutil.get_terminal_size((120, 24)).columns)))
+    if found.claims:  # figures beyond the paper belong to none
+        print("\n".join(table(found.claims, shutil.get_terminal_size((120, 24)).columns)))
     if found.quick:
         print(
             "\nQUICK RUN: shorter training and fewer runs than the criteria were made for; not a verdict on the paper."

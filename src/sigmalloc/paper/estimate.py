@@ -33,10 +33,15 @@ STEPS = {
     "planning-budgets": ({"planning": 1.8e9}, {"planning": 1.1e8}),
     "planning-moves": ({"planning": 1.2e9}, {"planning": 5.0e7}),
     "planning-noise": ({"planning": 8e6}, {"planning": 2e6}),
+    "effort-plane": ({"planning": 4.3e7}, {"planning": 6.4e6}),
+    "effort-maze": ({"grid-world": 1e8}, {"grid-world": 4.9e7}),
 }
 """Environment steps of every study by task, in full and quick, as measured with seed 0."""
 
-OTHER = {"grid-change": (4, 2), "planning-trajectories": (25, 3), "planning-optima": (9, 3), "planning-noise": (2.5, 1)}
+OTHER = {
+    "grid-change": (4, 2), "planning-trajectories": (25, 3), "planning-optima": (9, 3), "planning-noise": (2.5, 1),
+    "effort-plane": (2.5, 1.2), "effort-maze": (6, 5),
+}  # fmt: skip
 """Seconds of one processor for all else than training, where they are more than one."""
 
 

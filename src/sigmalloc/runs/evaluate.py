@@ -59,6 +59,11 @@ class Evaluation:
     time: Any
     time_cost: Any
 
+    @property
+    def reward_rate(self) -> Any:
+        """Mean reward per unit of time."""
+        return self.reward / self.time
+
 
 def evaluate(
     task: Task | str, agent: Agent, q: npt.ArrayLike, sigma: npt.ArrayLike, *, episodes: int = 1000,

@@ -32,6 +32,7 @@ FORMAT = 2
 FIRST_BITS = "1"
 BITS = "1"  # another number where a run gives other bits than before, which tests/data/bits.json would tell
 CURVES = ("reward", "value", "cost", "objective", "cutoffs")
+TIMES = ("time", "time_cost", "reward_rate", "effort", "search_budgets")
 EFFORT = (  # arrays that came later
     "time", "time_cost", "effort", "search_budgets", "samples", "opportunity_cost", "search_budget", "earned",
 )  # fmt: skip
@@ -259,7 +260,7 @@ class Result:
         n, checkpoints = self.reward.shape
         columns = {
             "restart": np.repeat(np.arange(n), checkpoints), "episode": np.tile(self.episodes, n),
-            **{name: getattr(self, name).ravel() for name in CURVES},
+            **{name: getattr(self, name).ravel() for name in (*CURVES, *TIMES)},
         }  # fmt: skip
         return needed("pandas", "pandas").DataFrame(columns)
 
@@ -329,8 +330,9 @@ class Result:
             lines.append(
                 f"  after {self.episodes[-1]} episodes, mean ± SEM over runs ({self.evaluation_policy} policy):"
             )
-            for name in ("reward", "cost", "objective"):
-                lines.append(f"  {name:<9} {mean_and_sem(getattr(self, name)[:, -1])}")
+            timed = self.agent.has_effort or self.agent.opportunity_cost > 0 or self.agent.learn_search_budget
+            for name in ("reward", "cost", *(("time_cost", "effort", "reward_rate") if timed else ()), "objective"):
+                lines.append(f"  {name:<{11 if timed else 9}} {mean_and_sem(getattr(self, name)[:, -1])}")
             cut = int(self.cutoffs[:, -1].sum())
             lines.append(
                 f"  {cut} of the last {self.evaluation_episodes * self.restarts} evaluation episodes were cut off by "
