@@ -391,6 +391,12 @@ class _Table:
             self.fail(
                 row, f"payoff of option {a} must be finite, or NaN where it was not shown, got {self.payoff[row, a]}"
             )
+        for name in ("payoff", "known", "known_sigma"):
+            large = np.argwhere(np.abs(getattr(self, name)) > _checks.LARGEST)
+            if len(large):
+                row, a = large[0]
+                given = getattr(self, name)[row, a]
+                self.fail(row, f"{name} of option {a} must be within ±{_checks.LARGEST:g}, got {given}")
 
     def _names(self, row: int) -> list[Hashable]:
         return [self.labels[number] if number >= 0 else None for number in self.names[row]]
