@@ -115,7 +115,8 @@ class Public:
         "Evaluation", "FilterEstimate", "Fit", "Gradient", "Group", "ImproperPolicyError", "Information",
         "JointGradient", "Optimum", "Planner", "RandomEffects", "Recovery", "Regression", "Reproduction", "Result",
         "Space", "Subject", "SubjectFit", "SweepResult", "Task", "Trajectories", "Trials", "digest", "hashed",
-        "kernel_arrays", "pack", "unpack", "worlds", "of_result", "go_on",
+        "kernel_arrays", "pack", "unpack", "worlds", "of_result", "go_on", "CutOffWarning",
+        "ScaleWarning",
     }  # fmt: skip
     # `animate_entropy` and `reproduce` take seconds at best; samplers of other packages are not installed everywhere.
     SLOW = {"animate_entropy", "reproduce", "to_arviz"}

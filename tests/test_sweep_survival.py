@@ -404,6 +404,13 @@ class TestProcesses:
 
 
 @pytest.mark.filterwarnings("ignore")
+def interrupted_at_work(store):
+    while not (store / "manifest.json").exists():
+        time.sleep(0.02)
+    time.sleep(1.5)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 class TestDask:
     @pytest.fixture
     def cluster(self, tmp_path):
@@ -475,8 +482,7 @@ class TestDask:
     @pytest.mark.slow
     def test_interruption_stops_the_workers(self, cluster, tmp_path):
         store = tmp_path / "s"
-        alarm = threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT))
-        alarm.start()
+        threading.Thread(target=interrupted_at_work, args=(store,), daemon=True).start()
         with pytest.raises(KeyboardInterrupt):
             sweep("grid-world", sm.Agent(), {"lam": [0.1, 0.2]}, episodes=10**6, restarts=80, evaluate_every=10**5,
                   seed=0, store=store, block_size=40, progress=False, executor=cluster.get_executor())  # fmt: skip
