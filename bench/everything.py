@@ -15,6 +15,7 @@ import textwrap
 from pathlib import Path
 
 import scaling
+import small
 import steps
 from common import described, into_readme, machine, write
 
@@ -101,13 +102,14 @@ def table(report):
 
 
 def ratios(report):
-    """The ratios that are compared: others over ours for each task, and one thread over two."""
+    """The ratios that are compared: others over ours by task, full lanes over small calls, one thread over two."""
     found = {
         f"{name}: {program} / sigmalloc": rows["ratio"]
         for name, task in report["tasks"].items()
         for program, rows in task["ns_per_step"].items()
         if program.startswith("Numba")
     }
+    found |= {name: row["ratio"] for name, row in report.get("small", {}).items() if name != small.FULL}
     if "threads" in report:
         found["one thread / two"] = report["threads"]["ratio"]["median"]
     return found
@@ -116,21 +118,22 @@ def ratios(report):
 def worse(now, before):
     """What has become worse than the tolerance allows: (name, now, before)."""
     then = ratios(before)
-    return [(name, ratio, then[name]) for name, ratio in ratios(now).items() if ratio < TOLERANCE * then[name]]
+    return [(name, ratio, then[name]) for name, ratio in ratios(now).items() if ratio < TOLERANCE * then.get(name, 0.0)]
 
 
 def check(path, repetitions):
     """Measure the ratios again and compare them; the exit status."""
     before = json.loads(Path(path).read_text(encoding="utf-8"))
     where = described(machine())
-    now = {"tasks": steps.measured(repetitions, quick=True)}
+    now = {"tasks": steps.measured(repetitions, quick=True), "small": small.measured(repetitions)}
     if where["load"] and where["load"] > BUSY:
         print(f"\nthreads are not compared: the load was {where['load']:.1f} before, so others may need the processors")
     else:
         now["threads"] = scaling.threads(repetitions)
     print()
     for name, ratio in ratios(now).items():
-        print(f"  {name:40}{ratio:8.2f} ({ratios(before)[name]:.2f} then)")
+        then = ratios(before).get(name)
+        print(f"  {name:40}{ratio:8.2f} ({'not measured' if then is None else f'{then:.2f}'} then)")
     slower = worse(now, before)
     for name, ratio, then in slower:
         print(f"{name} is {ratio:.2f}, less than {TOLERANCE:.0%} of the {then:.2f} in {path}", file=sys.stderr)
@@ -147,7 +150,7 @@ def main():
         return check(options.results, options.repetitions or 3)
     repetitions = options.repetitions or 5
     report = {"machine": described(machine()), "repetitions": repetitions}
-    report["tasks"] = steps.measured(repetitions)
+    report["tasks"], report["small"] = steps.measured(repetitions), small.measured(repetitions)
     report |= scaling.measured(repetitions)
     write(options.results, report)
     draw(report, PICTURE)

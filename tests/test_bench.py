@@ -20,7 +20,7 @@ def everything(monkeypatch):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     yield module
-    for name in ("common", "numba_port", "numpy_script", "scaling", "steps"):
+    for name in ("common", "numba_port", "numpy_script", "scaling", "small", "steps"):
         sys.modules.pop(name, None)
 
 
@@ -56,10 +56,12 @@ def test_a_slower_kernel_is_noticed(everything, results):
     slower = copy.deepcopy(results)
     slower["tasks"]["planning"]["ns_per_step"]["Numba"]["ratio"] *= 0.55
     slower["threads"]["ratio"]["median"] *= 0.55
+    results["small"] = {"1 run of 2000 episodes": {"ratio": 0.2}, everything.small.FULL: {"ratio": 1.0}}
+    slower["small"] = {"1 run of 2000 episodes": {"ratio": 0.1}, "new since": {"ratio": 0.1}}
     names = [name for name, _, _ in everything.worse(slower, results)]
-    assert names == ["planning: Numba / sigmalloc", "one thread / two"]
+    assert names == ["planning: Numba / sigmalloc", "1 run of 2000 episodes", "one thread / two"]
     del slower["threads"]  # not measured on a busy machine
-    assert [name for name, _, _ in everything.worse(slower, results)] == names[:1]
+    assert [name for name, _, _ in everything.worse(slower, results)] == names[:2]
 
 
 @pytest.mark.slow
