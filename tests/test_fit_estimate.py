@@ -516,6 +516,32 @@ def test_variational_posterior_is_near_the_chain(learners):
     np.testing.assert_allclose(flat.std(axis=0), deviation, rtol=0.4)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("method", "package", "settings"),
+    [
+        ("emcee", "emcee", {"particles": 32, "repetitions": 1, "options": {"steps": 300, "burn": 100, "thin": 5}}),
+        ("vbmc", "pyvbmc", {"particles": 64, "repetitions": 4}),
+    ],
+)
+def test_posteriors_from_a_particle_filter(method, package, settings):
+    """With 10 trajectories they are those of the deterministic agent. The means of 200 and of 300 independent draws are
+    further apart than .4 deviations with a probability of 1e-5."""
+    pytest.importorskip("emcee")
+    pytest.importorskip(package)
+    agent = AGENT.replace(n_trajectories=10, beta=1.0)
+    data = simulated(agent, subjects=1, trials=100, policy="soft")
+    bounds = {"learning_rate_q": (0.01, 0.9), "sigma_0": (0.3, 20.0)}
+    common = {"free": tuple(bounds), "bounds": bounds, "starts": 1}
+    smooth = fit(data, agent, method="emcee", options={"steps": 600, "burn": 200, "thin": 5}, **common)[0]
+    noisy = fit(data, agent, method=method, **common, **settings)[0]
+    first, second = (one.samples.draws.reshape(-1, 2) for one in (smooth, noisy))
+    deviation = first.std(axis=0)
+    assert (np.abs(first.mean(axis=0) - second.mean(axis=0)) < 0.4 * deviation).all()
+    np.testing.assert_allclose(second.std(axis=0), deviation, rtol=0.3)
+
+
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_arviz_has_posterior_and_terms(learners):
     pytest.importorskip("emcee")
