@@ -13,7 +13,7 @@ import numpy as np
 from .._io import files
 from .._io.progress import Progress
 from ..pairing import warn_of_scale
-from ..runs.result import Result, mean_and_sem
+from ..runs.result import CURVES, TIMES, Result, mean_and_sem
 from ..runs.train import prepare, train
 from ..tasks.base import Maze, Plane, Task
 from . import options
@@ -122,6 +122,11 @@ def compute_gap(exact: Any, result: Result, policy: str) -> dict[str, Any]:
     return gap
 
 
+def _curves(result: Result) -> tuple[str, ...]:
+    """Names of what is measured at every checkpoint; budgets are for planning."""
+    return (*CURVES, *(name for name in TIMES if name != "search_budgets" or result.task.horizon is not None))
+
+
 def summarise(result: Result, gap: dict[str, Any] | None = None) -> dict[str, Any]:
     """The figures of a run as plain Python objects."""
     summary = {
@@ -129,7 +134,7 @@ def summarise(result: Result, gap: dict[str, Any] | None = None) -> dict[str, An
         "episodes": result.training_episodes, "evaluation_policy": result.evaluation_policy,
         "steps": int(result.steps.sum()), "training_cutoffs": int(result.training_cutoffs.sum()),
     }  # fmt: skip
-    for name in ("reward", "value", "cost", "objective", "cutoffs"):
+    for name in _curves(result):
         final = getattr(result, name)[:, -1]
         sem = float(final.std(ddof=1) / np.sqrt(len(final))) if len(final) > 1 else None
         summary[name] = {"mean": float(final.mean()), "sem": sem, "runs": final.tolist()}
@@ -140,10 +145,12 @@ def summarise(result: Result, gap: dict[str, Any] | None = None) -> dict[str, An
 
 def write_curves(result: Result, path: Path) -> Path:
     """The numbers behind the curves, one line a run and checkpoint."""
-    lines = ["restart,episode,reward,value,cost,objective,cutoffs"]
+    names = _curves(result)
+    lines = [",".join(("restart", "episode", *names))]
+    curves = {name: getattr(result, name) for name in names}
     for restart in range(result.restarts):
         for i, episode in enumerate(result.episodes):
-            row = [getattr(result, name)[restart, i] for name in ("reward", "value", "cost", "objective", "cutoffs")]
+            row = [curves[name][restart, i] for name in names]
             lines.append(f"{restart},{episode}," + ",".join(f"{value!r}" for value in map(float, row)))
     return write_text(path, "\n".join(lines) + "\n")
 
