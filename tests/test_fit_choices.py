@@ -1,12 +1,13 @@
 """What people chose: every way to give it, and what is refused, by subject and row."""
 
+import copy
 import pickle
 
 import numpy as np
 import pytest
 
 import sigmalloc as sm
-from sigmalloc import fit
+from sigmalloc import exact, fit
 
 pd = pytest.importorskip("pandas")
 MEMORY = np.array([[0, 1], [1, 2], [0, 2], [2, 1]])
@@ -377,3 +378,39 @@ def test_words_and_complex_numbers_are_no_numbers():
     for choice in ([0, 1j], [0, 10**30], [0, np.inf], ["0", "1"]):
         with pytest.raises(ValueError, match="choice must be"):
             fit.Choices.from_frame(table | {"c": choice}, **names)
+
+
+def test_rows_cannot_be_written_to_wherever_they_come_from():
+    subject = fit.Choices.from_arrays([[0, 1]] * 2, [0, 1], [1.0, 0.0])[0]
+    for twin in (subject, pickle.loads(pickle.dumps(subject)), copy.deepcopy(subject)):
+        with pytest.raises(ValueError, match="read-only"):
+            twin.payoff[0, 0] = 5.0
+    mean = np.zeros(1)
+    normal = pickle.loads(pickle.dumps(fit.Normal(("beta",), mean, [[1.0]])))
+    assert not normal.mean.flags.writeable and mean.flags.writeable
+
+
+@pytest.mark.parametrize("allocation", ["dra", "equal", "frequency", "stakes", "fixed"])
+def test_people_who_have_nothing_to_remember(allocation):
+    """Two prices, with noise: the first is chosen with probability Φ-like p, whatever σ is learned of nothing."""
+    names = np.full((4, 2), None)
+    data = fit.Choices.from_arrays(names, [0, 1, 0, 1], [1.0, 0, 1, 0], known=[[1, 2]] * 4, known_sigma=[[1.0, 1]] * 4)
+    agent = sm.Agent(allocation=allocation, beta=10.0)
+    p = exact.choice_probabilities([1.0, 2.0], [1.0, 1.0], "soft", 10.0)
+    lapse = fit.Model(agent=agent).lapse
+    expected = 2 * np.log((1 - lapse) * p + lapse / 2).sum()
+    assert fit.log_likelihood(data, agent) == pytest.approx(expected, abs=1e-6)
+    course = fit.trajectories(data[0], fit.Model(agent=agent))
+    assert course.q.shape == (1, 4, 0) and fit.simulate(data[0], fit.Model(agent=agent), seed=0).shape == (1, 4)
+    mixed = fit.Choices.from_arrays(
+        [[None, None]] * 4 + [["a", "b"]] * 4, [0, 1] * 4, [1.0, 0.0] * 4, known=[[1, 2]] * 4 + [[0, 0]] * 4,
+        known_sigma=[[1.0, 1.0]] * 8, block=[0] * 4 + [1] * 4,
+    )  # fmt: skip
+    alone = fit.Choices.from_arrays([["a", "b"]] * 4, [0, 1] * 2, [1.0, 0.0] * 2)
+    assert fit.log_likelihood(mixed, agent) == pytest.approx(expected + fit.log_likelihood(alone, agent), abs=1e-6)
+
+
+def test_payoffs_that_would_overflow_are_refused():
+    for columns in ({"payoff": [1e101, 0.0]}, {"payoff": [1.0, 0.0], "known": [[1e200, 0.0]] * 2}):
+        with pytest.raises(ValueError, match="of option 0 must be within ±1e.100"):
+            fit.Choices.from_arrays([[0, 1]] * 2, [0, 1], **columns)

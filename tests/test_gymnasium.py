@@ -283,3 +283,35 @@ def test_outcomes_that_never_come_and_states_that_are_never_met():
     task = from_gymnasium(own)
     assert not task.memories[1].any()
     assert task.memories.sum() == 2
+
+
+def test_environments_that_cannot_be_walked_are_taken_at_their_word():
+    class Table(gymnasium.Env):  # neither reset nor step of its own
+        P = {0: {0: [(0.3333, 1, 1.0, True), (0.3333, 0, 0.0, False), (0.3333, 0, 1.0, False)]}, 1: {}}
+        isd = np.array([1.0, 0.0])
+
+    class Strict(Table):
+        def reset(self, *, seed=None, options=None):
+            super().reset(seed=seed)
+            return 0, {}
+
+        def step(self, action):
+            p = [p for p, *_ in self.P[0][action]]
+            self.np_random.choice(3, p=p)  # NumPy normalises nothing
+            raise AssertionError
+
+    for env in (Table(), Strict()):
+        np.testing.assert_allclose(from_gymnasium(env).probability[0, 0], 1 / 3, rtol=1e-15)
+    for answer, message in (
+        ("x", "what step returns must be a sequence"), ((0, 1), "step must return"),
+        ((0, "much", True, False, {}), "the reward that step returns must be a real number"),
+    ):  # fmt: skip
+
+        class Odd(Table):
+            def reset(self, *, seed=None, options=None):
+                return 0, {}
+
+            def step(self, action, answer=answer):
+                return answer
+
+        refused(message, Odd())

@@ -220,6 +220,18 @@ def test_files_and_copies_keep_everything(laid_down, tmp_path):
             twin.step_limit = -5
         with pytest.raises(AttributeError, match="does not change once it is made"):
             del twin.step_limit
+        for thing in (twin.places, twin.memory_map, pickle.loads(pickle.dumps(twin.memory_map))):
+            assert not any(table.flags.writeable for table in vars(thing).values() if isinstance(table, np.ndarray))
+
+
+def test_a_memory_keeps_its_number_through_a_change_or_the_change_is_refused():
+    one = {"next_state": [[2, 2]] * 3, "reward": [[1.0, 0.0]] * 3, "start": [0.5, 0.5, 0.0], "terminal": [2]}
+    shared, apart = [[0, 1], [0, 1], [-1, -1]], [[0, 1], [2, 3], [-1, -1]]
+    both = sm.TabularMDP(**one, memory_map=shared, changes=[(3, sm.TabularMDP(**one, memory_map=apart))])
+    assert [variant.index[1].tolist() for variant in both.places.maps] == [[0, 1], [2, 3]]
+    for first, later in ((shared, None), (None, shared), (apart, None), (None, [[1, 0], [3, 2], [-1, -1]])):
+        with pytest.raises(ValueError, match="memory_map is given for"):
+            sm.TabularMDP(**one, memory_map=first, changes=[(3, sm.TabularMDP(**one, memory_map=later))])
 
 
 def test_every_array_tells_tasks_apart():

@@ -128,6 +128,7 @@ class Public:
         run, once = {"task": task, "agent": agent}, {"seed": 0, "workers": 1}
         fixed = run | {"q": q, "sigma": sigma}
         result = sm.train(task, agent, episodes=20, restarts=2, seed=0, evaluate_every=10, snapshots=(10, 20))
+        later = sm.train(task, agent, episodes=40, restarts=2, seed=0)
         trials = sm.simulate(task, agent, episodes=5, seed=0, values=True)
         policy = result.policy()
         steps = sm.simulate(tasks.two_step(), sm.Agent(), episodes=20, seed=0)
@@ -148,7 +149,7 @@ class Public:
             (sm.Schedule, {"episodes": 5}), (sm.train, run | once | {"episodes": 4, "restarts": 2}),
             (sm.evaluate, fixed | once | {"episodes": 3}), (sm.simulate, run | once | {"episodes": 3}),
             (sm.replay, {"trials": trials, "agent": agent, "seed": 0}),
-            (result.extend, {"episodes": 2}), (result.policy, {}), (result.joined, {"later": result}),
+            (result.extend, {"episodes": 2}), (result.policy, {}), (result.joined, {"later": later}),
             (result.save, {"path": "r"}), (sm.Result.load, {"path": "r.npz"}), (result.to_frame, {}),
             (result.to_xarray, {}), (trials.save, {"path": "t"}), (sm.Trials.load, {"path": "t.npz"}),
             (trials.of, {"subject": 0}), (trials.to_csv, {"path": "t.csv"}), (trials.to_frame, {}),

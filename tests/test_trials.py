@@ -451,3 +451,18 @@ def test_a_choice_that_cannot_be_teaches_nothing():
     with pytest.raises(ValueError, match="cut must be True or False"):
         policy.step(0, 3, 5.0, 1, cut=1)
     assert not policy.memory_q.any()
+
+
+def test_only_what_goes_on_is_joined():
+    task, agent = sm.tasks.maze(("S.", ".G")), sm.Agent()
+    first, whole = (sm.train(task, agent, episodes=n, restarts=2, seed=0) for n in (5, 8))
+    assert first.joined(whole).steps.tolist() == (first.steps + whole.steps).tolist()
+    other = sm.tasks.maze(("S.", "G."))
+    for later, message in (
+        (first, "later must go on from episode 5"), ({}, "later must be a Result"),
+        (sm.train(other, agent, episodes=8, restarts=2, seed=0), "same task"),
+        (sm.train(task, agent, episodes=8, restarts=3, seed=0), "the same restarts, 2, got 3"),
+        (sm.train(task, agent, episodes=8, restarts=2, seed=1), "the same seed, 0, got 1"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            first.joined(later)

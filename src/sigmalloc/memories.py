@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _checks
+from ._frozen import Frozen, freeze
 
 if TYPE_CHECKING:
     from .tasks.base import Task
@@ -22,7 +23,7 @@ NONE = -1  # the index of no memory
 
 
 @dataclass(frozen=True, eq=False)
-class MemoryMap:
+class MemoryMap(Frozen):
     """(state, action) → memory, or none.
 
     Attributes
@@ -44,7 +45,7 @@ class MemoryMap:
     known_sigma: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        self.index.setflags(write=False)
+        freeze(self)
 
     @property
     def mask(self) -> npt.NDArray[np.bool_]:
@@ -197,11 +198,17 @@ def checked_index(
 def union(variants: Sequence[Task]) -> tuple[MemoryMap, ...]:
     """The maps of all variants of a task, with their memories numbered together.
 
-    Given indices are the numbers, in all variants. By default, the memory of a state and an action is the same one in
-    every variant.
+    Given indices are the numbers, and are given for all variants or for none. By default, the memory of a state and an
+    action is the same one in every variant.
     """
     given = [variant.given_index for variant in variants]
     if any(index is not None for index in given):
+        if any(index is None for index in given):
+            which = "the task and not for its changes" if given[0] is not None else "changes and not for the task"
+            raise ValueError(
+                f"memory_map is given for {which}: which of its memories the others use would be a guess; give all of "
+                "them one"
+            )
         n_memories = 1 + max(int(index.max()) for index in given if index is not None)
         numbered = [variant.own_index for variant in variants]
         used = np.unique(np.concatenate([index[index >= 0] for index in numbered]))
@@ -220,7 +227,7 @@ def union(variants: Sequence[Task]) -> tuple[MemoryMap, ...]:
     )
 
 
-class Places:
+class Places(Frozen):
     """Where the kernel stores memories and known values.
 
     Attributes
@@ -286,6 +293,7 @@ class Places:
                 assert memory_map.known_q is not None and memory_map.known_sigma is not None
                 self._known_q[self.place[v][fixed]] = memory_map.known_q[fixed]
                 self._known_sigma[self.place[v][fixed]] = memory_map.known_sigma[fixed]
+        freeze(self)
 
     @property
     def n_memories(self) -> int:

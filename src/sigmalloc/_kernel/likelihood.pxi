@@ -538,6 +538,8 @@ cdef void allocate_lanes(Bundle* bundle, const ChoiceData* data, const FitSettin
             allocate_each(bundle.gradient + m * LANES, p + RATE_SIGMA * LANES, p + LAM * LANES, bundle.precision_base,
                           p + SIGMA_MIN * LANES, p + SIGMA_MAX * LANES, gain, bundle.sigma + m * LANES)
         return
+    if course.n_memories == 0:  # the mean over the memories of a block that has none
+        return
     for lane in range(LANES):
         slope[lane] = 0.0
     for m in range(course.n_memories):
@@ -764,7 +766,7 @@ cdef class ChoiceRows:
         )
         cdef Py_ssize_t rows = situation.shape[0], n_options = memory.shape[1], situations = memory.shape[0]
         if not (
-            rows > 0 and situations > 0 and n_options > 0 and n_memories > 0
+            rows > 0 and situations > 0 and n_options > 0 and n_memories >= 0
             and following.shape[0] == rows and choice.shape[0] == rows and scored.shape[0] == rows
             and episode_end.shape[0] == rows and block_start.shape[0] == rows and block_memories.shape[0] == rows
             and payoff.shape[0] == rows and outcome.shape[0] == rows

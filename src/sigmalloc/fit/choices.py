@@ -348,6 +348,12 @@ class _Table:
             self.fail(
                 row, f"payoff of option {a} must be finite, or NaN where it was not shown, got {self.payoff[row, a]}"
             )
+        for name in ("payoff", "known", "known_sigma"):
+            large = np.argwhere(np.abs(getattr(self, name)) > _checks.LARGEST)
+            if len(large):
+                row, a = large[0]
+                given = getattr(self, name)[row, a]
+                self.fail(row, f"{name} of option {a} must be within ±{_checks.LARGEST:g}, got {given}")
 
     def _choices(self, coding: str) -> IntArray:
         out = np.full(len(self.raw_choice), -1, dtype=np.int64)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._frozen import Frozen, freeze
 
 Blocks: TypeAlias = Literal["reset", "carry", "reset_q"]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -20,7 +21,7 @@ NEW, NEW_Q, CARRIED = 1, 2, 3  # what a row that begins a block does
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Subject:
+class Subject(Frozen):
     """One person's rows, as the engine reads them. `Choices` makes it; arrays are read-only.
 
     A *situation* is a set of options: rows that show the same options share one.
@@ -92,9 +93,8 @@ class Subject:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(value, np.ndarray):
-                value = np.ascontiguousarray(value)
-                value.setflags(write=False)
-                object.__setattr__(self, field.name, value)
+                object.__setattr__(self, field.name, np.ascontiguousarray(value))
+        freeze(self)
 
     @property
     def n_rows(self) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._frozen import Frozen, freeze
 from .likelihood import log_likelihoods
 from .model import FloatArray, Model
 from .parameters import Space
@@ -15,7 +16,7 @@ from .subject import Subject
 
 
 @dataclass(frozen=True, eq=False)
-class Normal:
+class Normal(Frozen):
     """A normal distribution over coordinates of parameters (`Space`): what groups are described by.
 
     Parameters
@@ -34,11 +35,12 @@ class Normal:
         put = object.__setattr__.__get__(self)
         put("names", tuple(_checks.sequence("names", self.names)))
         f = len(self.names)
-        put("mean", _checks.array("mean", self.mean, (f,)))
-        put("covariance", _checks.array("covariance", self.covariance, (f, f)))
+        put("mean", _checks.array("mean", self.mean, (f,)).copy())
+        put("covariance", _checks.array("covariance", self.covariance, (f, f)).copy())
         if not np.allclose(self.covariance, self.covariance.T) or np.linalg.eigvalsh(self.covariance).min() <= 0:
             raise ValueError("covariance must be symmetric and positive definite")
         put("_root", np.linalg.cholesky(self.covariance))
+        freeze(self)
 
     def log_density(self, coordinates: npt.ArrayLike) -> FloatArray:
         """Log density of coordinates, shape (n, f) -> (n,), in nats."""

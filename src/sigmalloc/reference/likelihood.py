@@ -767,6 +767,8 @@ class Learner:
             for m in range(self.n_memories):
                 self.sigma[m] = self.clipped(self.sigma[m] + p["learning_rate_sigma"] * climb[m])
             return
+        if not self.n_memories:
+            return
         slope = 0.0
         for m in range(self.n_memories):
             slope = slope + (self.sigma[m] / self.scale) * climb[m]

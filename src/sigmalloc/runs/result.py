@@ -307,8 +307,23 @@ class Result:
         return table(f"{title}; after {self.episodes[-1]} episodes:", ("", "mean", "SEM"), rows)
 
     def joined(self, later: Result) -> Result:
-        """This result and what came of going on from it."""
+        """This result and what came of going on from it, as `extend` makes it of the episodes that followed.
+
+        Raises
+        ------
+        ValueError
+            If it is of another task, seed or number of runs, or does not go on from here.
+        """
         _checks.instance("later", later, Result)
+        for name in ("seed", "restarts", "estimator", "evaluation_policy"):
+            mine, theirs = getattr(self, name), getattr(later, name)
+            if theirs != mine:
+                raise ValueError(f"later must have the same {name}, {mine!r}, got {theirs!r}")
+        if later.task.digest() != self.task.digest():
+            raise ValueError(f"later must be of the same task, {self.task.name!r}, got another, {later.task.name!r}")
+        noted = np.concatenate([later.episodes, later.snapshot_episodes, [later.training_episodes]])
+        if noted.min() <= self.training_episodes:
+            raise ValueError(f"later must go on from episode {self.training_episodes}, but it has earlier episodes")
         end_to_end = (
             "episodes", "reward", "value", "cost", "cutoffs", "time", "time_cost", "effort", "search_budgets",
             "snapshot_episodes", "snapshot_memory_q", "snapshot_memory_sigma",

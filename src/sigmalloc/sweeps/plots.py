@@ -137,7 +137,9 @@ def _picked(
 ) -> npt.NDArray[np.float64]:  # fmt: skip
     """The quantity with dimensions in the order of ``names``, then restart and (without ``checkpoint``) checkpoint."""
     _checks.instance("result", result, SweepResult)
-    at = _checks.mapping("at", at)
+    if not isinstance(at, (Mapping, type(None))):
+        raise ValueError(f"at must map axes to values, got {_checks.shown(at)}")
+    at = dict(at or {})
     if result.specification.mode == "zip":
         raise ValueError("zip mode has no axes to draw along: draw from the arrays, with sigmalloc.plot.curves")
     for name in names:

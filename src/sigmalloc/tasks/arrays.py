@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
+
+from .. import _frozen
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,5 @@ def hashed_arrays(task: Any) -> Iterator[Any]:
 
 def freeze(task: Any) -> None:
     """Let nothing of a task be changed any more."""
-    for value in vars(task).values():
-        if isinstance(value, np.ndarray):
-            value.setflags(write=False)
+    _frozen.freeze(task)
     task.__dict__["_frozen"] = True

@@ -6,10 +6,11 @@ variants whose steps do not follow their table, are refused by name.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,8 @@ def _task(env: Any, keywords: dict[str, Any]) -> TabularMDP:
     n_states = len(table)
     start = _start_distribution(inner, n_states)
     if not _TOYS.match(type(inner).__module__):
-        _check_walk(inner, table, start)
+        with contextlib.suppress(_CannotBeWalked):
+            _check_walk(inner, table, start)
     ends, goes_on = _reached(table, np.flatnonzero(start > 0).tolist())
     both = ends & goes_on  # entered both as an end and on the way: the end gets a state of its own
     end_of = {s: n_states + i for i, s in enumerate(np.flatnonzero(both).tolist())}
@@ -190,6 +192,10 @@ def _check_steps_by_table(inner: Any) -> None:
             )
 
 
+class _CannotBeWalked(Exception):
+    """An environment's own reset or step has failed."""
+
+
 _Outcome = tuple[float, int, float, bool]
 
 
@@ -219,7 +225,10 @@ def _checked_table(inner: Any) -> tuple[list[dict[int, list[_Outcome]]], int]:
 
 
 def _check_walk(inner: Any, table: list[dict[int, list[_Outcome]]], start: _checks.Floats) -> None:
-    """A short random walk in a copy of the environment, if it can be walked and copied: all that happens is in P."""
+    """A short random walk in a copy of the environment, as far as that goes: all that happens is in P.
+
+    An environment that fails on the way says nothing against its table.
+    """
     if not (callable(getattr(inner, "reset", None)) and callable(getattr(inner, "step", None))):
         return
     try:
@@ -227,10 +236,19 @@ def _check_walk(inner: Any, table: list[dict[int, list[_Outcome]]], start: _chec
     except Exception:  # one that holds a window or a file, say, is taken at its word
         return
     drawn = np.random.default_rng(0)
+
+    def attempt(function: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        try:
+            return function(*given, **named)
+        except Exception as error:
+            raise _CannotBeWalked from error
+
     first = _start_of(inner, "action_space")
 
     def begin(**seed: int) -> int:
-        given = walked.reset(**seed)
+        given = attempt(walked.reset, **seed)
+        if given is None:  # gymnasium.Env's own, which does nothing
+            raise _CannotBeWalked
         state = number(given[0] if isinstance(given, tuple) else given)
         if start[state] <= 0:
             raise ValueError(f"env: reset begins in state {state}, where by the start distribution no episode starts")
@@ -246,8 +264,12 @@ def _check_walk(inner: Any, table: list[dict[int, list[_Outcome]]], start: _chec
         if not actions:
             raise ValueError(f"env: an episode is in state {state}, which has no actions in P")
         action = actions[int(drawn.integers(len(actions)))]
-        after, reward, terminated, *more = walked.step(action + first)
-        after, reward, terminated = number(after), float(reward), bool(terminated)
+        came = _checks.sequence("env: what step returns", attempt(walked.step, action + first))
+        if len(came) < 3:
+            raise ValueError(f"env: step must return (state, reward, terminated, …), got {_checks.shown(came)}")
+        after, reward, terminated, *more = came
+        after, reward = number(after), _checks.real("env: the reward that step returns", reward)
+        terminated = bool(terminated)
         if not any(
             chance > 0 and (t, ended) == (after, terminated) and np.isclose(gain, reward, rtol=1e-5, atol=1e-8)
             for chance, t, gain, ended in table[state][action]
