@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 from scipy import integrate, special, stats
+from scipy.integrate import trapezoid
 
 import sigmalloc as sm
 from sigmalloc.fit import (
@@ -238,7 +239,7 @@ def test_evidence_against_quadrature(group):
         terms = log_likelihoods(one.subject, Model(agent=LEARNER), one.space.names, one.space.to_values(grid))
         density = np.exp(terms - terms.max()) * np.exp(group.normal.log_density(grid))
         whole = density.reshape(121, 121)
-        exact = math.log(np.trapezoid(np.trapezoid(whole, axes[1]), axes[0])) + terms.max()
+        exact = math.log(trapezoid(trapezoid(whole, axes[1]), axes[0])) + terms.max()
         assert abs(group.log_evidence[number] - exact) < 4 * group.log_evidence_sd[number] + 0.01
         assert group.effective_draws[number] > 200
     expected = -2 * group.log_evidence.sum() + 4 * math.log(12 * 150)

@@ -4,6 +4,7 @@ import dataclasses
 import gc
 import math
 import tracemalloc
+from concurrent.futures import Executor, Future
 
 import numpy as np
 import pytest
@@ -634,3 +635,31 @@ def test_designs_have_the_frequencies_and_payoffs_of_the_task():
         paid = rows.payoff[machine == order[number], 0]
         assert abs(paid.mean() - mean) < 4 * 3 / math.sqrt(len(paid)) and abs(paid.std() - 3) < 0.2
     np.testing.assert_array_equal(rows.payoff[:, 1], rows.known[rows.situation, 1])
+
+
+@pytest.mark.parametrize(("answer", "message"), [
+    (lambda: None, "submit must return a Future, and that of Odd returned None"),
+    (Future, "Odd gave back None, so it did not call the function"),
+])  # fmt: skip
+def test_executors_that_do_nothing(answer, message):
+    class Odd(Executor):
+        def submit(self, function, *given, **named):
+            future = answer()
+            if future is not None:
+                future.set_result(None)
+            return future
+
+    data = sm.fit.Choices.from_arrays([[0, 1]] * 6, [0, 1, 0, 1, 1, 0], [1.0, 0.0] * 3)
+    with pytest.raises(ValueError, match=message):
+        sm.fit.fit(data, sm.fit.SoftmaxLearner(), free=("beta",), starts=1, workers=1, executor=Odd())
+
+
+@pytest.mark.parametrize("call", [
+    lambda: sm.train("grid-world", sm.Agent(), episodes=1, restarts=10**9),
+    lambda: sm.fit.recover_parameters(sm.tasks.two_alternatives(), sm.fit.SoftmaxLearner(), trials=5, subjects=10**9),
+    lambda: sm.fit.recover_parameters(sm.tasks.two_alternatives(), sm.fit.SoftmaxLearner(), trials=10**9, subjects=3),
+    lambda: sm.fit.information(sm.tasks.two_alternatives(), sm.fit.SoftmaxLearner(), trials=5, histories=10**9),
+])  # fmt: skip
+def test_what_would_never_end_is_refused(call):
+    with pytest.raises(ValueError, match="must be in"):
+        call()

@@ -1,5 +1,6 @@
 """The particle filter of agents with finitely many trajectories: lanes are particles. Included after likelihood.pxi."""
 
+from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -13,6 +14,10 @@ from .likelihood cimport (
 from .normals cimport draw_normals, draw_radii
 from .precise cimport precise_exponential, precise_logarithm
 from .stream cimport load, next_in_all, next_in_one
+
+
+cdef enum:
+    SLICE_OF_ROWS = 16384  # rows of eight particles, trajectories counted, after which signals are looked at
 
 
 cdef struct Replays:  # where each particle of a bundle is in its trajectory, and to work in
@@ -200,12 +205,12 @@ cdef class ParticleFilter:
         with nogil:
             self.walk(&resampling, terms)
 
-    cdef void walk(self, Streams* resampling, double[::1] terms) noexcept nogil:
+    cdef int walk(self, Streams* resampling, double[::1] terms) except -1 nogil:
         cdef const ChoiceData* data = &self.likelihood.rows.data
         cdef Course* course = &self.likelihood.course
         cdef const FitSetting* setting = &self.likelihood.setting
         cdef Scratch* scratch = &self.likelihood.scratch
-        cdef Py_ssize_t t, s, n, c, i, longest
+        cdef Py_ssize_t t, s, n, c, i, longest, work = 0
         cdef int lane
         cdef double lapse, total, gain, n_particles = <double> (self.n_bundles * LANES)
         cdef Bundle* bundle
@@ -217,6 +222,11 @@ cdef class ParticleFilter:
                 bundle.precision_base[lane] = 1.0 / (bundle.p[SIGMA_BASE * LANES] * bundle.p[SIGMA_BASE * LANES])
         empty_window(course)
         for t in range(data.n_rows):
+            work += self.n_bundles * (1 + self.n_trajectories)
+            if work > SLICE_OF_ROWS:  # whoever is at the keyboard is heard in between
+                work = 0
+                with gil:
+                    PyErr_CheckSignals()
             s, c = data.situation[t], data.choice[t]
             n = data.options[s]
             if data.block_start[t]:

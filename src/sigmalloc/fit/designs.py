@@ -38,7 +38,7 @@ def design_from_task(task: Task, trials: int, *, seed: int, chosen_only: bool = 
     ValueError
         If the task is no such task, or has fewer trials laid down.
     """
-    trials = _checks.integer("trials", trials, low=1)
+    trials = _checks.integer("trials", trials, low=1, high=10**7)
     rng = np.random.default_rng(_checks.seed("seed", seed))
     if not isinstance(task, TabularMDP) or task.changes:
         raise ValueError(f"task must be a TabularMDP that does not change, got {_checks.shown(task)}")
@@ -107,7 +107,7 @@ def subject_of(design: Design, trials: int | None, seed: int) -> Subject:
     ValueError
         Naming ``design`` or ``trials``.
     """
-    trials = None if trials is None else _checks.integer("trials", trials, low=1)
+    trials = None if trials is None else _checks.integer("trials", trials, low=1, high=10**7)
     if isinstance(design, Task):
         if trials is None:
             raise ValueError("trials must be given for a task")

@@ -156,7 +156,7 @@ def fit_group(
     )  # fmt: skip
     _checks.choice("covariance", covariance, ("diagonal", "full"))
     iterations = _checks.integer("iterations", iterations, low=1)
-    draws = _checks.integer("draws", draws, low=16)
+    draws = _checks.integer("draws", draws, low=16, high=10**6)
     tolerance = _checks.real("tolerance", tolerance, low=0, low_open=True)
     jobs = make_jobs(data, model, free=free, bounds=bounds, starts=starts, seed=seed, intervals=None, level=level)
     if len(jobs) < 2:

@@ -199,7 +199,7 @@ def information(
     Information
     """
     model = as_model(agent, policy=policy, gradient_source=gradient_source, window=window, lapse=lapse)
-    histories = _checks.integer("histories", histories, low=1)
+    histories = _checks.integer("histories", histories, low=1, high=10**6)
     points = _checks.integer("points", points, low=1)
     seed = _checks.seed("seed", seed)
     rows = [subject_of(design, trials, seed + number) for number in range(histories)]

@@ -203,7 +203,7 @@ def recover_parameters(
         Subject i sees the design with seed ``seed + i`` and chooses with the random stream i of this seed.
     """
     model = as_model(agent, policy=policy, gradient_source=gradient_source, window=window, lapse=lapse)
-    subjects = _checks.integer("subjects", subjects, low=3)
+    subjects = _checks.integer("subjects", subjects, low=3, high=10**6)
     seed = _checks.seed("seed", seed)
     rows = [subject_of(design, trials, seed + number) for number in range(subjects)]
     space = make_space(rows, model, free, bounds)
@@ -368,7 +368,7 @@ def recover_models(
     if not isinstance(agents, Mapping) or len(agents) < 2:
         raise ValueError(f"agents must be a dict of two or more, got {_checks.shown(agents)}")
     _checks.choice("criterion", criterion, ("bic", "aic"))
-    subjects = _checks.integer("subjects", subjects, low=1)
+    subjects = _checks.integer("subjects", subjects, low=1, high=10**6)
     seed = _checks.seed("seed", seed)
     names = tuple(map(str, agents))
     for field, given in (("free", free), ("bounds", bounds), ("simulated", simulated)):

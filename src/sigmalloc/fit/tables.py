@@ -39,7 +39,7 @@ def converter() -> tuple[Any, bool]:
 def to_arviz(fit: "Fit", draws: int, seed: int) -> Any:
     """See `Fit.to_arviz`."""
     from_dict, new = converter()
-    draws = _checks.integer("draws", draws, low=2)
+    draws = _checks.integer("draws", draws, low=2, high=10**6)
     seed = _checks.seed("seed", seed)
     names = fit.space.names
     values, terms, observed, who, rows = [], [], [], [], []

@@ -9,7 +9,7 @@ import queue
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .. import _checks
 from .._threads import Threads
@@ -38,26 +38,36 @@ def as_done(
     Raises
     ------
     ValueError
-        If the executor does not tell how many workers it has and ``workers`` is not given.
+        If the executor does not tell how many workers it has and ``workers`` is not given, or does not do what it is
+        asked to.
     """
     count = workers_of(workers, executor)
+    found: Any
     own = Threads(count, "sigmalloc-fit") if executor is None else None
     pool: Executor = own if own is not None else executor  # type: ignore[assignment]
     call = function if executor is None else partial(_elsewhere, function)
     with one_thread_of_blas():
         upcoming = enumerate(jobs)
-        running: dict[Future[_R], int] = {}
-        done: queue.SimpleQueue[Future[_R]] = queue.SimpleQueue()
+        running: dict[Future[Any], int] = {}
+        done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
         try:
             while True:
                 while len(running) < 2 * count and (entry := next(upcoming, None)) is not None:
                     future = pool.submit(call, entry[1])
+                    if not callable(getattr(future, "add_done_callback", None)):
+                        raise ValueError(
+                            f"executor: submit must return a Future, and that of {type(pool).__name__} returned "
+                            f"{_checks.shown(future)}"
+                        )
                     running[future] = entry[0]
                     future.add_done_callback(done.put)
                 if not running:
                     return
                 future = done.get()
-                yield running.pop(future), future.result()
+                number, found = running.pop(future), future.result()
+                if executor is not None:
+                    found = _unwrapped(found, executor)
+                yield number, found
         finally:
             for future in running:
                 future.cancel()
@@ -65,10 +75,22 @@ def as_done(
                 own.shutdown(wait=False, cancel_futures=True)
 
 
-def _elsewhere(function: Callable[[_J], _R], job: _J) -> _R:
-    """A job in another process, or in whatever the executor is."""
+_DONE = "sigmalloc: done"
+
+
+def _elsewhere(function: Callable[[_J], _R], job: _J) -> tuple[str, _R]:
+    """A job in another process, or in whatever the executor is; its result says that it was called."""
     with one_thread_of_blas():
-        return function(job)
+        return _DONE, function(job)
+
+
+def _unwrapped(found: Any, executor: Executor) -> Any:
+    if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], str) and found[0] == _DONE):
+        raise ValueError(
+            f"executor: {type(executor).__name__} gave back {_checks.shown(found)}, so it did not call the function "
+            "that it was given, or lost what it returned"
+        )
+    return found[1]
 
 
 def one_thread_of_blas() -> contextlib.AbstractContextManager[object]:

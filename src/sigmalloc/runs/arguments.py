@@ -13,7 +13,7 @@ from ..agents import LARGEST_Q, Agent
 from ..tasks.base import Task
 
 Floats = npt.NDArray[np.float64]
-LARGEST_RUNS = 2**31
+LARGEST_RUNS = 10**7  # of a call: half a minute of seeding, and gigabytes; more are for sweeps to cut up
 
 
 def check_task_and_agent(task: object, agent: object, training: bool = True) -> None:
