@@ -5,6 +5,8 @@ from . import metrics as metrics
 from . import plot as plot
 from . import tasks as tasks
 from .agents import Agent as Agent
+from .pairing import ScaleWarning as ScaleWarning
+from .runs import CutOffWarning as CutOffWarning
 from .runs import DivergenceError as DivergenceError
 from .runs import Evaluation as Evaluation
 from .runs import Policy as Policy
@@ -21,8 +23,9 @@ from .tasks import TabularMDP as TabularMDP
 
 __version__: str
 __all__ = [
-    "Agent", "DivergenceError", "Evaluation", "Policy", "Result", "Schedule", "TabularMDP", "Trials", "agents",
-    "evaluate", "exact", "fit", "metrics", "open_sweep", "plot", "replay", "simulate", "sweep", "tasks", "train",
+    "Agent", "CutOffWarning", "DivergenceError", "Evaluation", "Policy", "Result", "ScaleWarning", "Schedule",
+    "TabularMDP", "Trials", "agents", "evaluate", "exact", "fit", "metrics", "open_sweep",
+    "plot", "replay", "simulate", "sweep", "tasks", "train",
 ]  # fmt: skip
 
 def __dir__() -> list[str]: ...
