@@ -410,6 +410,8 @@ def test_nothing_public_is_left_out(public):
                 continue
             if module is metrics and one.__module__ != metrics.__name__:
                 continue
+            if inspect.isclass(one) and issubclass(one, BaseException):
+                continue
             assert one.__name__ in known, name
             if inspect.isclass(one):
                 for method, value in vars(one).items():
@@ -419,7 +421,7 @@ def test_nothing_public_is_left_out(public):
 
 def test_good_arguments_are_good(public, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(all="raise"):  # as some people have it
         warnings.simplefilter("ignore")
         for call, arguments in public.good:
             call(**arguments)
