@@ -1,3 +1,4 @@
+from .baseline import LAYOUTS as LAYOUTS
 from .baseline import REWARD_NOISES as REWARD_NOISES
 from .baseline import RULES as RULES
 from .baseline import Batch as Batch

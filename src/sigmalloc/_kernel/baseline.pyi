@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 RULES: dict[str, dict[str, int]]
 REWARD_NOISES: dict[str, int]
+LAYOUTS: dict[str, int]
 
 @final
 class Tables:
