@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -557,3 +558,11 @@ def test_figures_beyond_the_paper_belong_to_no_claim(name, monkeypatch, tmp_path
     assert page.count("Beyond the paper") >= 2 and f'id="{name}"' in page
     rows = (tmp_path / "figures" / f"{name}.csv").read_text().splitlines()
     assert len(rows) == 1 + (4 if name == "effort-plane" else 3) and rows[0].startswith("opportunity_cost,")
+
+
+@pytest.mark.slow
+def test_agents_that_never_arrive_are_a_finding_and_not_a_warning(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = reproduce(tmp_path, only="2d", quick=True)
+    assert found.claims[0]["id"] == "2d"

@@ -96,7 +96,17 @@ def test_curves_without_an_evaluation_say_what_to_pass(tmp_path):
     result.save(tmp_path / "r")
     for held in (result, pickle.loads(pickle.dumps(result)), sm.Result.load(tmp_path / "r.npz")):
         assert held.objective.shape == (3, 0) and held.reward[:, :0].size == 0
-        for name in ("reward", "value", "cost", "objective", "time", "reward_rate", "cutoffs"):
+        for name in (
+            "reward",
+            "value",
+            "cost",
+            "objective",
+            "time",
+            "reward_rate",
+            "effort",
+            "search_budgets",
+            "cutoffs",
+        ):
             with pytest.raises(IndexError, match="no evaluation: pass evaluate_every=... to train"):
                 getattr(held, name)[:, -1]
     assert type(result.extend(episodes=2).reward[:, :]) is np.ndarray

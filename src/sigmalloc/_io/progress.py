@@ -149,13 +149,18 @@ def shown(
     ValueError
         If it is something else.
     """
+    check(progress)
     if progress is True:
         return Progress(total, done, unit=unit, leave=leave)
     if progress is None or progress is False:
         return Silence()
-    if callable(progress):
-        return _Told(progress, total, done)
-    raise ValueError(f"progress must be True, False or a function of (done, total), got {_checks.shown(progress)}")
+    return _Told(progress, total, done)
+
+
+def check(progress: Any) -> None:
+    """That `shown` will take it, before any work."""
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise ValueError(f"progress must be True, False or a function of (done, total), got {_checks.shown(progress)}")
 
 
 class _Told(Silence):

@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 from .. import _checks
 from .._choices.policy import Policy
 from .._floats import quietly
+from .._io.progress import check as check_progress
 from .._io.progress import shown
 from .._mdp.chain import ImproperPolicyError
 from .._mdp.problem import Floats, Point, Problem
@@ -129,6 +130,7 @@ def optimum(
         starts = 32 if problem.allocated.sum() <= 100 else 16
     starts = _checks.integer("starts", starts, low=1)
     seed = _checks.seed("seed", seed)
+    check_progress(progress)
     if learn == "state" and problem.program is not None and agent.depth_first:
         raise ValueError("learn_samples='state' needs planner='rollouts', or one path")
     held = start_q(problem, q)

@@ -20,17 +20,17 @@ def warn_of_cutoffs(task: Task, cut: int, episodes: int, kind: str, stacklevel: 
     """
     if cut < episodes or not episodes:
         return
-    why = "the agents found no end; a larger step_limit, or more episodes, may let them"
+    closed = False
     if isinstance(task, TabularMDP):
-        variants = [variant for variant in task.variants if variant.terminal.any()]
-        if not variants:
+        ending = [variant for variant in task.variants if variant.terminal.any()]
+        if not ending:
             return
-        closed = [variant for variant in variants if not can_end(variant)[variant.start > 0].any()]
-        if len(closed) == len(variants):
-            why = "no end can be reached from where they start"
-        elif episodes < FEWEST:
-            return
-    elif episodes < FEWEST:
+        closed = not any(can_end(variant)[variant.start > 0].any() for variant in ending)
+    if closed:
+        why = "no end can be reached from where they start"
+    elif episodes >= FEWEST:
+        why = "the agents found no end; a larger step_limit, or more episodes, may let them"
+    else:
         return
     limits = sorted({variant.step_limit for variant in task.variants})
     warnings.warn(

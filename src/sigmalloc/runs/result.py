@@ -32,6 +32,9 @@ FORMAT = 2
 FIRST_BITS = "1"
 BITS = "1"  # another number where a run gives other bits than before, which tests/data/bits.json would tell
 CURVES = ("reward", "value", "cost", "objective", "cutoffs")
+CHECKPOINTS = (  # arrays of runs × checkpoints
+    "reward", "value", "cost", "cutoffs", "time", "time_cost", "effort", "search_budgets",
+)  # fmt: skip
 TIMES = ("time", "time_cost", "reward_rate", "effort", "search_budgets")
 EFFORT = (  # arrays that came later
     "time", "time_cost", "effort", "search_budgets", "samples", "opportunity_cost", "search_budget", "earned",
@@ -155,7 +158,7 @@ class Result:
 
     def __post_init__(self) -> None:
         if not self.episodes.size:
-            for name in ("reward", "value", "cost", "cutoffs", "time", "time_cost"):
+            for name in CHECKPOINTS:
                 object.__setattr__(self, name, getattr(self, name).view(_Unevaluated))
 
     @property
@@ -326,8 +329,7 @@ class Result:
         if noted.min() <= self.training_episodes:
             raise ValueError(f"later must go on from episode {self.training_episodes}, but it has earlier episodes")
         end_to_end = (
-            "episodes", "reward", "value", "cost", "cutoffs", "time", "time_cost", "effort", "search_budgets",
-            "snapshot_episodes", "snapshot_memory_q", "snapshot_memory_sigma",
+            "episodes", *CHECKPOINTS, "snapshot_episodes", "snapshot_memory_q", "snapshot_memory_sigma",
         )  # fmt: skip
         whole = {field.name: getattr(later, field.name) for field in fields(later)}
         for name in end_to_end:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks, pairing
+from .._io.progress import check as check_progress
 from .._io.progress import shown
 from ..agents import Agent
 from ..tasks.base import Task
@@ -132,8 +133,7 @@ def prepare(
     engine.capacity(task, [agent])
     if estimator == "exact":
         exact_training.check(task, agent)
-    if progress is not None and not isinstance(progress, bool) and not callable(progress):
-        raise ValueError(f"progress must be True, False or a function of (done, total), got {_checks.shown(progress)}")
+    check_progress(progress)
     return schedule, seed, {"q": q, "sigma": sigma}
 
 
