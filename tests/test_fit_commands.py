@@ -157,7 +157,7 @@ def test_a_killed_study_goes_on(folder):
 @pytest.mark.slow
 def test_dask_gives_the_same_command(folder, capsys):
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         address = cluster.scheduler_address
         assert run("fit", folder / "study.toml", "--json", "--quiet", "--dask", address, "--store", folder / "far") == 0
     far = json.loads(capsys.readouterr().out)

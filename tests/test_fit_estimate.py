@@ -358,7 +358,7 @@ def test_dask_gives_the_same_bits(data):
     distributed = pytest.importorskip("distributed")
     settings = {"policy": "hard", "starts": 1, "intervals": None}
     here = fit(data, AGENT, **settings)
-    with distributed.Client(n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+    with distributed.Client(n_workers=1, threads_per_worker=1, dashboard_address=":0") as client:
         there = fit(data, AGENT, executor=client.get_executor(), **settings)
     np.testing.assert_array_equal(here.log_likelihood, there.log_likelihood)
 

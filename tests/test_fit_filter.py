@@ -54,17 +54,18 @@ def test_sets_share_their_random_numbers():
     assert np.isnan(once.standard_deviation).all()
 
 
-def test_with_many_trajectories_it_is_the_deterministic_agent():
+@pytest.mark.parametrize(
+    "allocation", ["dra", *(pytest.param(name, marks=pytest.mark.slow) for name in ("equal", "frequency", "stakes"))]
+)
+def test_with_many_trajectories_it_is_the_deterministic_agent(allocation):
     """150 choices: the distance is below 1, .2 and .03 nats for N_traj = 10, 100 and 1000, falling like 1/N_traj."""
-    subject = pairs(150)
-    for allocation in ("dra", "equal", "frequency", "stakes"):
-        model = fit.Model(agent=agent(allocation=allocation), policy="soft", window=10)
-        exact = fit.log_likelihood(subject, model)
-        for n, bound in ((10, 1.0), (100, 0.2), (1000, 0.03)):
-            found = fit.filter_log_likelihoods(subject, model.replace(n_trajectories=n), seed=2, particles=32)
-            assert abs(found.log_likelihood[0] - exact) < bound
-        few = fit.filter_log_likelihoods(subject, model.replace(n_trajectories=1), seed=2, particles=32)
-        assert abs(few.log_likelihood[0] - exact) > 2.0
+    subject, model = pairs(150), fit.Model(agent=agent(allocation=allocation), policy="soft", window=10)
+    exact = fit.log_likelihood(subject, model)
+    for n, bound in ((10, 1.0), (100, 0.2), (1000, 0.03)):
+        found = fit.filter_log_likelihoods(subject, model.replace(n_trajectories=n), seed=2, particles=32)
+        assert abs(found.log_likelihood[0] - exact) < bound
+    few = fit.filter_log_likelihoods(subject, model.replace(n_trajectories=1), seed=2, particles=32)
+    assert abs(few.log_likelihood[0] - exact) > 2.0
 
 
 def test_without_samples_it_is_exact():
@@ -106,7 +107,7 @@ def simulated_likelihoods(subject, one, lapse, runs, seed):
     return likelihood
 
 
-@pytest.mark.parametrize("n_trajectories", [1, 3])
+@pytest.mark.parametrize("n_trajectories", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_the_likelihood_is_unbiased(n_trajectories):
     """20 choices, 10⁵ simulated agents against 400 filters of 64 particles: within 4 standard errors.
 

@@ -415,7 +415,8 @@ class TestDask:
     @pytest.fixture
     def cluster(self, tmp_path):
         distributed = pytest.importorskip("distributed")
-        options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+        # any port for its pages: 8787 is taken where another cluster runs
+        options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
         local = distributed.LocalCluster(**options, local_directory=str(tmp_path / "dask"))
         with local, distributed.Client(local) as client:
             yield client
@@ -455,15 +456,15 @@ class TestDask:
         command, quiet = [sys.executable, "-m"], {"stderr": subprocess.DEVNULL}
         with open(tmp_path / "file", "w") as file:
             scheduler = subprocess.Popen(
-                [*command, "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file",
-                 str(tmp_path / "address")], stdout=file, **quiet,
+                [*command, "distributed.cli.dask_scheduler", "--port", "0", "--dashboard-address", ":0",
+                 "--scheduler-file", str(tmp_path / "address")], stdout=file, **quiet,
             )  # fmt: skip
         worker = subprocess.Popen(
             [*command, "distributed.cli.dask_worker", "--scheduler-file", str(tmp_path / "address"), "--no-nanny",
              "--nthreads", "2", "--no-dashboard"], **quiet,
         )  # fmt: skip
         try:
-            client = distributed.Client(scheduler_file=str(tmp_path / "address"), timeout=30)
+            client = distributed.Client(scheduler_file=str(tmp_path / "address"), timeout=10)
             client.wait_for_workers(1, timeout=30)
             killer = threading.Timer(1.0, scheduler.kill)
             killer.start()
