@@ -11,6 +11,7 @@ import pytest
 from scipy import integrate, optimize, stats
 
 import sigmalloc as sm
+from sigmalloc._executors import WorkersLostError
 from sigmalloc.fit import (
     Choices,
     Fit,
@@ -639,7 +640,7 @@ def test_designs_have_the_frequencies_and_payoffs_of_the_task():
 
 @pytest.mark.parametrize(("answer", "message"), [
     (lambda: None, "submit must return a Future, and that of Odd returned None"),
-    (Future, "Odd gave back None, so it did not call the function"),
+    (Future, "Odd gave back None for the fit number 0, so it did not call the function"),
 ])  # fmt: skip
 def test_executors_that_do_nothing(answer, message):
     class Odd(Executor):
@@ -650,7 +651,7 @@ def test_executors_that_do_nothing(answer, message):
             return future
 
     data = sm.fit.Choices.from_arrays([[0, 1]] * 6, [0, 1, 0, 1, 1, 0], [1.0, 0.0] * 3)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, WorkersLostError), match=message):
         sm.fit.fit(data, sm.fit.SoftmaxLearner(), free=("beta",), starts=1, workers=1, executor=Odd())
 
 

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 import sigmalloc as sm
+from sigmalloc._executors import lost_worker
 from sigmalloc.sweeps import open_sweep, sweep
-from sigmalloc.sweeps.driver import WorkersLostError, _lost_worker
+from sigmalloc.sweeps.driver import WorkersLostError
 from sigmalloc.sweeps.work import run_block
 
 PLANNING = sm.Agent.table_b1("planning")
@@ -361,7 +362,7 @@ class TestProcesses:
         assert_identical(tmp_path, undisturbed)
 
     def test_pools_that_always_break(self, tmp_path):
-        with pytest.raises(WorkersLostError, match="6 times in a row with no block committed"):
+        with pytest.raises(WorkersLostError, match="6 times in a row with no block finished"):
             sweep("planning", PLANNING, store=tmp_path, progress=False, executor=dying_pool, **STUDY)
         with dying_pool() as pool, pytest.raises(WorkersLostError, match="the executor broke .* give a function"):
             sweep("planning", PLANNING, store=tmp_path, progress=False, executor=pool, **STUDY)
@@ -427,10 +428,10 @@ class TestDask:
 
     def test_which_errors_mean_that_a_worker_was_lost(self):
         distributed = pytest.importorskip("distributed")
-        assert _lost_worker(distributed.KilledWorker("task", None, 3))
-        assert _lost_worker(distributed.comm.CommClosedError("gone"))
-        assert _lost_worker(distributed.client.FutureCancelledError("key", "lost"))
-        assert not _lost_worker(OSError(28, "full")) and not _lost_worker(ValueError("wrong"))
+        assert lost_worker(distributed.KilledWorker("task", None, 3))
+        assert lost_worker(distributed.comm.CommClosedError("gone"))
+        assert lost_worker(distributed.client.FutureCancelledError("key", "lost"))
+        assert not lost_worker(OSError(28, "full")) and not lost_worker(ValueError("wrong"))
 
     @posix
     @pytest.mark.slow

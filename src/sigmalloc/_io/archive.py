@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import io
 import json
 import math
 import os
@@ -99,6 +100,26 @@ def load(path: str | os.PathLike[str], names: Sequence[str] | None = None) -> di
     """
     with reading(path, "archive of arrays", prefix=False) as archive:
         return {name: archive.array(name) for name in (archive.names if names is None else names)}
+
+
+def load_npy(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
+    """The one array of a NumPy .npy file.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is not an array of numbers or text, or holds more or less than its header says.
+    """
+    content = files.read(path)
+    stream = io.BytesIO(content)
+    try:
+        shape, fortran_order, dtype = _header("it", stream, len(content))
+        flat = np.frombuffer(content, dtype, offset=stream.tell()) if math.prod(shape) else np.empty(0, dtype)
+    except Exception as error:  # a damaged header makes its reader raise nearly anything
+        raise ValueError(f"{path} is not a readable .npy file: {error or type(error).__name__}") from error
+    return flat.astype(dtype.newbyteorder("=")).reshape(shape, order="F" if fortran_order else "C")
 
 
 @contextlib.contextmanager

@@ -56,6 +56,10 @@ def _owner() -> str:
 _HOST = _owner()
 
 
+class StoreWarning(UserWarning):
+    """A file in a store is damaged or does not belong there; the message names it. It is never used."""
+
+
 class NotAFile(IsADirectoryError, ValueError):
     """A folder where a file should be."""
 
@@ -178,6 +182,30 @@ def make_folder(path: str | os.PathLike[str]) -> None:
         _flush_folder(os.path.dirname(path))
 
 
+def make_ready(folder: str | os.PathLike[str], name: str) -> None:
+    """Make a folder, clear away what killed processes left in it, and find out now rather than after the work if it
+    cannot be written to.
+
+    Parameters
+    ----------
+    folder : str or Path
+    name : str
+        Of the argument, for the message.
+
+    Raises
+    ------
+    OSError
+        With both names.
+    """
+    try:
+        make_folder(folder)
+        remove_orphans(folder)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "it is not writable", folder)
+    except OSError as error:
+        raise OSError(error.errno, f"{name}: cannot write to the folder {folder}: {error.strerror or error}") from error
+
+
 def exists(path: str | os.PathLike[str]) -> bool:
     """Whether a file that `write` made is there: empty ones are claims of a name whose writer was interrupted."""
     try:
@@ -224,7 +252,7 @@ def is_clutter(name: str) -> bool:
     return name.startswith(".") or name.lower() in _CLUTTER
 
 
-def remove_orphans(folder: str) -> None:
+def remove_orphans(folder: str | os.PathLike[str]) -> None:
     """Remove temporary files that killed processes have left.
 
     Those of processes that this one could see are removed if the process is gone. Nobody can tell for those of other
@@ -391,7 +419,7 @@ def _alive(process: int) -> bool:
     return True
 
 
-def _time_of(folder: str) -> float:
+def _time_of(folder: str | os.PathLike[str]) -> float:
     """The time that the file system has."""
     probe = os.path.join(folder, temporary_name())
     with open(probe, "xb"):

@@ -6,13 +6,14 @@ import argparse
 import json
 import re
 import sys
+import warnings
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
 from .. import _checks
+from .._io import archive, files
 from .docstrings import Parameter
 
 SCHEDULES = (
@@ -138,7 +139,7 @@ def numbers(words: list[str]) -> list[Any]:
         If they are none.
     """
     if len(words) == 1 and words[0].lower().endswith((".npy", ".csv")):
-        return _table(Path(words[0]))
+        return _table(words[0])
     if len(words) == 1 and words[0].startswith("["):
         try:
             return list(json.loads(words[0]))
@@ -158,14 +159,18 @@ def _number(word: str) -> int | float:
         raise ValueError(f"invalid number {word!r}") from None
 
 
-def _table(path: Path) -> list[Any]:
+def _table(name: str) -> list[Any]:
+    path = files.checked_path("a table's name", name)
     try:
-        if path.suffix.lower() == ".npy":
-            return list(np.atleast_1d(np.load(path, allow_pickle=False)).tolist())
-        return list(np.loadtxt(path, delimiter=",", ndmin=1).tolist())
+        if path.lower().endswith(".npy"):
+            return list(np.atleast_1d(archive.load_npy(path)).tolist())
+        lines = files.read(path).decode("utf-8-sig").splitlines()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of a table without rows
+            return list(np.loadtxt(lines, delimiter=",", ndmin=1).tolist())
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror or error}") from None
-    except ValueError as error:
+    except (ValueError, UserWarning) as error:
         raise ValueError(f"{path} is not a table of numbers: {error}") from None
 
 

@@ -6,17 +6,17 @@ import json
 import os
 import sys
 import time
-from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
+from .._executors import Executors, WorkersLostError
 from .._io import files
 from .._io.progress import duration, shown
 from .compare import Comparison, compare
 from .estimate import Job, assembled, file_name, fit_subject, run_jobs
 from .results import Fit
 from .study import Study, read_study
-from .work import as_done, workers_of
+from .work import as_done, pool_of
 
 FAILURE, INTERRUPTED = 1, 130
 
@@ -66,17 +66,17 @@ def _on_dask(study: Study, store: str, args: argparse.Namespace) -> int:
         return _run(study, store, args, client.get_executor())
 
 
-def _run(study: Study, store: str, args: argparse.Namespace, executor: Executor | None) -> int:
-    workers = workers_of(args.workers, executor)
+def _run(study: Study, store: str, args: argparse.Namespace, executor: Executors) -> int:
     if args.dry_run:
-        return _dry_run(study, store, args, workers)
+        return _dry_run(study, store, args, pool_of(args.workers, executor).workers)
     try:
         fits = _fitted(study, store, args, executor)
     except KeyboardInterrupt:
         print(f"sigmalloc: interrupted; run the same command to go on with {store}", file=sys.stderr)
         return INTERRUPTED
-    except OSError as error:
-        print(f"sigmalloc: error: {error}", file=sys.stderr)
+    except (OSError, WorkersLostError) as error:
+        message = error.strerror if isinstance(error, OSError) and error.strerror else error
+        print(f"sigmalloc: error: {message}", file=sys.stderr)
         return FAILURE
     comparison = compare(fits, criterion=study.criterion) if len(fits) > 1 else None  # type: ignore[arg-type]
     _write(fits, comparison, store)
@@ -91,7 +91,7 @@ def _run(study: Study, store: str, args: argparse.Namespace, executor: Executor 
     return 0
 
 
-def _fitted(study: Study, store: str, args: argparse.Namespace, executor: Executor | None) -> dict[str, Fit]:
+def _fitted(study: Study, store: str, args: argparse.Namespace, executor: Executors) -> dict[str, Fit]:
     total = sum(map(len, study.jobs.values()))
     done = 0
     fits = {}

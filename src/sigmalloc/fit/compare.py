@@ -3,7 +3,6 @@
 import html
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from scipy import special, stats
 
 from .. import _checks
+from .._executors import Executors
 from ..agents import Agent
 from .choices import Choices
 from .estimate import Job, make_jobs, run_jobs
@@ -324,7 +324,7 @@ def future(
     starts: int = 8,
     seed: int = 0,
     workers: int | None = None,
-    executor: Executor | None = None,
+    executor: Executors = None,
     store: str | Path | None = None,
     progress: Any = False,
     **settings: Any,

@@ -3,8 +3,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -15,6 +15,7 @@ from scipy import stats
 
 from .. import _checks
 from .._choices.policy import Policy
+from .._executors import Executors
 from .._io import files
 from .._io.extras import needed
 from .._io.progress import shown
@@ -82,7 +83,7 @@ def fit(
     repetitions: int = 8,
     options: Mapping[str, Any] | None = None,
     workers: int | None = None,
-    executor: Executor | None = None,
+    executor: Executors = None,
     store: str | Path | None = None,
     progress: Any = False,
 ) -> Fit:
@@ -131,11 +132,12 @@ def fit(
         (10); of "vbmc" ``draws`` (4000) and what PyVBMC has; of "bads" what PyBADS has.
     workers : int, optional
         Subjects at once. Default: the number of processors.
-    executor : Executor, optional
-        Any `concurrent.futures.Executor`, Dask's included. Default: threads.
+    executor : Executor or callable() -> Executor, optional
+        Any `concurrent.futures.Executor`, Dask's included, or a function that makes one (and makes a new one if it
+        breaks). Default: threads.
     store : path, optional
         Folder in which each subject's fit is kept as soon as it is done; a fit that is there already, of the same rows
-        and settings, is read instead of repeated.
+        and settings, is read instead of repeated; one that is damaged is repeated.
     progress : bool or callable(done, total)
 
     Returns
@@ -148,6 +150,15 @@ def fit(
         Naming the argument, before any work.
     ImportError
         If the method is an extra that is not installed.
+    OSError
+        If the store cannot be written.
+    WorkersLostError
+        If workers die again and again, or an executor that cannot be made again breaks.
+
+    Warns
+    -----
+    StoreWarning
+        Of fits in the store that are damaged or are not of these rows and settings: they are repeated.
     """
     model = as_model(
         agent, policy=policy, gradient_source=gradient_source, window=window, lapse=lapse, stickiness=stickiness,
@@ -232,7 +243,7 @@ def run_jobs(
     jobs: Sequence[Job],
     *,
     workers: int | None = None,
-    executor: Executor | None = None,
+    executor: Executors = None,
     store: str | Path | None = None,
     progress: Any = False,
 ) -> list[SubjectFit]:
@@ -241,20 +252,50 @@ def run_jobs(
     folder = None if store is None else Path(files.checked_path("store", store))
     waiting = list(range(len(jobs)))
     if folder is not None:
-        files.make_folder(folder)
+        files.make_ready(folder, "store")
         for number, job in enumerate(jobs):
-            path = folder / file_name(job)
-            if files.exists(path):
-                found[number] = Fit.load(path)[0]
+            kept = _kept(folder / file_name(job), job)
+            if kept is not None:
+                found[number] = kept
         waiting = [number for number in waiting if number not in found]
     with shown(progress, len(jobs), len(found), unit="subject") as bar:
-        for place, fitted in as_done(fit_subject, (jobs[number] for number in waiting), workers, executor):
+        for place, fitted in as_done(fit_subject, (jobs[number] for number in waiting), workers, executor, folder):
             number = waiting[place]
             found[number] = fitted
             if folder is not None:
                 assembled([jobs[number]], [fitted]).save(folder / file_name(jobs[number]))
             bar.add(1)
     return [found[number] for number in range(len(jobs))]
+
+
+def _kept(path: Path, job: Job) -> SubjectFit | None:
+    """A subject's fit from a store, if it is there, whole and what the job asks for."""
+    if not files.exists(path):
+        return None
+    try:
+        fit = Fit.load(path)
+        _check_asked(fit, job)
+    except ValueError as error:
+        warnings.warn(f"{error}: it is not used, and made again", files.StoreWarning, stacklevel=4)
+        return None
+    found: SubjectFit = fit[0]
+    return found
+
+
+def _check_asked(fit: Fit, job: Job) -> None:
+    """Raise a ValueError if a kept fit is another one than its name, which is a digest, says."""
+    found, wanted = fit[0], assembled([job], [fit[0]])
+    facts, arrays = packed_subject(job.subject)
+    held, kept = packed_subject(found.subject)
+    same = (
+        len(fit) == 1 and (fit.method, fit.level) == (wanted.method, wanted.level) and facts == held
+        and json.dumps(fit.settings, default=repr) == json.dumps(wanted.settings, default=repr)
+        and found.space == job.space and found.model == fitted_model(job.model, job.space, found.estimate)
+        and arrays.keys() == kept.keys() and all(np.array_equal(arrays[name], kept[name], equal_nan=True)
+                                                 for name in arrays)
+    )  # fmt: skip
+    if not same:
+        raise ValueError(f"the fit of subject {found.label!r} has other rows or settings than those asked for")
 
 
 def assembled(jobs: Sequence[Job], found: Sequence[SubjectFit]) -> Fit:
@@ -478,8 +519,3 @@ class _Parts:
 def fitted_model(model: Model, space: Space, estimate: FloatArray) -> Model:
     """A model with estimates in it."""
     return model.replace(**dict(zip(space.names, np.asarray(estimate).tolist(), strict=True)))
-
-
-def fitted(jobs: Sequence[Job], workers: int | None, executor: Executor | None) -> Iterator[tuple[int, SubjectFit]]:
-    """Number and fit of each job as they are done."""
-    return as_done(fit_subject, jobs, workers, executor)

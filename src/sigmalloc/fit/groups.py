@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -13,6 +12,7 @@ from scipy import special, stats
 
 from .. import _checks
 from .._choices.policy import Policy
+from .._executors import Executors
 from .._io.progress import shown
 from ..agents import Agent
 from . import optimise
@@ -110,7 +110,7 @@ def fit_group(
     stickiness: float | None = None,
     shape: Sequence[float] | None = None,
     workers: int | None = None,
-    executor: Executor | None = None,
+    executor: Executors = None,
     store: str | Path | None = None,
     progress: Any = False,
 ) -> Group:
@@ -212,7 +212,7 @@ def _going_on(jobs: list[Job], tops: FloatArray, normal: Normal) -> list[Job]:
     ]
 
 
-def _gathered(function: Any, items: list[Any], workers: int | None, executor: Executor | None) -> FloatArray:
+def _gathered(function: Any, items: list[Any], workers: int | None, executor: Executors) -> FloatArray:
     found = dict(as_done(function, items, workers, executor))
     return np.array([found[number] for number in range(len(items))])
 

@@ -14,7 +14,7 @@ from ..agents import Agent
 from . import engine
 from .choices import Choices, Subject
 from .model import FloatArray, GradientSource, Model, SoftmaxLearner, as_model
-from .work import workers_of
+from .work import threads_of
 
 LARGEST_STREAM = 2**31  # number of the first of a call
 _T = TypeVar("_T")
@@ -224,7 +224,7 @@ def simulate(
 
 def over_subjects(function: Callable[[_T], _R], subjects: Iterable[_T], workers: int | None = None) -> list[_R]:
     """Call a function for every subject on a pool of threads; results in order."""
-    workers = workers_of(workers, None)
+    workers = threads_of(workers)
     _checks.function("function", function)
     if not isinstance(subjects, Iterable) or not getattr(subjects, "ndim", 1):
         raise ValueError(f"subjects must be iterable, got {_checks.shown(subjects)}")

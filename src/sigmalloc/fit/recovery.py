@@ -4,7 +4,6 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from scipy import stats
 
 from .. import _checks
 from .._choices.policy import Policy
+from .._executors import Executors
 from ..agents import Agent
 from ..sweeps import grid as axes_of
 from ..tasks.registry import TASKS
@@ -181,7 +181,7 @@ def recover_parameters(
     window: int | None = None,
     lapse: float | None = None,
     workers: int | None = None,
-    executor: Executor | None = None,
+    executor: Executors = None,
     store: str | Path | None = None,
     progress: Any = False,
 ) -> Recovery:
@@ -343,7 +343,7 @@ def recover_models(
     starts: int = 8,
     seed: int = 0,
     workers: int | None = None,
-    executor: Executor | None = None,
+    executor: Executors = None,
     store: str | Path | None = None,
     progress: Any = False,
     **settings: Any,

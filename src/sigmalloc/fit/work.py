@@ -5,14 +5,13 @@ machine that is nine tenths of the time of a fit. So BLAS has one thread while j
 """
 
 import contextlib
-import queue
+import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
-from functools import partial
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from .. import _checks
-from .._threads import Threads
+from .. import __version__, _checks
+from .._executors import Executors, Parcel, Pool, Returned, other_version, run_parcel, work_off
 from ..runs import engine
 
 _J = TypeVar("_J")
@@ -20,8 +19,9 @@ _R = TypeVar("_R")
 
 
 def as_done(
-    function: Callable[[_J], _R], jobs: Iterable[_J], workers: int | None = None, executor: Executor | None = None
-) -> Iterator[tuple[int, _R]]:
+    function: Callable[[_J], _R], jobs: Iterable[_J], workers: int | None = None, executor: Executors = None,
+    store: str | os.PathLike[str] | None = None,
+) -> Iterator[tuple[int, _R]]:  # fmt: skip
     """Number and result of each job, in the order in which they end.
 
     Parameters
@@ -32,65 +32,55 @@ def as_done(
         Taken as they are needed: two for each worker are with the executor.
     workers : int, optional
         Jobs at once. Default: the number of processors, or what the executor says that it has.
-    executor : Executor, optional
-        Any, such as ``client.get_executor()`` of a Dask cluster. Default: threads.
+    executor : Executor or callable() -> Executor, optional
+        Any, such as ``client.get_executor()`` of a Dask cluster, or a function that makes one (and makes a new one if
+        it breaks). Default: threads.
+    store : path, optional
+        Where results are kept, for messages.
 
     Raises
     ------
     ValueError
-        If the executor does not tell how many workers it has and ``workers`` is not given, or does not do what it is
-        asked to.
+        If the executor is none, does not tell how many workers it has and ``workers`` is not given, or a worker has
+        another version.
+    WorkersLostError
+        If workers die again and again, the executor breaks, or it does not do what it is asked to.
     """
-    count = workers_of(workers, executor)
-    found: Any
-    own = Threads(count, "sigmalloc-fit") if executor is None else None
-    pool: Executor = own if own is not None else executor  # type: ignore[assignment]
-    call = function if executor is None else partial(_elsewhere, function)
+    pool = pool_of(workers, executor, store)
+    far = executor is not None
+    call: Callable[[Any], Any] = _elsewhere if far else function
+
+    def submit(entry: tuple[int, _J]) -> Future[Any]:
+        job: Any = Parcel(function, entry[1]) if far else entry[1]
+        return pool.submit(call, job)
+
+    running = work_off(pool, enumerate(jobs), submit, name=lambda entry: f"number {entry[0]}")
+    with one_thread_of_blas(), contextlib.closing(running):
+        for entry, found in running:
+            yield entry[0], _unwrapped(found, pool, entry[0]) if far else found
+
+
+def pool_of(workers: int | None, executor: Executors, store: str | os.PathLike[str] | None = None) -> Pool:
+    """What works on jobs; arguments as for `as_done`."""
+    kept = (
+        "Nothing is kept: run it again with store=..., which keeps every subject's fit as soon as it is done"
+        if store is None else f"Every fit that was done is kept in {os.fspath(store)}: run it again to go on"
+    )  # fmt: skip
+    return Pool(executor, workers, threads=engine.usable_processors(), name="sigmalloc-fit", unit="fit", kept=kept)
+
+
+def _elsewhere(parcel: Any) -> Returned:
+    """A job in another process, or in whatever the executor is."""
     with one_thread_of_blas():
-        upcoming = enumerate(jobs)
-        running: dict[Future[Any], int] = {}
-        done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
-        try:
-            while True:
-                while len(running) < 2 * count and (entry := next(upcoming, None)) is not None:
-                    future = pool.submit(call, entry[1])
-                    if not callable(getattr(future, "add_done_callback", None)):
-                        raise ValueError(
-                            f"executor: submit must return a Future, and that of {type(pool).__name__} returned "
-                            f"{_checks.shown(future)}"
-                        )
-                    running[future] = entry[0]
-                    future.add_done_callback(done.put)
-                if not running:
-                    return
-                future = done.get()
-                number, found = running.pop(future), future.result()
-                if executor is not None:
-                    found = _unwrapped(found, executor)
-                yield number, found
-        finally:
-            for future in running:
-                future.cancel()
-            if own is not None:
-                own.shutdown(wait=False, cancel_futures=True)
+        return run_parcel(parcel)
 
 
-_DONE = "sigmalloc: done"
-
-
-def _elsewhere(function: Callable[[_J], _R], job: _J) -> tuple[str, _R]:
-    """A job in another process, or in whatever the executor is; its result says that it was called."""
-    with one_thread_of_blas():
-        return _DONE, function(job)
-
-
-def _unwrapped(found: Any, executor: Executor) -> Any:
-    if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], str) and found[0] == _DONE):
-        raise ValueError(
-            f"executor: {type(executor).__name__} gave back {_checks.shown(found)}, so it did not call the function "
-            "that it was given, or lost what it returned"
-        )
-    return found[1]
+def _unwrapped(found: Any, pool: Pool, number: int) -> Any:
+    if not isinstance(found, Returned):
+        raise pool.did_nothing(found, f"number {number}")
+    if found.version != __version__:
+        raise other_version(__version__, found.version)
+    return found.value
 
 
 def one_thread_of_blas() -> contextlib.AbstractContextManager[object]:
@@ -104,18 +94,6 @@ def one_thread_of_blas() -> contextlib.AbstractContextManager[object]:
     return limits
 
 
-def workers_of(workers: int | None, executor: Executor | None) -> int:
-    """How many jobs are worked on at once."""
-    if executor is not None and not isinstance(executor, Executor):
-        raise ValueError(f"executor must be a concurrent.futures.Executor, got {_checks.shown(executor)}")
-    if workers is not None:
-        return _checks.integer("workers", workers, low=1)
-    if executor is None:
-        return engine.usable_processors()
-    client = getattr(executor, "_client", None)
-    if client is not None:  # Dask
-        return max(1, int(sum(client.nthreads().values())))
-    found = getattr(executor, "_max_workers", None) or getattr(executor, "num_workers", None)
-    if found is None:
-        raise ValueError(f"workers must be given: {type(executor).__name__} does not tell how many it has")
-    return int(found)
+def threads_of(workers: int | None) -> int:
+    """How many threads are meant; None: one for each processor."""
+    return engine.usable_processors() if workers is None else _checks.integer("workers", workers, low=1)

@@ -56,15 +56,12 @@ def load(path: Any, wanted: Any) -> dict[str, Any] | None:
 
 def save(path: Any, wanted: Any, arrays: dict[str, Any]) -> None:
     """Write the arrays of a study, complete or not at all."""
-    place = Path(path)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    archive.save(place, wanted, arrays)
+    archive.save(path, wanted, arrays)
 
 
 def put(path: Any, write: Any) -> Path:
     """Have ``write(file)`` write a file, complete or not at all, and make its folder if that is missing."""
     place = Path(path)
-    place.parent.mkdir(parents=True, exist_ok=True)
     files.write(str(place), write)
     return place
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__, _checks
+from .._io import files
 from .._io.progress import duration
 from .._threads import Threads
 from ..runs import CutOffWarning
@@ -180,6 +181,8 @@ def reproduce(
     ------
     ValueError
         If an argument is not valid; nothing has been computed or written then.
+    OSError
+        If ``out`` cannot be written to, before anything is computed, or the disk is full.
     """
     claim_names, figure_names = resolve(only)
     seed = _checks.seed("seed", seed)
@@ -191,16 +194,15 @@ def reproduce(
         raise ValueError(f"progress must be True, False or callable, got {_checks.shown(progress)}")
     if not (announce is None or callable(announce)):
         raise ValueError(f"announce must be callable, got {_checks.shown(announce)}")
-    try:
-        out = Path(os.fsdecode(out))
-    except TypeError:
-        raise ValueError(f"out must be a path, got {_checks.shown(out)}") from None
+    out = Path(files.checked_path("out", out))
     asked = {study for name in claim_names for study in CLAIMS[name].studies}
     asked |= {study for name in figure_names for study in FIGURES[name].studies}
     needed = [study for study in STUDIES if study in asked]
     seeds = [seed + other for other in range(SEEDS)] if thorough else [seed]
     kept = {one: _kept(needed, out, one, quick) for one in seeds}
     todo = [(study, settings, path, wanted, one) for one in seeds for study, settings, path, wanted in kept[one].todo]
+    for folder in (out, out / "data", out / "figures"):
+        files.make_ready(folder, "out")
     if announce is not None:
         announce(_expectation(todo, quick, workers))
     data, notices = kept[seed].data, [notice for one in seeds for notice in kept[one].notices]
@@ -235,9 +237,9 @@ def reproduce(
     page = cache.put_text(out / f"report{suffix}.html", report.page(facts, judged, drawn))
     cache.put_text(out / f"claims{suffix}.json", json.dumps(facts | {"claims": judged}, ensure_ascii=False, indent=1))
     figures = [path for paths in drawn.values() for path in paths]
-    files = [path for one in seeds for path in kept[one].files]
+    arrays_of = [path for one in seeds for path in kept[one].files]
     computed = [study.name for study, *_ in todo]
-    return Reproduction(judged, figures, page, files, quick, thorough, seed, notices, computed, steps)
+    return Reproduction(judged, figures, page, arrays_of, quick, thorough, seed, notices, computed, steps)
 
 
 SEEDS = 6

@@ -142,7 +142,7 @@ def _dry_run(study: dict[str, Any], args: argparse.Namespace) -> int:
     if store.exists() and "seed" not in study:
         arguments["seed"] = store.generations()[-1].specification.seed
     wanted, made = specified(arguments.pop("task"), arguments.pop("agent"), arguments.pop("grid"), **arguments)
-    workers = driver.Engine(None, args.workers).workers
+    workers = driver.pool_of(None, args.workers).workers
     done = 0
     if store.exists():
         store.check(wanted)

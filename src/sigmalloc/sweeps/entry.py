@@ -120,17 +120,17 @@ def sweep(
     block_size = None if block_size is None else _checks.integer("block_size", block_size, low=1)
     shown(progress if callable(progress) else _checks.flag("progress", progress) and None)
     folder.prepare()
-    engine = driver.Engine(executor, workers)
+    pool = driver.pool_of(executor, workers)
     try:
 
         def chosen_size(held: int) -> int:
-            return block_size or pilot.block_size(wanted, made, wanted.n_runs - held, engine.workers)
+            return block_size or pilot.block_size(wanted, made, wanted.n_runs - held, pool.workers)
 
         folder.adopt(wanted, made, chosen_size)
         first, count = shard or (0, 1)
         generations, done, bad = folder.survey(lambda number: number % count == first)
     except BaseException:
-        engine.close()
+        pool.close()
         raise
     warn_about(bad, "it is not used; the runs of a damaged block are computed again")
     mine = driver.shard_of([block for generation in generations for block in generation.blocks], shard)
@@ -139,7 +139,7 @@ def sweep(
     meter = shown(progress, total, total - sum(len(block.runs) for block in to_do))
     names = {os.path.basename(path) for path in bad}
     try:
-        failed = driver.drive(folder, to_do, {block.name for block in to_do if block.name in names}, engine, meter)
+        failed = driver.drive(folder, to_do, {block.name for block in to_do if block.name in names}, pool, meter)
     finally:
         meter.close()
     if failed:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from .. import __version__
 from .._io import archive, files
+from .._io.files import StoreWarning as StoreWarning
 from ..runs.result import BITS, FIRST_BITS, versions
 from . import problems, work
 from .generations import Block, Generation, contains
@@ -24,10 +25,6 @@ from .specification import Specification, differences
 
 FORMAT = 1
 _MANIFEST = re.compile(r"manifest(?:-(?P<number>\d{4,}))?\.json")
-
-
-class StoreWarning(UserWarning):
-    """A file in a store is damaged or does not belong there; the message names it. It is never used."""
 
 
 class DamagedBlock(ValueError):
