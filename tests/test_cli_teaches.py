@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import subprocess
 import sys
@@ -166,6 +167,29 @@ def test_numbers_from_files(own_folder):
     for words, message in ((["none.npy"], "cannot read none.npy"), (["[1,"], "not a JSON list"), (["x"], "'x'")):
         with pytest.raises(ValueError, match=re.escape(message)):
             numbers(words)
+
+
+def test_files_that_are_no_tables_of_numbers(own_folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(own_folder))
+    np.save("a.npy", np.arange(3.0))
+    whole = (own_folder / "a.npy").read_bytes()
+    assert numbers(["~/a.npy"]) == [0.0, 1.0, 2.0]
+    (own_folder / "mark.csv").write_text("1,2\n3,4\n", encoding="utf-8-sig")
+    assert numbers(["~/mark.csv"]) == [[1.0, 2.0], [3.0, 4.0]]
+    (own_folder / "cut.npy").write_bytes(whole[:-1])
+    (own_folder / "large.npy").write_bytes(whole.replace(b"(3,), }        ", b"(3000000000,), "))
+    (own_folder / "empty.csv").write_bytes(b"")
+    (own_folder / "words.csv").write_text("a,b\n")
+    (own_folder / "latin.csv").write_bytes(b"1,\xff\n")
+    (own_folder / "folder.npy").mkdir()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo("pipe.npy")
+        os.mkfifo("pipe.csv")
+    for name in ("cut.npy", "large.npy", "empty.csv", "words.csv", "latin.csv", "folder.npy", "pipe.npy", "pipe.csv"):
+        if name.startswith("pipe") and not hasattr(os, "mkfifo"):
+            continue
+        with pytest.raises(ValueError, match=f"{name}.* is not a table of numbers|cannot read {name}: .* a folder"):
+            numbers([name])
 
 
 def test_a_module_of_ones_own(own_folder, capsys):

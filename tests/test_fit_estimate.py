@@ -664,3 +664,57 @@ def test_executors_that_do_nothing(answer, message):
 def test_what_would_never_end_is_refused(call):
     with pytest.raises(ValueError, match="must be in"):
         call()
+
+
+def two_options(payoff, subjects=3):
+    rows = len(payoff)
+    return Choices.from_arrays([[0, 1]] * rows, np.arange(rows) // 2 % 2, payoff, subject=np.arange(rows) % subjects)
+
+
+@pytest.mark.parametrize("constant", [0.1, 1 / 3, 1e7 + 0.1])
+def test_payoffs_that_do_not_vary_have_no_scale(constant):
+    """Their variance is not 0 in floating point."""
+    with pytest.raises(ValueError, match="bounds must be given: the payoffs do not vary"):
+        fit(two_options(np.full((30, 2), constant)), LEARNER)
+
+
+@pytest.mark.parametrize(("scale", "model", "message"), [
+    (5e98, LEARNER, r"the payoffs have a standard deviation of 5e\+98, for which beta would be in .*another unit"),
+    (2e99, AGENT, r"the payoffs have a standard deviation of 2e\+99, for which lam would be in .*another unit"),
+    (1e-99, LEARNER, r"the payoffs have a standard deviation of 1e-99, for which beta would be"),
+    (1e50, AGENT, r"sigma_0 in .*smallest sigma_max.*\(the payoffs have a standard deviation of 1e\+50\)"),
+    (1e-300, LEARNER, "the payoffs vary by 2e-300, too little to have a scale"),
+])  # fmt: skip
+def test_payoffs_out_of_all_scale_are_refused_before_work(scale, model, message, monkeypatch):
+    monkeypatch.setattr(estimation, "fit_subject", None)
+    with pytest.raises(ValueError, match=message):
+        fit(two_options(np.tile([-scale, scale], (30, 1))), model)
+
+
+def test_the_scale_of_payoffs_is_that_of_their_differences():
+    """Whatever they are measured from."""
+    payoff = np.random.default_rng(0).normal([0.0, 1.0], 1.0, (600, 2)).round(3)
+    for offset, digits in ((0.0, 1e-12), (1e7, 1e-8), (1e9, 1e-6)):
+        scale = reward_scale(two_options(payoff + offset).subjects)
+        assert scale == pytest.approx(float(np.std(payoff)), rel=digits)
+
+
+class Density:
+    def __init__(self, value):
+        self.value = value
+
+    def logpdf(self, x):
+        return self.value(x)
+
+
+@pytest.mark.parametrize(("value", "message"), [
+    (lambda x: np.ma.array(np.zeros_like(x), mask=True), "must not be a masked array"),
+    (lambda x: None, "must be an array of numbers, got None"),
+    (lambda x: np.full_like(x, np.nan), "must give the log density of every value"),
+    (lambda x: np.full_like(x, np.inf), "must give the log density of every value"),
+    (lambda x: 0.0, "must give the log density of every value"),
+])  # fmt: skip
+def test_priors_that_give_no_densities(value, message):
+    data = two_options(np.tile([0.0, 1.0], (30, 1)))
+    with pytest.raises(ValueError, match=r"priors\['beta'\].logpdf " + message):
+        fit(data, LEARNER, free=("beta",), priors={"beta": Density(value)})

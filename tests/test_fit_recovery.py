@@ -314,3 +314,29 @@ def test_wrong_arguments_are_named(function, arguments, message):
     given = {"design": BANDIT, "agent": LEARNER, "trials": 20, "subjects": 3} | arguments
     with pytest.raises(ValueError, match=message):
         function(given.pop("design"), given.pop("agent"), **given)
+
+
+class Source:
+    def __init__(self, values):
+        self.values = values
+
+    def rvs(self, size, random_state):
+        return self.values
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    (5, "must be a sequence, got 5"),
+    ("beta", "must be a sequence, got 'beta'"),
+    ([1.0, 2.0, 3.0, 4.0], r"must have shape \(3,\), got \(4,\)"),
+    (np.ma.array([1.0, 2.0, 3.0], mask=[1, 0, 0]), "must not be a masked array"),
+    (np.ma.array([1.0, 2.0], mask=[1, 0]), "must not be a masked array"),
+    (Source(np.array(["a", "b", "c"])), "rvs must be an array of numbers"),
+    (Source(np.ma.array([1.0, 2.0, 3.0], mask=[1, 0, 0])), "rvs must not be a masked array"),
+    (Source(1.0), r"rvs must have shape \(3,\), got \(\)"),
+])  # fmt: skip
+def test_what_is_no_source_of_parameters(given, message):
+    with pytest.raises(ValueError, match=r"simulated\['beta'\]\.?\s?" + message):
+        recover_parameters(
+            sm.tasks.two_alternatives(), sm.fit.SoftmaxLearner(), trials=10, subjects=3, free=("beta",),
+            simulated={"beta": given},
+        )  # fmt: skip

@@ -276,3 +276,41 @@ def test_a_disk_that_fails_is_no_damaged_file(saved, monkeypatch):
         monkeypatch.setattr(zipfile.ZipExtFile, "read", failing)
         file.array("q")
     assert caught.value.errno == 5
+
+
+class TestArraysAlone:
+    @pytest.mark.parametrize("array", [
+        np.arange(6.0).reshape(2, 3), np.asfortranarray(np.arange(6, dtype=">i2").reshape(2, 3)), np.array(3.5),
+        np.zeros((0, 2)), np.array(["a", "σ"]), np.array([True, False]),
+    ], ids=str)  # fmt: skip
+    def test_what_numpy_wrote_is_read(self, tmp_path, array):
+        np.save(tmp_path / "a.npy", array)
+        found = archive.load_npy(tmp_path / "a.npy")
+        np.testing.assert_array_equal(found, array)
+        assert found.shape == array.shape and found.dtype.isnative and found.flags.writeable
+
+    def test_what_is_none(self, tmp_path):
+        path = tmp_path / "a.npy"
+        np.save(path, np.arange(100.0))
+        whole = path.read_bytes()
+        large = whole.replace(b"(100,)", b"(9" + b"9" * 12 + b",)").replace(b" " * 10 + b"\n", b"\n")
+        np.save(path, np.array([{}, []], dtype=object), allow_pickle=True)
+        objects = path.read_bytes()
+        for content in (b"", b"x", whole[:40], whole[:-8], whole + b"x", large, objects, b"PK" + whole,
+                        whole.replace(b"(100,)", b"(1+9,)"), whole.replace(b"{", b"(" * 50 + b"{")):  # fmt: skip
+            path.write_bytes(content)
+            with pytest.raises(ValueError, match="a.npy is not a readable .npy file: "):
+                archive.load_npy(path)
+
+    def test_every_byte_of_the_header(self, tmp_path):
+        path = tmp_path / "a.npy"
+        np.save(path, np.arange(4.0))
+        whole = path.read_bytes()
+        for place in range(128):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+            try:
+                found = archive.load_npy(path)
+            except ValueError as error:
+                assert str(path) in str(error)
+            else:
+                assert found.nbytes == 32

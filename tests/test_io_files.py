@@ -308,3 +308,21 @@ def test_reading_what_is_no_file(tmp_path):
         files.read(tmp_path)
     with pytest.raises(FileNotFoundError):
         files.read(tmp_path / "nothing")
+
+
+class TestReadyFolders:
+    def test_made_and_cleared(self, tmp_path):
+        files.make_ready(tmp_path / "a" / "b", "store")
+        left = tmp_path / "a" / "b" / f".part-{files._HOST}-{2**22 + 7}-{'0' * 16}"
+        left.write_bytes(b"half")
+        files.make_ready(str(tmp_path / "a" / "b"), "store")
+        assert list((tmp_path / "a" / "b").iterdir()) == []
+
+    def test_what_cannot_be_written(self, tmp_path, monkeypatch):
+        (tmp_path / "file").write_bytes(b"x")
+        for path in (tmp_path / "file", tmp_path / "file" / "folder"):
+            with pytest.raises(OSError, match=f"out: cannot write to the folder {path}: "):
+                files.make_ready(path, "out")
+        monkeypatch.setattr("os.access", lambda path, mode: False)
+        with pytest.raises(PermissionError, match=f"out: cannot write to the folder {tmp_path}: it is not writable"):
+            files.make_ready(tmp_path, "out")

@@ -14,6 +14,7 @@ from PIL import Image
 from scipy import stats
 
 import sigmalloc as sm
+from sigmalloc._io import files as written
 from sigmalloc.paper import (
     batch,
     catalogue,
@@ -163,6 +164,28 @@ def test_damaged_file_is_computed_again(tiny, tmp_path, harm):
     assert str(path) in again.notices[0] and "computed again" in again.notices[0]
     assert "computed again" in again.report.read_text()
     assert reproduce(tmp_path, only="1b", quick=True).computed == []
+
+
+def test_folders(tiny, tmp_path, monkeypatch):
+    """They are expanded, made, and tried before anything is computed."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    found = reproduce("~/out", only="1b", quick=True)
+    assert found.report.parent == tmp_path / "out" and all(path.exists() for path in [*found.data, *found.figures])
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".")) == ["out"]
+    assert reproduce("~/out", only="1b", quick=True).computed == []
+    left = tmp_path / "out" / "data" / f".part-{written._HOST}-{2**22 + 7}-{'0' * 16}.npz"
+    left.write_bytes(b"half")
+    reproduce(tmp_path / "out", only="1b", quick=True)
+    assert not left.exists()
+    (tmp_path / "file").write_bytes(b"x")
+    monkeypatch.setattr(batch, "usable_processors", None)
+    for out in (tmp_path / "file", tmp_path / "file" / "out"):
+        with pytest.raises(OSError, match=f"out: cannot write to the folder {out}"):
+            reproduce(out, only="1b", quick=True)
+    for out, message in ((b"out", "out must be a path, got b'out'"), ("", "must be a path"), ("a\0b", "can hold")):
+        with pytest.raises(ValueError, match=message):
+            reproduce(out, only="1b", quick=True)
 
 
 def test_same_seed_same_claims(tiny, tmp_path):

@@ -477,3 +477,54 @@ def test_only_what_goes_on_is_joined():
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             first.joined(later)
+
+
+class TestColumnsAndRows:
+    @pytest.fixture
+    def trials(self):
+        task = sm.tasks.maze(("S.", ".G"))
+        return sm.simulate(task, sm.Agent(), episodes=3, restarts=2, seed=0, values=True)
+
+    @pytest.mark.parametrize(("name", "change", "message"), [
+        *((name, lambda column: np.ma.array(column, mask=True), f"{name} must not be a masked array")
+          for name in ("subject", "state", "action", "reward", "ended", "q")),
+        ("reward", lambda column: [*column[:-1], np.ma.masked], "reward must not be a masked array"),
+        ("reward", lambda column: column.astype(str), "reward must hold real numbers, got <U"),
+        ("action", lambda column: column.astype(float), "action must hold whole numbers, got float64"),
+        ("cut", lambda column: column.astype(int), "cut must hold booleans, got int64"),
+        ("step", lambda column: column[:-1], r"step must have shape \(\d+,\), got"),
+        ("sigma", lambda column: column[:, :1], r"sigma must have shape \(\d+, 4\), got"),
+        ("state", lambda column: 3, r"state must have shape \(rows,\), got \(\)"),
+        ("forced", lambda column: None, "forced must hold booleans, got object"),
+    ])  # fmt: skip
+    def test_columns_are_checked(self, trials, name, change, message):
+        columns = trials.columns | trials.tables
+        with pytest.raises(ValueError, match=message):
+            sm.Trials(task=trials.task, **columns | {name: change(columns[name])})
+
+    def test_rows(self, trials):
+        n = len(trials)
+        assert n > 20
+        np.testing.assert_array_equal(trials[5:9].reward, trials.reward[5:9])
+        np.testing.assert_array_equal(trials[[3, -1, 3]].q, trials.q[[3, -1, 3]])
+        np.testing.assert_array_equal(trials[trials.episode == 1].step, trials.step[trials.episode == 1])
+        assert len(trials[[]]) == 0 and len(trials[[0, 1, 1, 0]]) == 4
+
+    @pytest.mark.parametrize(("rows", "message"), [
+        ("reward", "got 'reward': the column is trials.reward"),
+        ("rt", "rows must be a slice, a mask or indices, got 'rt'$"),
+        (3, r"rows must be a slice, a mask of shape \(\d+,\) or indices, got 3"),
+        ([0.5, 1.5], "rows must be an array of integers"),
+        ([10**6], "rows must be in"),
+        ([True, False], r"rows must have shape \(\d+,\), got \(2,\)"),
+    ])  # fmt: skip
+    def test_what_are_no_rows(self, trials, rows, message):
+        with pytest.raises(ValueError, match=message):
+            trials[rows]
+
+    def test_masks_of_numbers_and_masks_that_are_masked(self, trials):
+        mask = trials.episode == 1
+        with pytest.raises(ValueError, match="look like a mask; give rows == 1"):
+            trials[mask.astype(int)]
+        with pytest.raises(ValueError, match="rows must not be a masked array"):
+            trials[np.ma.array(mask, mask=~mask)]

@@ -39,7 +39,7 @@ RANGES: dict[str, tuple[float, float, bool]] = {
 PARAMETERS: tuple[str, ...] = tuple(RANGES)
 _OF_RESPONSE = ("lapse", "stickiness")
 _SIGMA_0, _SIGMA_MIN, _SIGMA_MAX = (PARAMETERS.index(name) for name in ("sigma_0", "sigma_min", "sigma_max"))
-_SMALLEST_SCALE = 1e-100  # of β and of every σ: their squares must be numbers
+SMALLEST_SCALE = 1e-100  # of β and of every σ: their squares must be numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,7 +277,7 @@ class Model:
         ranges = np.full((2, len(PARAMETERS)), ((-np.inf,), (np.inf,)))
         for column, (name, (low, high, open_)) in enumerate(RANGES.items()):
             if name in self.parameters:
-                ranges[:, column] = _SMALLEST_SCALE if open_ else low, high
+                ranges[:, column] = SMALLEST_SCALE if open_ else low, high
         return ranges
 
     def _check_vectors(self, vectors: FloatArray) -> None:

@@ -1,5 +1,6 @@
 """Coordinates in which parameters are estimated: logarithms, log odds or the numbers themselves, in a box."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
-from .model import PARAMETERS, RANGES, FloatArray, Model
+from .model import PARAMETERS, RANGES, SMALLEST_SCALE, FloatArray, Model
 from .subject import Subject
 
 # Coordinate of each parameter, and its default bounds in multiples of (a power of) the scale of the rewards s. With
@@ -27,6 +28,7 @@ _IN_SCALE: dict[str, tuple[float, float, int]] = {
     "gamma": (0.001, 0.999, 0), "lam": (1e-3, 10.0, 1), "sigma_base": (0.1, 100.0, 1), "sigma_0": (0.01, 20.0, 1),
     "sigma_min": (1e-4, 0.01, 1), "sigma_max": (20.0, 1000.0, 1), "lapse": (1e-3, 0.5, 0), "stickiness": (-3.0, 3.0, 1),
 }  # fmt: skip
+_SMALLEST_SQUARE = 1e-280  # of payoffs, summed: below it squares lose their digits
 _LARGEST_GROWTH = 5.0  # of ln β over the longest block
 _DEFAULT_FREE = {
     "softmax": ("learning_rate_q", "beta"),
@@ -141,16 +143,20 @@ def reward_scale(subjects: Iterable[Subject]) -> float:
         If they do not vary.
     """
     count, mean, squares = 0, 0.0, 0.0
+    lowest, highest = math.inf, -math.inf
     for subject in subjects:
         shown = subject.outcome[(subject.memory[subject.situation] >= 0) & np.isfinite(subject.outcome)]
         if len(shown):
             n = len(shown)
+            lowest, highest = min(lowest, float(shown.min())), max(highest, float(shown.max()))
             delta = float(shown.mean()) - mean
             squares += float(shown.var()) * n + delta**2 * count * n / (count + n)
             count += n
             mean += delta * n / count
-    if not count or squares <= 0:
+    if not lowest < highest:  # a variance of equal numbers is not always 0
         raise ValueError("bounds must be given: the payoffs do not vary, so that they have no scale")
+    if not squares >= _SMALLEST_SQUARE:
+        raise ValueError(f"bounds must be given: the payoffs vary by {highest - lowest:g}, too little to have a scale")
     return float(np.sqrt(squares / count))
 
 
@@ -201,19 +207,31 @@ def make_space(
             pairs.append(_checked_pair(name, given[name]))
         else:
             assert scale is not None
-            pairs.append(_default_pair(name, scale, subjects))
+            pair = _default_pair(name, scale, subjects)
+            least, highest = _range(name)
+            if not (least <= pair[0] and pair[1] <= highest):
+                raise ValueError(
+                    f"the payoffs have a standard deviation of {scale:g}, for which {name} would be in [{pair[0]:g}, "
+                    f"{pair[1]:g}], beyond [{least:g}, {highest:g}]: measure them in another unit, or give bounds"
+                )
+            pairs.append(pair)
     low = {name: pair[0] for name, pair in zip(names, pairs, strict=True)}
     high = {name: pair[1] for name, pair in zip(names, pairs, strict=True)}
     if model.kind != "softmax":
-        _keep_in_order(low, high, fixed, given)
+        _keep_in_order(low, high, fixed, given, scale)
     return Space(names, tuple(low[name] for name in names), tuple(high[name] for name in names))
+
+
+def _range(name: str) -> tuple[float, float]:
+    low, high, is_open = RANGES[name]
+    return SMALLEST_SCALE if is_open else low, high
 
 
 def _checked_pair(name: str, pair: Any) -> tuple[float, float]:
     ends = _checks.sequence(f"bounds[{name!r}]", pair)
     if len(ends) != 2:
         raise ValueError(f"bounds[{name!r}] must be (low, high), got {_checks.shown(pair)}")
-    lowest, highest, _ = RANGES[name]
+    lowest, highest = _range(name)
     low, high = (_checks.real(f"bounds[{name!r}]", end, low=lowest, high=highest) for end in ends)
     if COORDINATES[name] == _LOG and low <= 0:
         raise ValueError(
@@ -242,7 +260,11 @@ def _default_pair(name: str, scale: float, subjects: Sequence[Subject]) -> tuple
 
 
 def _keep_in_order(
-    low: dict[str, float], high: dict[str, float], fixed: dict[str, float], given: dict[str, Any]
+    low: dict[str, float],
+    high: dict[str, float],
+    fixed: dict[str, float],
+    given: dict[str, Any],
+    scale: float | None,
 ) -> None:
     """σ_min ≤ σ₀ ≤ σ_max wherever in the box: default bounds of σ₀ give way, others must allow it."""
     least, most = high.get("sigma_min", fixed["sigma_min"]), low.get("sigma_max", fixed["sigma_max"])
@@ -253,4 +275,5 @@ def _keep_in_order(
         raise ValueError(
             f"bounds: sigma_0 in [{lowest:g}, {highest:g}] must lie in [{least:g}, {most:g}], between the largest "
             "sigma_min and the smallest sigma_max; change the agent's or give bounds"
+            + (f" (the payoffs have a standard deviation of {scale:g})" if scale is not None else "")
         )

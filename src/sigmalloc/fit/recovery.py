@@ -228,8 +228,10 @@ def draw_parameters(space: Space, subjects: int, given: Mapping[str, Any] | None
         uniform = rng.random(subjects)
         source: Any = given.get(name)
         if hasattr(source, "rvs"):
-            out[:, i] = source.rvs(size=subjects, random_state=rng)
-        elif source is not None and len(source) != 2:
+            out[:, i] = _checks.array(
+                f"simulated[{name!r}].rvs", source.rvs(size=subjects, random_state=rng), (subjects,)
+            )
+        elif source is not None and len(_checks.sequence(f"simulated[{name!r}]", source)) != 2:
             out[:, i] = _checks.array(f"simulated[{name!r}]", source, (subjects,))
         else:
             margin = (1 - _MIDDLE) / 2 * (box[i, 1] - box[i, 0])

@@ -85,6 +85,15 @@ def checked_priors(priors: Priors | None, space: Space) -> Priors | None:
             raise ValueError(
                 f"priors[{name!r}] must have a method logpdf, as scipy.stats.norm(0, 1), got {_checks.shown(prior)}"
             )
+        i = space.names.index(name)
+        points = np.array([space.low[i], 0.5 * (space.low[i] + space.high[i]), space.high[i]])
+        with np.errstate(all="ignore"):
+            found = _checks.numeric(f"priors[{name!r}].logpdf", prior.logpdf(points))
+        if found.shape != points.shape or np.isnan(found).any() or (found == np.inf).any():
+            raise ValueError(
+                f"priors[{name!r}].logpdf must give the log density of every value, got {_checks.shown(found)} for "
+                f"{points}"
+            )
     return dict(priors)
 
 

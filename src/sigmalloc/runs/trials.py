@@ -78,6 +78,24 @@ class Trials:
     q: Column | None = None
     sigma: Column | None = None
 
+    def __post_init__(self) -> None:
+        checked_task(self.task)
+        rows: tuple[int, ...] | None = None
+        for name in ("state", *(name for name in (*COLUMNS, *OPTIONAL, *TABLES) if name != "state")):
+            given = getattr(self, name)
+            if given is None and name not in COLUMNS:
+                continue
+            column = _checks.as_array(name, given)
+            if column.dtype.kind not in _kinds(name) and (name, column.dtype.kind) != ("subject", "O"):
+                raise ValueError(f"{name} must hold {_words(name)}, got {column.dtype}")
+            if rows is None and column.ndim != 1:
+                raise ValueError(f"{name} must have shape (rows,), got {column.shape}")
+            rows = column.shape if rows is None else rows
+            shape = (*rows, self.task.n_actions) if name in TABLES else rows
+            if column.shape != shape:
+                raise ValueError(f"{name} must have shape {shape}, got {column.shape}")
+            object.__setattr__(self, name, column)
+
     def __len__(self) -> int:
         return len(self.state)
 
@@ -105,8 +123,37 @@ class Trials:
         return sum(column.nbytes for column in (self.columns | self.tables).values())
 
     def __getitem__(self, rows: Any) -> Trials:
-        """Some of the rows: a slice, a mask or indices."""
+        """Some of the rows: a slice, a mask or indices.
+
+        Raises
+        ------
+        ValueError
+            If it is none of these: a column is an attribute.
+        """
+        if not isinstance(rows, slice):
+            rows = self._rows(rows)
         return Trials(task=self.task, **{name: held[rows] for name, held in (self.columns | self.tables).items()})
+
+    def _rows(self, given: Any) -> npt.NDArray[Any]:
+        if isinstance(given, str):
+            hint = f": the column is trials.{given}" if given in (*COLUMNS, *OPTIONAL, *TABLES) else ""
+            raise ValueError(f"rows must be a slice, a mask or indices, got {given!r}{hint}")
+        rows = _checks.as_array("rows", given)
+        if rows.dtype == bool:
+            return _checks.mask("rows", rows, (len(self),))
+        if not rows.size and rows.ndim == 1:
+            return np.zeros(0, dtype=np.int64)
+        if rows.ndim != 1:
+            raise ValueError(
+                f"rows must be a slice, a mask of shape ({len(self)},) or indices, got {_checks.shown(given)}"
+            )
+        rows = _checks.integers("rows", rows, low=-len(self), high=len(self) - 1)
+        if len(rows) == len(self) > 2 and rows.min() >= 0 and rows.max() <= 1:
+            raise ValueError(
+                "rows must be indices or a mask of booleans: as many 0 and 1 as there are rows look like a mask; give "
+                "rows == 1, or the like"
+            )
+        return rows
 
     def of(self, subject: Any) -> Trials:
         """The rows of one subject.
@@ -315,7 +362,7 @@ def from_columns(task: Task, columns: Mapping[str, Column]) -> Trials:
         if np.shape(column)[:1] != (rows,):
             raise ValueError(f"{name} must have {rows} rows, got shape {np.shape(column)}")
     fail = lambda row, message: ValueError(f"row {row}: {message}")  # noqa: E731
-    numbers = {name: np.asarray(column) for name, column in columns.items()}
+    numbers = {name: _checks.as_array(name, column) for name, column in columns.items()}
     for name in ("session", "episode", "path", "step", "state", "action", "next_state"):
         if numbers[name].dtype.kind not in "iu":
             raise ValueError(f"{name} must hold whole numbers, not {numbers[name].dtype}")
@@ -337,6 +384,11 @@ def _kinds(name: str) -> str:
     if name in ("ended", "cut", "forced"):
         return "b"
     return "f" if name in ("reward", *OPTIONAL, *TABLES) else "iu"
+
+
+def _words(name: str) -> str:
+    words = {"iuUf": "numbers or texts", "b": "booleans", "f": "real numbers", "iu": "whole numbers"}
+    return words[_kinds(name)]
 
 
 Fail = Callable[[int, str], ValueError]
