@@ -298,6 +298,33 @@ def test_unwritable_folder(tmp_path, capsys, monkeypatch):
     assert (tmp_path / "file").read_text() == "mine"
 
 
+@pytest.mark.parametrize("words", [("run", "--out", "ro"), ("simulate", "--out", "ro/t.csv")])
+def test_folders_are_tried_before_the_work(tmp_path, capsys, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ro").mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    monkeypatch.setattr(engine, "run", None)
+    assert run(words[0], "slot-machines", "--episodes", 3, *words[1:]) == 2
+    assert "--out: cannot write to the folder ro: it is not writable" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"task": {"asked": "slot-machines", "arguments": [1], "digest": ""}}, "is not the configuration of a run"),
+    ({"versions": 3}, "is not the configuration of a run"), ({"agent": {"later": 1}}, "unknown agent field 'later'"),
+])  # fmt: skip
+def test_configurations_that_are_none(tmp_path, capsys, change, message):
+    """What a later version has written and this one does not know is not left out in silence."""
+    assert run("run", "slot-machines", "--episodes", 3, "--restarts", 1, "--no-figures", "--out", tmp_path) == 0
+    held = json.loads((tmp_path / "config.json").read_text())
+    changed = held | change
+    if "agent" in change:
+        changed["agent"] = held["agent"] | change["agent"]
+    (tmp_path / "changed.json").write_text(json.dumps(changed))
+    capsys.readouterr()
+    assert run("run", "--config", tmp_path / "changed.json", "--out", tmp_path / "again") == 2
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
 def test_read_only_folder(tmp_path, capsys):
     folder = tmp_path / "read-only"

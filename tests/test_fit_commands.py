@@ -198,6 +198,11 @@ def test_progress_is_of_all_models(folder, capsys):
         ('allocation = "fixed"', 'allocation = "fix"', "[models.fixed] allocation"),
         ('free = ["sigma_0"]', 'free = ["lam"]', "[models.fixed] free: 'lam'"),
         ("[models.learner]", "[models.'../up']", "cannot be that of a folder"),
+        ("[models.learner]", '[models."a\\u0000b"]', "cannot be that of a folder"),
+        ("[models.learner]", "[models.'end.']", "cannot be that of a folder"),
+        ("[models.learner]", f"[models.{'m' * 201}]", "cannot be that of a folder"),
+        ("[models.learner]", "[models.Comparison]", "'Comparison' is that of the file that compares the models"),
+        ("[models.learner]", "[models.Fixed]", "'Fixed' and 'fixed' are one name where files"),
         ("starts = 2", "starts = [", "is not a TOML file"),
     ],
 )

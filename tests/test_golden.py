@@ -45,3 +45,25 @@ def test_a_store_of_format_1_is_read_and_goes_on(tmp_path):
     )  # fmt: skip
     np.testing.assert_array_equal(grown.objective[:2], before)
     assert all((tmp_path / "store" / "blocks" / name).read_bytes() == held for name, held in blocks.items())
+
+
+def test_trials_of_format_1_are_read_and_repeated():
+    old = sm.Trials.load(OLD / "trials.npz")
+    new = sm.simulate(sm.tasks.two_step(), sm.Agent(), episodes=10, restarts=2, seed=5, values=True, probability=True)
+    assert old.task.digest() == new.task.digest()
+    held, made = old.columns | old.tables, new.columns | new.tables
+    assert held.keys() == made.keys()
+    for name, column in made.items():
+        np.testing.assert_array_equal(held[name], column, err_msg=name)
+
+
+def test_fits_of_format_1_are_read_and_their_likelihoods_repeated():
+    old = sm.fit.Fit.load(OLD / "fit.npz")
+    assert old.labels == (0, 1) and old[0].space.names == ("lam", "sigma_0") and old.settings["starts"] == 2
+    for one in old:
+        model = one.model
+        assert (model.policy, model.lapse, model.agent.lam) == ("hard", 0.02, one.estimate[0])
+        again = sm.fit.log_likelihood(one.subject, model, pointwise=True)
+        np.testing.assert_array_equal(again, one.pointwise)
+        assert one.log_likelihood == one.pointwise.sum() and len(one.starts.value) == 2
+        assert (one.lower <= one.estimate).all()

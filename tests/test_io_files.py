@@ -12,6 +12,7 @@ import time
 import pytest
 from failing import EIO, Failing, under
 
+import sigmalloc as sm
 from sigmalloc._io import archive, files
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX file systems")
@@ -326,3 +327,17 @@ class TestReadyFolders:
         monkeypatch.setattr("os.access", lambda path, mode: False)
         with pytest.raises(PermissionError, match=f"out: cannot write to the folder {tmp_path}: it is not writable"):
             files.make_ready(tmp_path, "out")
+
+
+@pytest.mark.parametrize("path", ["", ".", "..", "folder/", "folder/.", "folder/..", "/", "~/"])
+def test_names_of_folders_are_none_of_files(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "folder").mkdir()
+    task = sm.tasks.maze(("S.", ".G"))
+    result = sm.train(task, sm.Agent(), episodes=1, restarts=1, seed=0)
+    trials = sm.simulate(task, sm.Agent(), episodes=1, restarts=1, seed=0)
+    for save in (result.save, trials.save, trials.to_csv, lambda path: sm.plot.save(sm.plot.figure()[0], path)):
+        with pytest.raises(ValueError, match="path must be (the name of a file, not of a folder|a path)"):
+            save(path)
+    assert [path.name for path in tmp_path.iterdir() if path.name[0] != "." or path.suffix] == ["folder"]

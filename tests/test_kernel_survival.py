@@ -122,15 +122,19 @@ SCRIPT = """
 import ctypes
 import numpy as np
 import sigmalloc as sm
-from sigmalloc.fit import Choices, log_likelihood
+from sigmalloc.fit import Choices, Model, filter_log_likelihoods, log_likelihood
 library = ctypes.CDLL(None)
 task, agent = sm.tasks.grid_world(step_limit=20), sm.Agent(gradient="reinforce")
+thinking = sm.Agent(gradient="reinforce", opportunity_cost=0.1, decision_time=0.1)
 machines = sm.tasks.slot_machines()
 data = Choices.from_task(machines, sm.simulate(machines, sm.Agent(), episodes=30, restarts=2, seed=0).to_frame())
 calls = {
     "train": lambda: sm.train(task, agent, episodes=2, restarts=3, seed=0, evaluate_every=1).memory_sigma,
     "simulate": lambda: sm.simulate(task, agent, episodes=2, restarts=3, seed=0).reward,
     "log_likelihood": lambda: log_likelihood(data, sm.Agent(), pointwise=True),
+    "filter": lambda: filter_log_likelihoods(
+        data[0], Model(agent=sm.Agent()), ("lam",), [[0.1], [0.3]], particles=8, repetitions=2, seed=0).log_likelihood,
+    "effort": lambda: sm.train(task, thinking, episodes=2, restarts=3, seed=0, evaluate_every=1).time,
     "evaluate": lambda: sm.evaluate(task, agent, np.zeros((54, 4)), np.ones((54, 4)), episodes=9, seed=0).visits,
 }
 for name, call in calls.items():
@@ -167,4 +171,7 @@ def test_every_allocation_of_the_kernel_fails_once(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     counts = {name: int(count) for name, count in (line.split() for line in done.stdout.splitlines())}
-    assert set(counts) == {"train", "simulate", "log_likelihood", "evaluate"} and min(counts.values()) >= 1
+    assert (
+        set(counts) == {"train", "simulate", "log_likelihood", "filter", "effort", "evaluate"}
+        and min(counts.values()) >= 1
+    )

@@ -97,9 +97,23 @@ def checked_path(name: str, value: Any) -> str:
     return os.path.expanduser(path)
 
 
+def checked_file(name: str, value: Any) -> str:
+    """A checked path of a file that is to be written: one that does not end as those of folders do.
+
+    Raises
+    ------
+    ValueError
+        As `checked_path`, or if it ends in a separator, "." or "..".
+    """
+    path = checked_path(name, value)
+    if os.path.basename(path) in ("", ".", ".."):
+        raise ValueError(f"{name} must be the name of a file, not of a folder, got {_checks.shown(path)}")
+    return path
+
+
 def with_suffix(name: str, value: Any, suffix: str) -> Path:
-    """A checked path that ends in a suffix, which is appended where it is missing."""
-    path = Path(checked_path(name, value))
+    """A checked path of a file that ends in a suffix, which is appended where it is missing."""
+    path = Path(checked_file(name, value))
     return path if path.suffix == suffix else path.with_name(path.name + suffix)
 
 

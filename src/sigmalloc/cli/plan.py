@@ -102,9 +102,12 @@ class Plan:
             name, arguments, digest = asked["asked"], asked["arguments"], asked["digest"]
             runs = {name: found[name] for name in _KEPT}
             fields = {name: fields[name] for name in FIELDS if name not in LATER or name in fields}
-            made_by = found["versions"]
-        except (KeyError, TypeError) as error:
+            made_by = dict(found["versions"])
+            if not isinstance(arguments, dict):
+                raise TypeError("a table of arguments")
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"--config: {path} is not the configuration of a run: it lacks {error}") from error
+        _checks.only(found["agent"], FIELDS, "agent field")
         task = options.made_task(name, arguments)
         if task.digest() != digest:
             raise ValueError(

@@ -191,11 +191,5 @@ def draw(result: Result, folder: Path, gap: dict[str, Any] | None = None) -> lis
 def writable_folder(path: Path) -> Path:
     """Make the folder, and find out now rather than later if nothing can be written to it."""
     path = Path(files.checked_path("--out", path))
-    try:
-        files.make_folder(path)
-        probe = path / files.temporary_name()
-        files.write(probe, b"")
-        probe.unlink()
-    except OSError as error:
-        raise OSError(error.errno, f"--out: cannot write to {path}: {error.strerror}") from error
+    files.make_ready(path, "--out")
     return path

@@ -61,13 +61,14 @@ def run(given: argparse.Namespace) -> int:
     """``sigmalloc simulate``."""
     asked = {name: value for name, value in vars(given).items() if name not in ("run", "command")}
     plan = Plan.asked(asked, ALONE)
-    out = Path(files.checked_path("--out", asked["out"]))
+    out = Path(files.checked_file("--out", asked["out"]))
     if out.suffix not in KINDS:
         raise ValueError(f"--out must end in {' or '.join(KINDS)}, got {str(out)!r}")
     if os.path.exists(out) and not asked.get("force", False):
         raise ValueError(f"--out: {out} exists: give --force to replace it")
     if not out.parent.is_dir():
         raise ValueError(f"--out: there is no folder {out.parent}")
+    files.make_ready(out.parent, "--out")
     extra = {name: asked[name] for name in ("values", "probability", "max_rows") if name in asked}
     runs = {name: plan.runs[name] for name in ("episodes", "restarts", "seed", "workers") if name in plan.runs}
     warn_of_scale(plan.task, plan.agent)

@@ -46,6 +46,7 @@ _TOP = ("data", "store", "seed", "starts", "method", "intervals", "level", "part
         "criterion", "columns", "models")  # fmt: skip
 _COLUMNS = ("options", "choice", "payoff", "subject", "known", "block", "forced", "episode", "blocks", "coding",
             "chosen_only", "separator")  # fmt: skip
+_LONGEST_NAME = 200  # bytes: with an ending it is that of a file
 _OF_FIT = ("seed", "starts", "method", "intervals", "level", "particles", "repetitions", "options")
 _OF_MODEL = tuple(field.name for field in dataclasses.fields(Model) if field.name != "agent")
 _OF_LEARNER = tuple(field.name for field in dataclasses.fields(SoftmaxLearner))
@@ -105,8 +106,11 @@ def _checked(study: dict[str, Any], folder: str) -> Study:
         settings["intervals"] = None
     if not study["models"]:
         raise ValueError("[models] has none")
-    jobs = {}
+    jobs: dict[str, list[Job]] = {}
     for name, given in study["models"].items():
+        twin = next((other for other in jobs if other.casefold() == name.casefold()), None)
+        if twin is not None:
+            raise ValueError(f"[models] {twin!r} and {name!r} are one name where files do not tell letters' case")
         if not isinstance(given, dict):
             raise ValueError(f"[models.{name}] must be a table")
         try:
@@ -129,8 +133,11 @@ def _known(what: str, given: Mapping[str, Any], allowed: tuple[str, ...]) -> Non
 
 
 def _checked_name(name: str) -> str:
-    if not name or name.startswith(".") or any(sign in name for sign in '/\\:*?"<>|'):
-        raise ValueError(f"the name {name!r} cannot be that of a folder")
+    odd = not name.isprintable() or name[:1] == "." or name[-1:] in (".", " ")
+    if not name or odd or any(sign in name for sign in '/\\:*?"<>|') or len(name.encode()) > _LONGEST_NAME:
+        raise ValueError(f"the name {_checks.shown(name)} cannot be that of a folder")
+    if name.casefold() == "comparison":
+        raise ValueError(f"the name {name!r} is that of the file that compares the models")
     return name
 
 

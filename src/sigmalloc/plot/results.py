@@ -289,7 +289,7 @@ def animate_entropy(
     str
         The file.
     """
-    target: str = files.checked_path("path", path)
+    target: str = files.checked_file("path", path)
     if not target.lower().endswith(".gif"):
         raise ValueError(f"path must end in '.gif', got {target!r}")
     moments = _moments(result, episodes)

@@ -96,7 +96,7 @@ def save(fig: Figure, path: str | os.PathLike[str]) -> list[str]:
     """
     if not isinstance(fig, Figure):
         raise ValueError(f"fig must be a matplotlib Figure, got {_checks.shown(fig)}")
-    stem: str = files.checked_path("path", path)
+    stem: str = files.checked_file("path", path)
     if stem.lower().endswith((".png", ".pdf")):
         raise ValueError(f"path must be given without suffix, got {stem!r}")
     hidden: dict[str, dict[str, Any]] = {

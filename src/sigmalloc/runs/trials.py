@@ -222,7 +222,7 @@ class Trials:
         -------
         Path
         """
-        path = Path(files.checked_path("path", path))
+        path = Path(files.checked_file("path", path))
         flat = self._flat()
 
         def put(file: Any) -> None:

@@ -193,7 +193,7 @@ def run_status(args: argparse.Namespace) -> int:
 
 def run_export(args: argparse.Namespace) -> int:
     """Write a sweep's runs to a file."""
-    output = files.checked_path("--output", args.output)
+    output = files.checked_file("--output", args.output)
     if os.path.exists(output) and not args.force:
         raise ValueError(f"{output} exists: give --force to replace it")
     result = open_sweep(args.store)
@@ -211,7 +211,7 @@ def run_plot(args: argparse.Namespace) -> int:
 
     from . import plots
 
-    output = files.checked_path("--output", args.output)
+    output = files.checked_file("--output", args.output)
     known = Figure().canvas.get_supported_filetypes()
     if os.path.splitext(output)[1].removeprefix(".").lower() not in known:
         raise ValueError(

@@ -105,7 +105,7 @@ def to_xarray(result: Any, quantities: Sequence[str] = CURVES) -> Any:
 
 
 def export(result: Any, path: str | os.PathLike[str], quantities: Sequence[str] = CURVES) -> Path:
-    path = Path(files.checked_path("path", path))
+    path = Path(files.checked_file("path", path))
     if path.suffix not in ENDINGS:
         raise ValueError(f"path must end in {', '.join(ENDINGS)}, got {str(path)!r}")
     _check(quantities)
