@@ -376,3 +376,42 @@ def test_task_and_agent_contradict_each_other():
     refused("learn_q", sm.train, mdp(), sm.Agent(learn_q=False, allocation="fixed"), q=TABLE, episodes=1)
     for allocation in ("equal", "frequency", "stakes"):
         refused("sigma", sm.train, mdp(), sm.Agent(allocation=allocation), sigma=TABLE + 1, episodes=1)
+
+
+def masked(array):
+    return np.ma.array(array, mask=np.arange(np.size(array)).reshape(np.shape(array)) == 0)
+
+
+SQUARE = sm.tasks.maze(("S.", ".G"))
+TABLE = np.ones((SQUARE.n_states, SQUARE.n_actions))
+
+
+@pytest.mark.parametrize(("name", "given"), [
+    ("q", masked(TABLE)), ("sigma", list(masked(TABLE))), ("grid", {"lam": masked([1.0, 2.0])}),
+    ("grid", {"lam": [1.0, np.ma.masked]}), ("grid", {"lam": {"linspace": masked([1.0, 2.0, 3.0])}}),
+    ("keep", masked([0, 1])), ("shard", masked([0, 2])), ("shard", [0, np.ma.masked]), ("seed", masked(3)),
+    ("restarts", np.ma.masked), ("block_size", masked(3)),
+])  # fmt: skip
+def test_sweeps_refuse_what_is_masked(tmp_path, name, given):
+    good = {"grid": {"lam": [1.0, 2.0]}, "episodes": 2, "restarts": 2, "seed": 0, "keep": "all", "progress": False}
+    with pytest.raises(ValueError, match="must not be a masked array|must be a pair of integers"):
+        sm.sweep(SQUARE, sm.Agent(), **good | {name: given}, store=tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("call", [
+    lambda q, sigma: sm.exact.evaluate(SQUARE, sm.Agent(), masked(q), sigma),
+    lambda q, sigma: sm.exact.evaluate(SQUARE, sm.Agent(), q, list(masked(sigma))),
+    lambda q, sigma: sm.exact.gradient(SQUARE, sm.Agent(), q, masked(sigma)),
+    lambda q, sigma: sm.exact.optimum(SQUARE, sm.Agent(), masked(q)),
+    lambda q, sigma: sm.exact.match_cost(SQUARE, sm.Agent(), 0.5, masked(q)),
+    lambda q, sigma: sm.exact.equilibrium(SQUARE, sm.Agent(), masked(sigma)),
+    lambda q, sigma: sm.exact.expected_estimator(SQUARE, sm.Agent(), q, masked(sigma)),
+    lambda q, sigma: sm.exact.cma_es(SQUARE, sm.Agent(), masked(q), seed=0),
+    lambda q, sigma: sm.exact.choice_probabilities(masked(q), sigma),
+    lambda q, sigma: sm.evaluate(SQUARE, sm.Agent(), q, masked(sigma), episodes=3, seed=0),
+    lambda q, sigma: sm.Policy(SQUARE, sm.Agent(), masked(q), sigma, seed=0),
+])  # fmt: skip
+def test_tables_that_are_masked_are_refused(call):
+    with pytest.raises(ValueError, match="(q|sigma) must not be a masked array"):
+        call(TABLE.copy(), TABLE.copy())

@@ -3,6 +3,9 @@
 import errno
 import os
 import shutil
+import subprocess
+import sys
+import threading
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -175,6 +178,35 @@ class TestExecutors:
         with pytest.raises(ValueError, match=f"this is sigmalloc 9.9.9, but a worker has {sm.__version__}"):
             _executors.run_parcel(sent[0]("9.9.9", b"of another version"))
         assert _executors.run_parcel(sent[0](*sent[1])).value == 1
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(os.name != "posix", reason="processes are killed")
+    def test_a_scheduler_that_is_killed(self, tmp_path):
+        distributed = pytest.importorskip("distributed")
+        command, quiet = [sys.executable, "-m"], {"stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+        address = ["--scheduler-file", str(tmp_path / "address")]
+        scheduler = subprocess.Popen(
+            [*command, "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", *address], **quiet
+        )
+        worker = subprocess.Popen(
+            [*command, "distributed.cli.dask_worker", *address, "--no-nanny", "--nthreads", "2", "--no-dashboard"],
+            **quiet,
+        )
+        many = choices(2000)
+        try:
+            client = distributed.Client(scheduler_file=str(tmp_path / "address"), timeout=30)
+            client.wait_for_workers(1, timeout=30)
+            killer = threading.Timer(1.0, scheduler.kill)
+            killer.start()
+            with pytest.raises(WorkersLostError, match="the executor broke .*Every fit that was done is kept in"):
+                fit(many, LEARNER, starts=4, executor=client.get_executor(), store=tmp_path / "fits")
+            killer.join()
+        finally:
+            for process in (scheduler, worker):
+                process.kill()
+                process.wait()
+        for path in (tmp_path / "fits").glob("*.npz"):
+            sm.fit.Fit.load(path)
 
     def test_on_the_command_line(self, tmp_path, monkeypatch, capsys):
         study(tmp_path)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import __version__, _kernel
+from .._executors import WorkersLostError
 from .._io import terminal
 from ..runs.divergence import DivergenceError
 from . import run, simulate
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         except MemoryError as error:
             return _told(f"error: not enough memory{f': {error}' if str(error) else ''}", 2)
-        except (ValueError, DivergenceError, ImportError) as error:
+        except (ValueError, DivergenceError, ImportError, WorkersLostError) as error:
             return _told(f"error: {error}", 2)
         except OSError as error:
             # ours have the path in their message, those of Python beside it

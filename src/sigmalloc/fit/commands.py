@@ -1,6 +1,7 @@
 """The command line of fits: ``fit``."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -62,8 +63,11 @@ def _on_dask(study: Study, store: str, args: argparse.Namespace) -> int:
         client: Any = Client(args.dask, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ValueError(f"--dask: no scheduler at {args.dask}: {error}") from error
-    with client:
+    try:
         return _run(study, store, args, client.get_executor())
+    finally:
+        with contextlib.suppress(Exception):  # its scheduler may be gone; what matters has been told
+            client.close()
 
 
 def _run(study: Study, store: str, args: argparse.Namespace, executor: Executors) -> int:
