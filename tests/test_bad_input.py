@@ -383,11 +383,11 @@ def masked(array):
 
 
 SQUARE = sm.tasks.maze(("S.", ".G"))
-TABLE = np.ones((SQUARE.n_states, SQUARE.n_actions))
+ALL_ONES = np.ones((SQUARE.n_states, SQUARE.n_actions))
 
 
 @pytest.mark.parametrize(("name", "given"), [
-    ("q", masked(TABLE)), ("sigma", list(masked(TABLE))), ("grid", {"lam": masked([1.0, 2.0])}),
+    ("q", masked(ALL_ONES)), ("sigma", list(masked(ALL_ONES))), ("grid", {"lam": masked([1.0, 2.0])}),
     ("grid", {"lam": [1.0, np.ma.masked]}), ("grid", {"lam": {"linspace": masked([1.0, 2.0, 3.0])}}),
     ("keep", masked([0, 1])), ("shard", masked([0, 2])), ("shard", [0, np.ma.masked]), ("seed", masked(3)),
     ("restarts", np.ma.masked), ("block_size", masked(3)),
@@ -414,4 +414,4 @@ def test_sweeps_refuse_what_is_masked(tmp_path, name, given):
 ])  # fmt: skip
 def test_tables_that_are_masked_are_refused(call):
     with pytest.raises(ValueError, match="(q|sigma) must not be a masked array"):
-        call(TABLE.copy(), TABLE.copy())
+        call(ALL_ONES.copy(), ALL_ONES.copy())

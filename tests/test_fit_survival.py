@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,10 @@ from sigmalloc.fit import estimate as estimation
 LEARNER = SoftmaxLearner(learning_rate_q=0.3, beta=1.0)
 SETTINGS = {"free": ("beta",), "bounds": {"beta": (0.1, 10.0)}, "starts": 1, "intervals": None}
 N = 5
+
+
+def _value_of(thing):
+    return thing.value
 
 
 def choices(subjects=N):
@@ -178,6 +183,19 @@ class TestExecutors:
         with pytest.raises(ValueError, match=f"this is sigmalloc 9.9.9, but a worker has {sm.__version__}"):
             _executors.run_parcel(sent[0]("9.9.9", b"of another version"))
         assert _executors.run_parcel(sent[0](*sent[1])).value == 1
+
+    def test_what_a_notebook_defines_is_sent_where_cloudpickle_is(self, monkeypatch):
+        pytest.importorskip("cloudpickle")
+        Local = type("Local", (), {"value": 3, "__module__": "__main__"})
+        monkeypatch.setattr(sys.modules["__main__"], "Local", Local, raising=False)
+        opened, sent = _executors.Parcel(lambda job: job + 1, 2).__reduce__()
+        assert _executors.run_parcel(opened(*sent)).value == 3
+        opened, sent = _executors.Parcel(_value_of, Local()).__reduce__()
+        monkeypatch.delattr(sys.modules["__main__"], "Local")
+        assert _executors.run_parcel(opened(*sent)).value == 3
+        monkeypatch.delitem(sys.modules, "cloudpickle")
+        with pytest.raises((AttributeError, pickle.PicklingError)):
+            _executors.Parcel(lambda job: job + 1, 2).__reduce__()
 
     @pytest.mark.slow
     @pytest.mark.skipif(os.name != "posix", reason="processes are killed")

@@ -303,13 +303,16 @@ class Parcel:
 
     def __reduce__(self) -> tuple[Callable[..., Parcel | OtherVersion], tuple[str, bytes]]:
         content = self.function, self.job
+        cloudpickle = sys.modules.get("cloudpickle")  # what executors such as Dask's send functions of a notebook by
         try:
             packed = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
-        except Exception:  # functions of a notebook, which executors that have cloudpickle do send
-            cloudpickle = sys.modules.get("cloudpickle")
+        except Exception:
             if cloudpickle is None:
                 raise
             packed = cloudpickle.dumps(content)
+        else:
+            if cloudpickle is not None and b"__main__" in packed:
+                packed = cloudpickle.dumps(content)
         return _opened, (self.version, packed)
 
 
