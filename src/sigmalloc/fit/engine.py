@@ -1,6 +1,5 @@
 """The border between Python and the likelihood's kernel loop: arrays of one call, eight parameter sets at a time."""
 
-import collections
 import threading
 import weakref
 from dataclasses import dataclass
@@ -20,7 +19,9 @@ from .model import GRADIENT_SOURCES, PARAMETERS, FloatArray, Setting
 LANES = 8
 _STICKINESS = PARAMETERS.index("stickiness")
 _MOST_VIEWS = 64  # of subjects that are in work
-_views: "collections.OrderedDict[tuple[int, str], tuple[weakref.ref[Subject], Any]]" = collections.OrderedDict()
+# The last used come last. A subject that ceases to be takes its view out without the lock, wherever that happens: so it
+# is a plain dictionary, of which nothing is asked but what is done at once.
+_views: dict[tuple[int, str], tuple[weakref.ref[Subject], Any]] = {}
 _lock = threading.Lock()
 
 
@@ -113,7 +114,7 @@ def kernel_rows(subject: Subject, kernel: ModuleType) -> Any:
     """
     key = (id(subject), kernel.__name__)
     with _lock:
-        owner, made = _views.get(key, (None, None))
+        owner, made = _views.pop(key, (None, None))
         if owner is None or owner() is not subject:
             transition = np.zeros((0, 0, 0)) if subject.transition is None else subject.transition
             made = kernel.ChoiceRows(
@@ -122,10 +123,10 @@ def kernel_rows(subject: Subject, kernel: ModuleType) -> Any:
                 subject.known, subject.known_sigma, subject.n_options, subject.start, transition, subject.n_memories,
                 subject.chosen_only,
             )  # fmt: skip
-            _views[key] = weakref.ref(subject, lambda _: _views.pop(key, None)), made
-            if len(_views) > _MOST_VIEWS:
-                _views.popitem(last=False)
-        _views.move_to_end(key)
+            owner = weakref.ref(subject, lambda _: _views.pop(key, None))
+        _views[key] = owner, made
+        for oldest in list(_views)[:-_MOST_VIEWS]:
+            _views.pop(oldest, None)
     return made
 
 

@@ -6,6 +6,7 @@ machine that is nine tenths of the time of a fit. So BLAS has one thread while j
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -83,15 +84,44 @@ def _unwrapped(found: Any, pool: Pool, number: int) -> Any:
     return found.value
 
 
-def one_thread_of_blas() -> contextlib.AbstractContextManager[object]:
+class _Limit:
+    """The limit on threads of BLAS, which is the process's: the first of several fits at once sets it, and the last takes
+    it back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # a generator that nobody wants any more may be closed in the middle of this
+        self._users, self._held = 0, contextlib.ExitStack()
+
+    def take(self, limits: Callable[..., contextlib.AbstractContextManager[object]]) -> None:
+        with self._lock:
+            if not self._users:
+                self._held.enter_context(limits(1, user_api="blas"))
+            self._users += 1
+
+    def give_back(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._held.close()
+
+
+_limit = _Limit()
+
+
+@contextlib.contextmanager
+def one_thread_of_blas() -> Iterator[None]:
     """Algebra on small matrices in one thread, where threadpoolctl is there to say so: its own threads only get in the
     way of those that work on subjects."""
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:
-        return contextlib.nullcontext()
-    limits: contextlib.AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
-    return limits
+        yield
+        return
+    _limit.take(threadpool_limits)
+    try:
+        yield
+    finally:
+        _limit.give_back()
 
 
 def threads_of(workers: int | None) -> int:

@@ -192,7 +192,9 @@ class TabularMDP(Task):
     def _with(self, **changed: object) -> TabularMDP:
         """The task with other attributes, already checked."""
         other = object.__new__(type(self))
-        held = {name: value for name, value in self.__dict__.items() if name not in ("_frozen", "places", "worlds")}
+        held = self.__dict__.copy()  # at once: another thread may be the first to ask for the places
+        for name in ("_frozen", "places"):
+            held.pop(name, None)
         other.__dict__.update(held | changed)
         freeze(other)
         return other
