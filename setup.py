@@ -46,10 +46,12 @@ DIRECTIVES = {
 }  # fmt: skip
 AVX2 = {"unix": ["-mavx2"], "msvc": ["/arch:AVX2"]}
 
-# SIGMALLOC_BUILD=sanitize or debug builds a kernel that looks for mistakes, as .ci/sanitize does; slow, not for use.
+# SIGMALLOC_BUILD=debug, sanitize or threads builds a kernel that looks for mistakes, as .ci/sanitize does; slow, not
+# for use.
 BUILDS = {
     "release": [],
     "sanitize": ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+    "threads": ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=thread"],
     "debug": ["-O1", "-g", "-UNDEBUG"],
 }
 BUILD = os.environ.get("SIGMALLOC_BUILD", "release")
