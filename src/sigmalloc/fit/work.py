@@ -85,7 +85,7 @@ def _unwrapped(found: Any, pool: Pool, number: int) -> Any:
 
 
 class _Limit:
-    """The limit on threads of BLAS, which is the process's: the first of fits at once sets it, the last takes it back."""
+    """The limit on threads of BLAS, which is the process's: the first of fits at once sets it, the last lifts it."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a generator that nobody wants any more may be closed in the middle of this
