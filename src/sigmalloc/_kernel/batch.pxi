@@ -51,7 +51,7 @@ cdef void draw_number_of_paths(Lane* lane, Streams* streams, int which) noexcept
     draw_paths(lane, streams, which)
 
 
-cdef void credit_path(Lane* lane, Py_ssize_t n_actions, int mapped) noexcept nogil:
+cdef inline void credit_path(Lane* lane, Py_ssize_t n_actions, int mapped) noexcept nogil:
     """Credit the scores of a trajectory of one path, which waited for its return."""
     if lane.agent.credit == REWARD_TO_GO:
         credit_rewards_to_go(lane, n_actions, mapped)
@@ -339,7 +339,7 @@ cdef class Batch:
                     add_scores(lane, &self.tick, which, n_actions, mapped)
                     ended = move(&self.task, lane, &self.bodies, &self.streams, which, &entry, dynamics)
                     if self.count_step(lane, ended):
-                        self.end_trial(lane, which)
+                        self.end_trajectory(lane, which)
                 elif lane.phase == SAMPLE_DEFERRED:
                     entry = chosen_entry(lane, &self.tick, which, n_actions)
                     defer_scores(lane, &self.tick, which, n_actions)
@@ -347,7 +347,7 @@ cdef class Batch:
                     lane.deferred_reward[lane.n_deferred - 1] = lane.reward
                     if self.count_step(lane, ended):
                         credit_path(lane, n_actions, mapped)
-                        self.end_trial(lane, which)
+                        self.end_trajectory(lane, which)
                 elif lane.phase == ACT or lane.phase == BOOTSTRAP:
                     self.learn(lane, which, n_actions, dynamics, mapped)
                 elif lane.phase == IDLE:
@@ -540,7 +540,7 @@ cdef class Batch:
         lane.earned = &self.earned[lane.run, 0]
         lane.budget = &self.budget[lane.run]
         lane.n_paths = lane.n_explored = agent.n_paths
-        lane.rated, lane.learn_search_budget = <int> agent.rated, <int> agent.learn_search_budget
+        lane.learn_search_budget = <int> agent.learn_search_budget
         if self.samples.shape[0]:
             lane.samples = &self.samples[lane.run, 0]
             start_effort(lane, &self.task)
@@ -645,26 +645,32 @@ cdef class Batch:
         self.begin_trial(lane, which)
 
     cdef void end_trial(self, Lane* lane, int which) noexcept nogil:
-        """After a trajectory or an evaluation episode: another one, or what they were for."""
+        """After a trial of several paths or an evaluation episode: another one, or what they were for."""
+        if lane.phase == TRAJECTORY:
+            lane.best_sum += lane.best_value
+            self.end_trajectory(lane, which)
+            return
+        lane.trials += 1
+        self.count_evaluation(lane)
+        lane.paths_sum += lane.n_paths
+        if lane.trials == lane.agent.evaluation_episodes:
+            self.end_evaluation(lane, which)
+        else:
+            self.begin_trial(lane, which)
+
+    cdef void end_trajectory(self, Lane* lane, int which) noexcept nogil:
+        """After a sampled trajectory: another one, or the update of σ that they were for."""
         cdef Error error
         lane.trials += 1
-        if lane.rated and lane.phase != EVALUATE:
-            lane.best_sum += lane.best_value
-        if lane.phase == EVALUATE:
-            self.count_evaluation(lane)
-            lane.paths_sum += lane.n_paths
-            if lane.trials == lane.agent.evaluation_episodes:
-                self.end_evaluation(lane, which)
-                return
-        elif lane.trials == lane.agent.n_trajectories:
-            self.work -= self.task.n_places // 64
-            error = allocate(lane, &self.task)
-            if error == NO_ERROR:
-                self.end_episode(lane, which)
-            else:
-                self.abandon(lane, which, error)
+        if lane.trials < lane.agent.n_trajectories:
+            self.begin_trial(lane, which)
             return
-        self.begin_trial(lane, which)
+        self.work -= self.task.n_places // 64
+        error = allocate(lane, &self.task)
+        if error == NO_ERROR:
+            self.end_episode(lane, which)
+        else:
+            self.abandon(lane, which, error)
 
     cdef void count_evaluation(self, Lane* lane) noexcept nogil:
         """Add an evaluation episode; the scatter by Welford's method, which loses no digits to a large mean."""

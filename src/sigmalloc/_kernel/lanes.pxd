@@ -207,8 +207,7 @@ cdef struct Lane:
     Phase sampling  # the phase of its trajectories
     int deferred  # scores are kept until their return is known
     int mean_baseline
-    int rated  # as the agent says, and the next: beside what every trial reads
-    int learn_search_budget
+    int learn_search_budget  # as the agent says: beside what every trial reads
     Py_ssize_t state
     int64_t step
     int64_t step_limit  # of the variant in force
