@@ -7,8 +7,8 @@ from .budget cimport learn_budget
 from .effort cimport learn_effort, mean_samples, trial_time_of
 from .elementary cimport logarithm
 from .lanes cimport (
-    EACH, FIXED_SAMPLES, FLAT, NONFINITE_BUDGET, NONFINITE_SAMPLES, NONFINITE_SIGMA, NO_ERROR, SCALE, USAGE, Error,
-    Lane, Run, Task, in_, out,
+    DIRECT, EACH, FIXED_SAMPLES, FLAT, NONFINITE_BUDGET, NONFINITE_SAMPLES, NONFINITE_SIGMA, NO_ERROR, SCALE, USAGE,
+    Error, Lane, Run, Task, in_, out,
 )
 from .memory cimport mean_value, place_of
 
@@ -17,15 +17,15 @@ cdef extern from *:
     const double LARGEST_Q "SM_LARGEST_Q"
 
 
-cdef inline bint learn_value(Lane* lane, double target, Py_ssize_t n_actions, int mapped) noexcept nogil:
+cdef inline bint learn_value(Lane* lane, double target, Py_ssize_t n_actions, int layout) noexcept nogil:
     """On-policy expected SARSA: q̄(s,a) += α₁ (target − q̄(s,a)), unless the value is known; False if out of range."""
-    cdef Py_ssize_t place = place_of(lane, lane.acted, mapped)
+    cdef Py_ssize_t place = place_of(lane, lane.acted, layout)
     cdef double q = lane.q[place]
     if lane.allocated[place] == 0.0:
         return True
     q = q + lane.rate_q * (target - q)
     lane.q[place] = q
-    if lane.mean_baseline and not mapped:
+    if lane.mean_baseline and layout == DIRECT:
         lane.baseline[lane.acted_in] = mean_value(lane.q + lane.acted_in * n_actions, n_actions)
     return -LARGEST_Q < q < LARGEST_Q
 
@@ -74,7 +74,7 @@ cdef inline double spread(const Lane* lane, const Task* task, Py_ssize_t state) 
     cdef double q, low = 0.0, high = 0.0
     cdef bint some = False
     for a in range(task.n_actions):
-        place = place_of(lane, state * task.n_actions + a, task.mapped)
+        place = place_of(lane, state * task.n_actions + a, task.layout)
         if place >= 0:
             q = lane.q[place]
             low = q if not some or q < low else low
@@ -94,10 +94,10 @@ cdef inline void rate_importance(Lane* lane, const Task* task) noexcept nogil:
     for s in range(task.n_states):
         of_state = lane.usage[s] if lane.agent.importance == USAGE else spread(lane, task, s)
         for a in range(task.n_actions):
-            place = place_of(lane, s * task.n_actions + a, task.mapped)
+            place = place_of(lane, s * task.n_actions + a, task.layout)
             if place >= 0:
                 lane.importance[place] += of_state
-    if task.mapped and lane.agent.importance != USAGE:
+    if task.layout != DIRECT and lane.agent.importance != USAGE:
         # the gradient is used up by now, and serves to count the states of each memory
         for i in range(task.n_places):
             lane.gradient[i] = 0.0

@@ -51,12 +51,12 @@ cdef void draw_number_of_paths(Lane* lane, Streams* streams, int which) noexcept
     draw_paths(lane, streams, which)
 
 
-cdef inline void credit_path(Lane* lane, Py_ssize_t n_actions, int mapped) noexcept nogil:
+cdef inline void credit_path(Lane* lane, Py_ssize_t n_actions, int layout) noexcept nogil:
     """Credit the scores of a trajectory of one path, which waited for its return."""
     if lane.agent.credit == REWARD_TO_GO:
-        credit_rewards_to_go(lane, n_actions, mapped)
+        credit_rewards_to_go(lane, n_actions, layout)
     else:
-        credit_all(lane, n_actions, deferred_return(lane), mapped)
+        credit_all(lane, n_actions, deferred_return(lane), layout)
 
 
 @cython.final
@@ -162,7 +162,7 @@ cdef class Batch:
             and self.snapshots.shape[2] == 2
             and (self.visits.shape[0] == 0 or self.visits.shape[0] == n and self.visits.shape[1] == self.n_entries)
             and (self.usage.shape[0] == 0 or self.usage.shape[0] == n and self.usage.shape[1] == self.task.n_states)
-            and (self.samples.shape[0] == (n if self.task.mapped == WITH_EFFORT else 0))
+            and (self.samples.shape[0] == (n if self.task.layout == WITH_EFFORT else 0))
             and (self.samples.shape[0] == 0 or self.samples.shape[1] == self.task.n_states)
             and self.earned.shape[0] == self.budget.shape[0] == n and self.earned.shape[1] == 3
             and (not self.replayed or self.choices_from.shape[0] == n + 1)
@@ -239,24 +239,24 @@ cdef class Batch:
     cdef void run_ticks(self) noexcept nogil:
         # constants let the compiler unroll the loops over the actions, and leave out what a task does not need
         cdef Py_ssize_t n_actions = self.task.n_actions
-        if self.task.mapped == WITH_EFFORT:
+        if self.task.layout == WITH_EFFORT:
             if n_actions == 2:
                 self.run_two_with_effort()
             else:
                 self.run_many_with_effort()
         elif self.task.dynamics > UNCERTAIN:
-            if self.task.mapped:
+            if self.task.layout != DIRECT:
                 self.run_continuous_mapped()
             elif n_actions == 3:
                 self.run_continuous_three()
             else:
                 self.run_continuous()
         elif self.task.dynamics == UNCERTAIN:
-            if self.task.mapped:
+            if self.task.layout != DIRECT:
                 self.run_uncertain_mapped()
             else:
                 self.run_uncertain()
-        elif self.task.mapped:
+        elif self.task.layout != DIRECT:
             if n_actions == 2:
                 self.run_two_mapped()
             elif n_actions == 4:
@@ -315,7 +315,7 @@ cdef class Batch:
     cdef void run_many(self) noexcept nogil:
         self.run_ticks_of(self.task.n_actions, CERTAIN, DIRECT)
 
-    cdef inline void run_ticks_of(self, Py_ssize_t n_actions, int dynamics, int mapped) noexcept nogil:
+    cdef inline void run_ticks_of(self, Py_ssize_t n_actions, int dynamics, int layout) noexcept nogil:
         cdef int which
         cdef Lane* lane
         cdef bint ended
@@ -336,7 +336,7 @@ cdef class Batch:
                 lane = &self.lanes[which]
                 if lane.phase == SAMPLE:  # nearly all of the work is here
                     entry = chosen_entry(lane, &self.tick, which, n_actions)
-                    add_scores(lane, &self.tick, which, n_actions, mapped)
+                    add_scores(lane, &self.tick, which, n_actions, layout)
                     ended = move(&self.task, lane, &self.bodies, &self.streams, which, &entry, dynamics)
                     if self.count_step(lane, ended):
                         self.end_trajectory(lane, which)
@@ -346,15 +346,15 @@ cdef class Batch:
                     ended = step(&self.task, lane, &self.bodies, &self.streams, which, entry, dynamics)
                     lane.deferred_reward[lane.n_deferred - 1] = lane.reward
                     if self.count_step(lane, ended):
-                        credit_path(lane, n_actions, mapped)
+                        credit_path(lane, n_actions, layout)
                         self.end_trajectory(lane, which)
                 elif lane.phase == ACT or lane.phase == BOOTSTRAP:
-                    self.learn(lane, which, n_actions, dynamics, mapped)
+                    self.learn(lane, which, n_actions, dynamics, layout)
                 elif lane.phase == IDLE:
                     continue
                 else:
                     self.explore(lane, which)
-                gather(lane, &self.tick, which, n_actions, mapped)
+                gather(lane, &self.tick, which, n_actions, layout)
             self.work -= cost
 
     cdef inline bint count_step(self, Lane* lane, bint ended) noexcept nogil:
@@ -365,7 +365,7 @@ cdef class Batch:
             return True
         return False
 
-    cdef inline void learn(self, Lane* lane, int which, Py_ssize_t n_actions, int dynamics, int mapped) noexcept nogil:
+    cdef inline void learn(self, Lane* lane, int which, Py_ssize_t n_actions, int dynamics, int layout) noexcept nogil:
         """A step of the learning episode, or the recall in the state to which it led."""
         cdef double target
         cdef bint ended, cut
@@ -378,7 +378,7 @@ cdef class Batch:
                 lane.acted = chosen_entry(lane, &self.tick, which, n_actions)
                 ended = step(&self.task, lane, &self.bodies, &self.streams, which, lane.acted, dynamics)
             collect(lane)
-            if mapped == WITH_EFFORT:
+            if layout == WITH_EFFORT:
                 lane.spent += lane.samples[lane.acted_in]
             if self.recorder is not None:
                 self.record(lane, which, n_actions, ended)
@@ -388,11 +388,11 @@ cdef class Batch:
             target = lane.reward
         else:
             ended = False
-            target = lane.reward + lane.agent.gamma * expected_value(lane, &self.tick, which, n_actions, mapped)
+            target = lane.reward + lane.agent.gamma * expected_value(lane, &self.tick, which, n_actions, layout)
             lane.phase = ACT
         cut = self.is_cut(lane) and not ended
         self.counters[lane.run, 2] += cut
-        if not lane.agent.act_only and target == target and not learn_value(lane, target, n_actions, mapped):
+        if not lane.agent.act_only and target == target and not learn_value(lane, target, n_actions, layout):
             self.abandon(lane, which, NONFINITE_Q)
         elif ended or cut:
             self.end_learning_path(lane, which)
@@ -404,7 +404,7 @@ cdef class Batch:
         return lane.step == lane.step_limit
 
     cdef void end_learning_path(self, Lane* lane, int which) noexcept nogil:
-        cdef bint over = end_path(lane, &self.task, self.task.n_actions, self.task.mapped)
+        cdef bint over = end_path(lane, &self.task, self.task.n_actions, self.task.layout)
         if self.replayed and lane.agent.learn_search_budget:
             over = self.choices[lane.row - 1].flags & LAST
         if over:
@@ -467,13 +467,13 @@ cdef class Batch:
 
     cdef void explore(self, Lane* lane, int which) noexcept nogil:
         """A step of a trajectory that is planned, or whose states are counted; or of an evaluation episode."""
-        if self.task.n_actions == 2 and self.task.dynamics == CERTAIN and not self.task.mapped:  # planning
+        if self.task.n_actions == 2 and self.task.dynamics == CERTAIN and self.task.layout == DIRECT:  # planning
             self.explore_of(lane, which, 2, CERTAIN, DIRECT)
         else:
-            self.explore_of(lane, which, self.task.n_actions, self.task.dynamics, self.task.mapped)
+            self.explore_of(lane, which, self.task.n_actions, self.task.dynamics, self.task.layout)
 
     cdef inline void explore_of(self, Lane* lane, int which, Py_ssize_t n_actions, int dynamics,
-                                int mapped) noexcept nogil:
+                                int layout) noexcept nogil:
         cdef Py_ssize_t entry = chosen_entry(lane, &self.tick, which, n_actions)
         cdef bint ended
         if lane.phase == TRAJECTORY:
@@ -482,11 +482,11 @@ cdef class Batch:
                 if lane.deferred:
                     defer_scores(lane, &self.tick, which, n_actions)
                 else:
-                    add_scores(lane, &self.tick, which, n_actions, mapped)
+                    add_scores(lane, &self.tick, which, n_actions, layout)
         else:
             if self.visits.shape[0]:
                 self.visits[lane.run, entry] += 1.0
-            if mapped == WITH_EFFORT and not lane.agent.depth_first:
+            if layout == WITH_EFFORT and not lane.agent.depth_first:
                 lane.spent += lane.samples[lane.state]
         if lane.agent.depth_first:
             remember_draw(lane, &self.tick, which)
@@ -501,7 +501,7 @@ cdef class Batch:
         if ended or lane.step == lane.step_limit:
             if lane.phase == EVALUATE and not ended:
                 lane.cutoffs += 1
-            if end_path(lane, &self.task, n_actions, mapped):
+            if end_path(lane, &self.task, n_actions, layout):
                 self.end_trial(lane, which)
             else:
                 begin_path(lane)
@@ -550,7 +550,7 @@ cdef class Batch:
         self.tick.immediate[which] = 0.0 if lane.deferred else 1.0
         for i in range(self.task.n_states):
             lane.baseline[i] = lane.constant_baseline
-            if lane.mean_baseline and not self.task.mapped:
+            if lane.mean_baseline and self.task.layout == DIRECT:
                 lane.baseline[i] = mean_value(lane.q + i * self.task.n_actions, self.task.n_actions)
         lane.sampling = SAMPLE_DEFERRED if lane.deferred else SAMPLE
         if (agent.n_paths > 1 or agent.depth_first or agent.importance == USAGE or agent.rated
@@ -567,7 +567,7 @@ cdef class Batch:
             self.begin_evaluation(lane, which)
         else:
             self.begin_episode(lane, which)
-        gather(lane, &self.tick, which, self.task.n_actions, self.task.mapped)
+        gather(lane, &self.tick, which, self.task.n_actions, self.task.layout)
 
     cdef inline const double* first_point(self) noexcept nogil:
         return &self.points[0, 0] if self.points.shape[0] else NULL
@@ -747,7 +747,7 @@ cdef class Batch:
         visits = row[6]
         if lane.agent.depth_first:  # memories are drawn once a trial, but every state of every path takes its time
             visits = <double> (lane.paths_sum * self.task.depth)
-        if self.task.mapped != WITH_EFFORT:
+        if self.task.layout != WITH_EFFORT:
             lane.spent = visits
         if lane.agent.rated:
             scale = 1.0 / (lane.agent.time_of_sample * (lane.spent / n) + lane.agent.non_decision_time)

@@ -17,28 +17,28 @@ cdef inline void defer_scores(Lane* lane, const Recall* tick, int which, Py_ssiz
     lane.n_deferred += 1
 
 
-cdef inline void credit(Lane* lane, Py_ssize_t n_actions, int64_t i, double psi, int mapped) noexcept nogil:
+cdef inline void credit(Lane* lane, Py_ssize_t n_actions, int64_t i, double psi, int layout) noexcept nogil:
     """Add a deferred score, times its Ψ, to the gradient."""
-    scatter_add(lane, lane.deferred_state[i], lane.deferred_score + i * n_actions, psi, n_actions, mapped)
+    scatter_add(lane, lane.deferred_state[i], lane.deferred_score + i * n_actions, psi, n_actions, layout)
 
 
-cdef inline void credit_rewards_to_go(Lane* lane, Py_ssize_t n_actions, int mapped) noexcept nogil:
+cdef inline void credit_rewards_to_go(Lane* lane, Py_ssize_t n_actions, int layout) noexcept nogil:
     """Ψ_t = Σ_t' γ^(t'−t) r_t'+1 for every deferred score of a path."""
     cdef int64_t i
     cdef double psi = 0.0
     for i in range(lane.n_deferred - 1, -1, -1):
         psi = lane.deferred_reward[i] + lane.agent.gamma * psi
-        credit(lane, n_actions, i, psi, mapped)
+        credit(lane, n_actions, i, psi, layout)
     lane.n_deferred = 0
 
 
-cdef inline void credit_all(Lane* lane, Py_ssize_t n_actions, double psi, int mapped) noexcept nogil:
+cdef inline void credit_all(Lane* lane, Py_ssize_t n_actions, double psi, int layout) noexcept nogil:
     """The same Ψ for every deferred score."""
     cdef int64_t i
-    if mapped == WITH_EFFORT:
+    if layout == WITH_EFFORT:
         for i in range(lane.n_deferred):
             credit(lane, n_actions, i, psi, WITH_EFFORT)
-    elif mapped:
+    elif layout == MAPPED:
         for i in range(lane.n_deferred):
             credit(lane, n_actions, i, psi, MAPPED)
     else:

@@ -139,7 +139,7 @@ cdef struct Run:  # one run's parameters; the layout is engine.RUN_DTYPE
 cdef struct Task:  # read-only; variant v of a changing task is in force from episode change_at[v]
     int dynamics  # CERTAIN, UNCERTAIN or one of the continuous ones
     int option  # of a continuous task
-    int mapped  # a Layout
+    int layout  # a Layout
     int reward_noise
     Py_ssize_t n_states
     Py_ssize_t n_actions
@@ -215,7 +215,7 @@ cdef struct Lane:
     double* sigma
     double* gradient
     double* importance
-    double* baseline  # [state] what is taken from immediate · q̄(s,a) to give Ψ, where memories are not mapped
+    double* baseline  # [state] what is taken from immediate · q̄(s,a) to give Ψ, where the layout is DIRECT
     double constant_baseline  # the same, where it is the same in every state
     const int64_t* place  # [state][action] of the variant in force
     const double* allocated  # [place] of that variant

@@ -1,12 +1,12 @@
 """Memories in a lane: which of them a state shows, and what is added to them. The twin of `sigmalloc.memories`.
 
 A *place* is where q̄ and σ of a memory, or a known value, are stored. Where every state has all actions and a memory of
-each (`mapped` is 0), the place is the index of the state and the action itself; else it is looked up.
+each (the layout is DIRECT), the place is the index of the state and the action itself; else it is looked up.
 """
 
 from libc.stdint cimport int64_t
 
-from .lanes cimport LANES, WITH_EFFORT, Lane, Recall, score_of, sigma_of
+from .lanes cimport DIRECT, LANES, WITH_EFFORT, Lane, Recall, score_of, sigma_of
 
 cdef extern from *:
     "#define SM_ABSENT -1e200 /* the q̃ of an action that a state does not have: never chosen */"
@@ -25,19 +25,19 @@ cdef inline double mean_value(const double* q, Py_ssize_t n_actions) noexcept no
     return total / <double> n_actions
 
 
-cdef inline Py_ssize_t place_of(const Lane* lane, Py_ssize_t entry, int mapped) noexcept nogil:
+cdef inline Py_ssize_t place_of(const Lane* lane, Py_ssize_t entry, int layout) noexcept nogil:
     """Place of a state and an action, by their index."""
-    return lane.place[entry] if mapped else entry
+    return entry if layout == DIRECT else lane.place[entry]
 
 
-cdef inline void gather(const Lane* lane, Recall* tick, int which, Py_ssize_t n_actions, int mapped) noexcept nogil:
+cdef inline void gather(const Lane* lane, Recall* tick, int which, Py_ssize_t n_actions, int layout) noexcept nogil:
     """Put the memories of the lane's state before the next recall, with the baseline of its Ψ."""
     cdef Py_ssize_t a, row = lane.state * n_actions
     cdef double* q = tick.q + which
     cdef double* sigma = sigma_of(tick, n_actions) + which
     cdef const int64_t* place = lane.place + row
     cdef double total = 0.0, count = 0.0
-    if not mapped:
+    if layout == DIRECT:
         for a in range(n_actions):
             q[a * LANES] = lane.q[row + a]
             sigma[a * LANES] = lane.sigma[row + a]
@@ -52,7 +52,7 @@ cdef inline void gather(const Lane* lane, Recall* tick, int which, Py_ssize_t n_
         else:
             q[a * LANES] = ABSENT
             sigma[a * LANES] = 1.0
-    if mapped == WITH_EFFORT:
+    if layout == WITH_EFFORT:
         for a in range(n_actions):
             sigma[a * LANES] = sigma[a * LANES] * lane.factor[lane.state]
     # the baseline is not kept by state: a memory that is learned may be of many states
@@ -79,7 +79,7 @@ cdef inline void add_effort(const Lane* lane, Py_ssize_t state, const double* sc
 
 
 cdef inline void scatter_add(const Lane* lane, Py_ssize_t state, const double* scores, double psi,
-                             Py_ssize_t n_actions, int mapped) noexcept nogil:
+                             Py_ssize_t n_actions, int layout) noexcept nogil:
     """Add the scores of a state's actions, times Ψ, to the gradient of their memories.
 
     scores : IN [action]
@@ -87,12 +87,12 @@ cdef inline void scatter_add(const Lane* lane, Py_ssize_t state, const double* s
     cdef Py_ssize_t a
     cdef double* gradient = lane.gradient
     cdef const int64_t* place = lane.place + state * n_actions
-    if not mapped:
+    if layout == DIRECT:
         gradient += state * n_actions
         for a in range(n_actions):
             gradient[a] += psi * scores[a]
         return
-    if mapped == WITH_EFFORT:
+    if layout == WITH_EFFORT:
         add_effort(lane, state, scores, 1, psi, n_actions)
         return
     for a in range(n_actions):
@@ -101,18 +101,18 @@ cdef inline void scatter_add(const Lane* lane, Py_ssize_t state, const double* s
 
 
 cdef inline void add_scores(const Lane* lane, const Recall* tick, int which, Py_ssize_t n_actions,
-                            int mapped) noexcept nogil:
+                            int layout) noexcept nogil:
     """Add the scores of the last recall to the gradient."""
     cdef Py_ssize_t a
     cdef double* gradient = lane.gradient
     cdef const double* scores = score_of(tick, n_actions) + which
     cdef const int64_t* place = lane.place + lane.state * n_actions
-    if not mapped:
+    if layout == DIRECT:
         gradient += lane.state * n_actions
         for a in range(n_actions):
             gradient[a] += scores[a * LANES]
         return
-    if mapped == WITH_EFFORT:
+    if layout == WITH_EFFORT:
         add_effort(lane, lane.state, scores, LANES, 1.0, n_actions)
         return
     for a in range(n_actions):
@@ -121,11 +121,11 @@ cdef inline void add_scores(const Lane* lane, const Recall* tick, int which, Py_
 
 
 cdef inline double expected_value(const Lane* lane, const Recall* tick, int which, Py_ssize_t n_actions,
-                                  int mapped) noexcept nogil:
+                                  int layout) noexcept nogil:
     """Σ_a p_a q̄(s,a) in the lane's state, p being the tick's recall."""
     cdef Py_ssize_t a, row = lane.state * n_actions
     cdef double total = 0.0
     for a in range(n_actions):
-        if not mapped or lane.place[row + a] >= 0:
+        if layout == DIRECT or lane.place[row + a] >= 0:
             total += tick.p[a * LANES + which] * tick.q[a * LANES + which]
     return total

@@ -38,9 +38,9 @@ cdef inline void collect(Lane* lane) noexcept nogil:
     lane.discount = lane.discount * lane.agent.gamma
 
 
-cdef inline bint end_path(Lane* lane, const Task* task, Py_ssize_t n_actions, int mapped) noexcept nogil:
+cdef inline bint end_path(Lane* lane, const Task* task, Py_ssize_t n_actions, int layout) noexcept nogil:
     """Keep the best return, credit the scores that waited for this path; True if the trial is over."""
-    if mapped == WITH_EFFORT and lane.agent.depth_first:
+    if layout == WITH_EFFORT and lane.agent.depth_first:
         spend_on_path(lane)
     if lane.learn_search_budget:
         add_gain(lane)
@@ -52,11 +52,11 @@ cdef inline bint end_path(Lane* lane, const Task* task, Py_ssize_t n_actions, in
     lane.path += 1
     if lane.phase == TRAJECTORY and lane.deferred:
         if lane.agent.credit == REWARD_TO_GO:
-            credit_rewards_to_go(lane, n_actions, mapped)
+            credit_rewards_to_go(lane, n_actions, layout)
         elif lane.agent.credit == PATH_RETURN:
-            credit_all(lane, n_actions, lane.path_value, mapped)
+            credit_all(lane, n_actions, lane.path_value, layout)
         elif lane.agent.credit == BEST_RETURN and lane.path == lane.n_paths:
-            credit_all(lane, n_actions, lane.best_value, mapped)
+            credit_all(lane, n_actions, lane.best_value, layout)
     return lane.path == lane.n_explored
 
 
@@ -86,7 +86,7 @@ cdef inline bint search(Lane* lane, const Task* task, Bodies* bodies, Streams* s
             lane.turned[lane.depth - 1] = 1
         if step(task, lane, bodies, streams, which, 2 * lane.state + action, task.dynamics):
             collect(lane)
-            if end_path(lane, task, 2, task.mapped):
+            if end_path(lane, task, 2, task.layout):
                 return True
             while lane.turned[lane.depth - 1]:
                 lane.depth -= 1

@@ -65,7 +65,7 @@ cdef class Tables:
         self.task.n_variants, self.task.n_states, self.task.n_actions = place.shape[0], place.shape[1], place.shape[2]
         self.task.n_outcomes, self.task.n_starts = cumulative.shape[3], start_state.shape[1]
         self.task.n_places, self.task.n_fixed_starts = allocated.shape[1], fixed_start.shape[0]
-        self.task.mapped, self.task.capacity, self.task.depth = LAYOUTS[layout], capacity, depth
+        self.task.layout, self.task.capacity, self.task.depth = LAYOUTS[layout], capacity, depth
         self.task.option = option
         if reward_noise not in REWARD_NOISES:
             raise ValueError(f"reward_noise must be one of {', '.join(REWARD_NOISES)}, got {reward_noise!r}")
