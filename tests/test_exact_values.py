@@ -1,9 +1,13 @@
 """q* by policy iteration: against value iteration, and where value iteration did not get."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from sigmalloc import tasks
+from sigmalloc.tasks import values
 from sigmalloc.tasks.tabular import TabularMDP
 
 
@@ -103,6 +107,46 @@ def test_a_large_maze():
     steps = np.add.outer(99 - np.arange(100), 99 - np.arange(100)).ravel()
     value = np.where(task.exists, task.optimal_q(), -np.inf).max(axis=1)
     assert value[:-1].tolist() == (11 - steps[:-1]).tolist()
+
+
+def test_small_tasks_have_the_optimal_q_of_large_ones(monkeypatch):
+    """NumPy's dense systems and SciPy's sparse ones; with γ = 1 also which tasks have no q*, and from which state."""
+
+    def found(task, gamma):
+        try:
+            return task.optimal_q(gamma)
+        except ValueError as error:
+            return str(error)
+
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        n, actions, outcomes = rng.integers([2, 1, 1], [20, 4, 6])
+        chance = rng.random((n, actions, outcomes)) ** 3
+        gain = rng.normal(-(number % 2), size=(n, actions, 1)) * np.ones(outcomes)
+        task = TabularMDP(
+            rng.integers(0, n, chance.shape), gain, probability=chance / chance.sum(axis=-1, keepdims=True), start=0,
+            terminal=[n - 1],
+        )  # fmt: skip
+        for gamma in (0.9, 1.0):
+            small = found(task, gamma)
+            with monkeypatch.context() as patched:
+                patched.setattr(values, "LARGEST_DENSE", 0)
+                large = found(task, gamma)
+            if isinstance(small, str):
+                assert small == large
+            else:
+                np.testing.assert_allclose(small, large, rtol=1e-9, atol=1e-9)
+
+
+def test_small_tasks_need_no_scipy():
+    """A large call looks at q* for its warnings; SciPy takes a quarter of a second and 27 MB to load."""
+    code = """
+import sys
+import sigmalloc as sm
+sm.train(sm.tasks.grid_world(), sm.Agent.table_b1("grid-world"), episodes=1000, restarts=1, seed=0)
+assert "scipy" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_rewards_beyond_floating_point():

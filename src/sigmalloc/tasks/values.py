@@ -227,27 +227,36 @@ class _Solver:
 
 
 def _steps(source: Indices, target: Indices, first: Indices, n: int) -> Floats:
-    """Steps from the first of n nodes to each of them along edges; infinite where none leads."""
+    """Nodes on the shortest way from one of the first to each of n nodes, itself counted; infinite where none leads."""
+    if n <= LARGEST_DENSE:
+        steps = np.full(n, np.inf)
+        steps[first] = 1.0
+        for distance in range(2, n + 1):
+            reached = target[np.isfinite(steps[source]) & np.isinf(steps[target])]
+            if not reached.size:
+                break
+            steps[reached] = distance
+        return steps
     from scipy import sparse  # slow to load
     from scipy.sparse import csgraph
 
     rows, columns = np.append(source, np.full(len(first), n)), np.append(target, first)
     graph = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(n + 1, n + 1))
-    steps: Floats = csgraph.dijkstra(graph, indices=n, unweighted=True)[:n]
-    return steps
+    found: Floats = csgraph.dijkstra(graph, indices=n, unweighted=True)[:n]
+    return found
 
 
 def _solve(diagonal: Floats, entries: Floats, row: Indices, column: Indices, b: Floats) -> Floats:
     """A sparse linear system, given by its diagonal and its other entries."""
+    n = len(diagonal)
+    if n <= LARGEST_DENSE:
+        dense = np.diag(diagonal)
+        np.add.at(dense, (row, column), entries)
+        return np.asarray(np.linalg.solve(dense, b))
     from scipy import sparse  # slow to load
     from scipy.sparse import linalg as sparse_linalg
 
-    n = len(diagonal)
-    if n == 0:
-        return np.zeros(0)
     places = np.append(row, np.arange(n)), np.append(column, np.arange(n))
     matrix = sparse.csc_array((np.append(entries, diagonal), places), shape=(n, n))
-    if n <= LARGEST_DENSE:
-        return np.asarray(np.linalg.solve(matrix.toarray(), b))
     solution: Floats = sparse_linalg.splu(matrix).solve(b)
     return solution
