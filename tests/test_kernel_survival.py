@@ -52,8 +52,8 @@ def test_a_slice_is_a_bounded_amount_of_work(large):
     )
     batch = kernel.Batch(
         engine.tables(task, [agent], kernel), rows, points, out.streams, out.q, out.sigma, out.scale, out.usage,
-        out.samples, out.earned, out.budget, out.report, np.array(schedule.snapshots, dtype=np.int64), out.snapshots,
-        out.visits, out.counters, np.zeros(0, engine.CHOICE_DTYPE), np.zeros(0, np.int64), None,
+        out.samples, out.earned, out.budget, out.report, out.squares, np.array(schedule.snapshots, dtype=np.int64),
+        out.snapshots, out.visits, out.counters, np.zeros(0, engine.CHOICE_DTYPE), np.zeros(0, np.int64), None,
     )  # fmt: skip
     took = []
     for _ in range(5):

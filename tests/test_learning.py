@@ -236,8 +236,8 @@ def our_runs(script_runs):
         "sigma": trained.snapshot_memory_sigma.reshape(n, task.n_memories),
     }
     streams = np.stack([engine.stream_states(2, run) for run in range(n)])
-    report = engine.run(task, [agent] * n, Schedule(0, None, 100), streams, **tables).report[:, 0]
-    reward, cost = (report[:, engine.REPORT.index(name)].reshape(RUNS, -1) for name in ("reward", "cost"))
+    report = engine.run(task, [agent] * n, Schedule(0, None, 100), streams, **tables).report[:, :, 0]
+    reward, cost = (report[engine.REPORT.index(name)].reshape(RUNS, -1) for name in ("reward", "cost"))
     cost = cost + agent.lam * relaxing_entries(agent, completed)
     return {"reward": reward, "cost": cost, "objective": reward - cost}
 

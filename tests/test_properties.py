@@ -160,7 +160,7 @@ def test_company_does_not_matter(task, crowd, seed, workers, batch_size, slice_w
         )  # fmt: skip
         for run, expected in enumerate(alone):
             for name in ("q", "sigma", "report", "counters", "streams"):
-                one, other = getattr(together, name)[run], getattr(expected, name)[0]
+                one, other = getattr(together.rows([run]), name), getattr(expected, name)
                 assert one.tobytes() == other.tobytes(), (build, run, name)
 
 

@@ -6,6 +6,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -338,3 +339,20 @@ except (OSError, IndexError):
 @pytest.mark.skipif(sys.platform == "win32", reason="no resource module")
 def test_ten_thousand_runs_in_less_than_a_gigabyte():
     assert int(python(MEMORY)) < 1e9
+
+
+@pytest.mark.filterwarnings("ignore::sigmalloc.CutOffWarning")
+def test_many_runs_take_little_more_memory_than_their_result():
+    """Curves are taken over as they are, and nothing that is large is there twice but for a moment."""
+    task, agent = sm.tasks.grid_world(step_limit=10), sm.Agent.table_b1("grid-world")
+    start = {"q": task.optimal_q(), "sigma": np.full((54, 4), 2.0)}
+    sm.train(task, agent, episodes=1, restarts=1, seed=0, **start)
+    tracemalloc.start()
+    try:
+        result = sm.train(
+            task, agent, episodes=20, restarts=500, seed=0, evaluate_every=1, evaluation_episodes=1, **start
+        )
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.8 * sum(getattr(result, name).nbytes for name in ARRAYS)

@@ -55,6 +55,7 @@ class Batch:
         earned: NDArray[np.float64],
         budget: NDArray[np.float64],
         report: NDArray[np.float64],
+        squares: NDArray[np.float64],
         snapshot_at: NDArray[np.int64],
         snapshots: NDArray[np.float64],
         visits: NDArray[np.float64],

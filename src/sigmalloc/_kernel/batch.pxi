@@ -86,9 +86,11 @@ cdef class Batch:
         Running means of reward and time of learning episodes, and ω. IN and OUT.
     budget : float64 (runs,)
         Search budget of planning, in %. IN and OUT.
-    report : float64 (runs, checkpoints, 11)
-        OUT: means of reward and value, cost, number of cut-offs, sums of squares of reward and value about their means,
-        steps, mean time of an episode, price of the time of its samples, mean samples of a decision, search budget.
+    report : float64 (8, runs, checkpoints)
+        OUT: means of reward and value, cost, number of cut-offs, mean time of an episode, price of the time of its
+        samples, mean samples of a decision, search budget.
+    squares : float64 (runs, 2)
+        OUT: sums of squares of reward and value about their means, of the last evaluation. Shape (0, 0): not kept.
     snapshot_at : int64 (snapshots,)
         Completed episodes after which q̄ and σ are copied, ascending.
     snapshots : float64 (runs, snapshots, 2, places)
@@ -116,9 +118,9 @@ cdef class Batch:
     cdef const Run[::1] runs
     cdef const double[:, ::1] points
     cdef uint64_t[:, :, ::1] stream_states
-    cdef double[:, ::1] q, sigma, visits, usage, samples, earned
+    cdef double[:, ::1] q, sigma, visits, usage, samples, earned, squares
     cdef double[::1] scale, budget
-    cdef double[:, :, ::1] report
+    cdef double[:, :, :] report
     cdef double[:, :, :, ::1] snapshots
     cdef const int64_t[::1] snapshot_at
     cdef int64_t[:, ::1] counters
@@ -130,15 +132,16 @@ cdef class Batch:
     def __cinit__(self, Tables tables not None, const Run[::1] runs, const double[:, ::1] points,
                   uint64_t[:, :, ::1] streams, double[:, ::1] q, double[:, ::1] sigma, double[::1] scale,
                   double[:, ::1] usage, double[:, ::1] samples, double[:, ::1] earned, double[::1] budget,
-                  double[:, :, ::1] report, const int64_t[::1] snapshot_at,
+                  double[:, :, :] report, double[:, ::1] squares, const int64_t[::1] snapshot_at,
                   double[:, :, :, ::1] snapshots, double[:, ::1] visits, int64_t[:, ::1] counters,
                   const Choice[::1] choices, const int64_t[::1] choices_from, Recorder recorder):
         self.tables, self.task = tables, tables.task
         self.runs, self.points, self.stream_states, self.q, self.sigma = runs, points, streams, q, sigma
         self.scale, self.usage, self.samples, self.earned, self.budget = scale, usage, samples, earned, budget
-        self.report, self.snapshot_at, self.snapshots, self.visits = report, snapshot_at, snapshots, visits
+        self.report, self.squares, self.snapshot_at, self.snapshots = report, squares, snapshot_at, snapshots
+        self.visits = visits
         self.counters, self.choices, self.choices_from, self.recorder = counters, choices, choices_from, recorder
-        self.n_runs, self.n_checkpoints, self.n_snapshots = runs.shape[0], report.shape[1], snapshot_at.shape[0]
+        self.n_runs, self.n_checkpoints, self.n_snapshots = runs.shape[0], report.shape[2], snapshot_at.shape[0]
         self.n_entries = tables.task.n_states * tables.task.n_actions
         self.replayed = choices.shape[0] > 0
         self.check_shapes()
@@ -153,13 +156,14 @@ cdef class Batch:
     cdef int check_shapes(self) except -1:
         cdef Py_ssize_t n = self.n_runs
         if not (
-            self.stream_states.shape[0] == self.q.shape[0] == self.sigma.shape[0] == self.report.shape[0] == n
+            self.stream_states.shape[0] == self.q.shape[0] == self.sigma.shape[0] == self.report.shape[1] == n
             and self.snapshots.shape[0] == self.counters.shape[0] == self.scale.shape[0] == n
             and self.counters.shape[1] == 4 and self.points.shape[1] == 2
             and self.stream_states.shape[1] == 2 and self.stream_states.shape[2] == 4
             and self.q.shape[1] == self.sigma.shape[1] == self.snapshots.shape[3] == self.task.n_places
-            and self.report.shape[2] == REPORT and self.snapshots.shape[1] == self.n_snapshots
+            and self.report.shape[0] == REPORT and self.snapshots.shape[1] == self.n_snapshots
             and self.snapshots.shape[2] == 2
+            and (self.squares.shape[0] == 0 or self.squares.shape[0] == n and self.squares.shape[1] == 2)
             and (self.visits.shape[0] == 0 or self.visits.shape[0] == n and self.visits.shape[1] == self.n_entries)
             and (self.usage.shape[0] == 0 or self.usage.shape[0] == n and self.usage.shape[1] == self.task.n_states)
             and (self.samples.shape[0] == (n if self.task.layout == WITH_EFFORT else 0))
@@ -731,35 +735,35 @@ cdef class Batch:
         self.begin_trial(lane, which)
 
     cdef void end_evaluation(self, Lane* lane, int which) noexcept nogil:
-        cdef Py_ssize_t checkpoint = 0
-        cdef double scale, visits, n = <double> lane.trials
+        cdef Py_ssize_t i, checkpoint = 0
+        cdef double visits, scale = 1.0, n = <double> lane.trials
+        cdef double figures[REPORT]
         if lane.agent.episodes > lane.agent.first_episode:
             checkpoint = lane.episode // lane.agent.evaluate_every - 1
             checkpoint -= lane.agent.first_episode // lane.agent.evaluate_every
-        cdef double* row = &self.report[lane.run, checkpoint, 0]
-        row[0] = lane.reward_sum / n
-        row[1] = lane.value_sum / n
-        row[2] = lane.lam * divergence(lane, &self.task)
-        row[3] = <double> lane.cutoffs
-        row[4] = lane.reward_squares
-        row[5] = lane.value_squares
-        row[6] = <double> (lane.steps - lane.training_steps)
-        visits = row[6]
+        visits = <double> (lane.steps - lane.training_steps)
         if lane.agent.depth_first:  # memories are drawn once a trial, but every state of every path takes its time
             visits = <double> (lane.paths_sum * self.task.depth)
         if self.task.layout != WITH_EFFORT:
             lane.spent = visits
         if lane.agent.rated:
             scale = 1.0 / (lane.agent.time_of_sample * (lane.spent / n) + lane.agent.non_decision_time)
-            row[1] = row[1] * scale
-            row[5] = row[5] * (scale * scale)
-        row[7] = (
+        figures[0] = lane.reward_sum / n
+        figures[1] = lane.value_sum / n * scale
+        figures[2] = lane.lam * divergence(lane, &self.task)
+        figures[3] = <double> lane.cutoffs
+        figures[4] = (
             lane.agent.time_of_sample * lane.spent
             + lane.agent.non_decision_time * (n if lane.agent.planned else visits)
         ) / n
-        row[8] = lane.earned[2] * lane.agent.sample_time * (lane.spent / n)
-        row[9] = lane.spent / visits
-        row[10] = lane.budget[0]
+        figures[5] = lane.earned[2] * lane.agent.sample_time * (lane.spent / n)
+        figures[6] = lane.spent / visits
+        figures[7] = lane.budget[0]
+        for i in range(REPORT):
+            self.report[i, lane.run, checkpoint] = figures[i]
+        if self.squares.shape[0]:
+            self.squares[lane.run, 0] = lane.reward_squares
+            self.squares[lane.run, 1] = lane.value_squares * (scale * scale)
         lane.steps = lane.training_steps
         self.work -= self.task.n_places // 32
         self.swap_streams(lane, which)

@@ -75,8 +75,8 @@ cdef enum Error:
     NONFINITE_SAMPLES
     NONFINITE_BUDGET
 
-# of an evaluation: reward, value, cost, cut-offs, their scatter, steps, time, its cost, samples a decision, budget
-cdef enum: REPORT = 11
+# of an evaluation: reward, value, cost, cut-offs, time, its cost, samples a decision, search budget
+cdef enum: REPORT = 8
 
 cdef struct Schedule:  # a parameter by episode; the layout is engine.SCHEDULE_DTYPE
     double start

@@ -74,7 +74,7 @@ def checked_memories(
 
 
 def memory_values(name: str, given: Any, task: Task, restarts: int, elsewhere: float = 0.0) -> Floats:
-    """The values of the memories, (restarts, memories), from those of states and actions or of memories.
+    """The values of the memories, (restarts, memories), from those of states and actions or of memories; read-only.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def memory_values(name: str, given: Any, task: Task, restarts: int, elsewhere: f
             f"{name} must be numbers of shape {shape} or {(restarts, *shape)} (states and actions) or of shape "
             f"{(n_memories,)} or {(restarts, n_memories)} (memories), got {table.dtype} of shape {table.shape}"
         )
-    return np.ascontiguousarray(np.broadcast_to(values, (restarts, n_memories)), dtype=np.float64)
+    return np.broadcast_to(values, (restarts, n_memories))
 
 
 def checked_count(name: str, value: object) -> int:

@@ -62,10 +62,7 @@ TRIAL_DTYPE = np.dtype(
 CHOICE_DTYPE = np.dtype(
     [(name, np.int64) for name in ("state", "action", "next_state", "flags")] + [("reward", np.float64)]
 )
-REPORT = (
-    "reward", "value", "cost", "cutoffs", "reward_squares", "value_squares", "steps", "time", "time_cost",
-    "effort", "search_budgets",
-)  # fmt: skip
+REPORT = ("reward", "value", "cost", "cutoffs", "time", "time_cost", "effort", "search_budgets")
 COUNTERS = ("episodes", "steps", "cutoffs", "error")
 ERRORS = {1: "q̄", 2: "σ", 3: "an evaluation", 4: "effort", 5: "search budget"}
 
@@ -74,7 +71,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass
 class Outcome:
-    """The kernel's arrays, one row a run.
+    """The kernel's arrays, one row a run; but the report has one table a figure, which results take as it is.
 
     Attributes
     ----------
@@ -86,7 +83,9 @@ class Outcome:
         Running means of reward and time of learning episodes, and ω.
     budget : float64 (runs,)
         Search budget of planning, in %; NaN where nothing is planned.
-    report : float64 (runs, checkpoints, 11)
+    report : float64 (8, runs, checkpoints)
+    squares : float64 (runs, 2), or (0, 0) unless all that is done is an evaluation
+        Sums of squares of reward and value about their means.
     snapshots : float64 (runs, snapshots, 2, places)
     visits : float64 (runs, states · actions) or (0, 0)
     counters : int64 (runs, 4)
@@ -101,6 +100,7 @@ class Outcome:
     earned: Floats
     budget: Floats
     report: Floats
+    squares: Floats
     snapshots: Floats
     visits: Floats
     counters: npt.NDArray[np.int64]
@@ -109,7 +109,8 @@ class Outcome:
     def rows(self, which: Any) -> Outcome:
         """The outcome of some of the runs."""
         whole = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return Outcome(**{name: array[which] if len(array) else array for name, array in whole.items()})
+        part = {name: array[which] if len(array) else array for name, array in whole.items() if name != "report"}
+        return Outcome(report=self.report[:, which], **part)
 
 
 @dataclass(frozen=True)
@@ -294,7 +295,8 @@ def arrays(
         samples=_effort(task, agents, before.samples if before is not None and samples is None else samples),
         earned=earned,
         budget=budget,
-        report=np.full((n, schedule.checkpoints, len(REPORT)), np.nan),
+        report=np.full((len(REPORT), n, schedule.checkpoints), np.nan),
+        squares=np.zeros((0, 0) if schedule.episodes else (n, 2)),
         snapshots=np.zeros((n, len(schedule.snapshots), 2, n_places)),
         visits=np.zeros((n, task.n_states * task.n_actions) if schedule.count_visits else (0, 0)),
         counters=np.zeros((n, len(COUNTERS)), dtype=np.int64),
@@ -418,8 +420,8 @@ def run(
             fetch = functools.partial(_fetch, recording, recorder, buffer, values, rows.start)
         batch = kernel.Batch(
             shared, runs[rows], points, part.streams, part.q, part.sigma, part.scale, part.usage, part.samples,
-            part.earned, part.budget, part.report, snapshot_at, part.snapshots, part.visits, part.counters, choices,
-            first, recorder,
+            part.earned, part.budget, part.report, part.squares, snapshot_at, part.snapshots, part.visits,
+            part.counters, choices, first, recorder,
         )  # fmt: skip
         return batch, fetch if recording is not None else None
 

@@ -150,14 +150,15 @@ def evaluate(
                 evaluation_episodes=np.tile(shares, n), workers=workers,
                 progress=functools.partial(_tell, meter, first * episodes),
             )  # fmt: skip
-            report = outcome.report[:, 0].reshape(n, blocks, -1)
+            report = np.ascontiguousarray(outcome.report[:, :, 0].T).reshape(n, blocks, -1)
             means[:, part] = report[:, :, :2].transpose(1, 0, 2)
             cost[part] = report[:, 0, 2]
             cutoffs[part] = report[:, :, 3].sum(axis=1)
+            squares = outcome.squares.reshape(n, blocks, 2)
             visits[part] = outcome.visits.reshape(n, blocks, *visits.shape[1:]).sum(axis=1)
             for share in np.unique(shares):  # blocks of as many episodes weigh the same
-                times[part] += report[:, shares == share, 7:9].sum(axis=1) * (share / episodes)
-                spreads[part] += report[:, shares == share, 4:6].sum(axis=1)
+                times[part] += report[:, shares == share, 4:6].sum(axis=1) * (share / episodes)
+                spreads[part] += squares[:, shares == share].sum(axis=1)
     # sums of squares about the mean of each block, joined (Chan, Golub and LeVeque): nothing cancels
     weights = shares[:, None, None].astype(float)
     centre = means[0] + ((means - means[0]) * weights).sum(axis=0) / episodes

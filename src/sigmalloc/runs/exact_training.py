@@ -127,4 +127,4 @@ def _report(
         given = [own.pick(held.gather(values, 1.0)) for values in (q, sigma)]
         figures = engine.run(here, [actor] * n, evaluation, streams, q=given[0], sigma=given[1], samples=samples)
         checkpoint = schedule.checkpoint_episodes.index(completed)
-        outcome.report[:, checkpoint] = figures.report[:, 0]
+        outcome.report[:, :, checkpoint] = figures.report[:, :, 0]

@@ -153,33 +153,33 @@ def advance(
 def make_result(
     task: Task, agent: Agent, seed: int, schedule: Schedule, outcome: engine.Outcome, estimator: str = "sampled"
 ) -> Result:
-    """The `Result` of runs of one agent."""
-    places = task.places
-    kept = places.memories(outcome.snapshots)
-    report = dict(zip(engine.REPORT, np.moveaxis(outcome.report, 2, 0), strict=True))
+    """The `Result` of runs of one agent, which takes the arrays of their outcome over."""
+    for name in ("q", "sigma", "snapshots"):  # in turn, so that only one of them is there twice
+        setattr(outcome, name, task.places.memories(getattr(outcome, name)))
+    report = dict(zip(engine.REPORT, outcome.report, strict=True))
     return Result(
         task=task,
         agent=agent,
         seed=seed,
-        memory_q=places.memories(outcome.q),
-        memory_sigma=places.memories(outcome.sigma),
+        memory_q=outcome.q,
+        memory_sigma=outcome.sigma,
         episodes=np.array(schedule.checkpoint_episodes, dtype=np.int64),
-        reward=report["reward"].copy(),
-        value=report["value"].copy(),
-        cost=report["cost"].copy(),
-        cutoffs=report["cutoffs"].copy(),
-        time=report["time"].copy(),
-        time_cost=report["time_cost"].copy(),
-        effort=report["effort"].copy(),
-        search_budgets=report["search_budgets"].copy(),
+        reward=report["reward"],
+        value=report["value"],
+        cost=report["cost"],
+        cutoffs=report["cutoffs"],
+        time=report["time"],
+        time_cost=report["time_cost"],
+        effort=report["effort"],
+        search_budgets=report["search_budgets"],
         steps=outcome.counters[:, 1].copy(),
         training_cutoffs=outcome.counters[:, 2].copy(),
         training_episodes=schedule.last_episode,
         evaluation_episodes=schedule.evaluation_episodes if schedule.evaluate_every else 0,
         evaluation_policy=schedule.evaluation_policy,
         snapshot_episodes=np.array(schedule.snapshots, dtype=np.int64),
-        snapshot_memory_q=kept[:, :, 0].copy(),
-        snapshot_memory_sigma=kept[:, :, 1].copy(),
+        snapshot_memory_q=outcome.snapshots[:, :, 0].copy(),
+        snapshot_memory_sigma=outcome.snapshots[:, :, 1].copy(),
         stream=outcome.streams[:, 0].copy(),
         evaluation_stream=outcome.streams[:, 1].copy(),
         scale=outcome.scale.copy(),
@@ -194,11 +194,11 @@ def make_result(
 
 def checked_result(result: Result, outcome: engine.Outcome, first_episode: int = 0) -> Result:
     """The result, or the error that says which of its runs are no longer finite."""
-    reached = outcome.report[:, :, :3]
+    reached = outcome.report[:3]
     if not outcome.counters[:, 3].any() and np.isfinite(reached).all():
         return result
     error, episode = outcome.counters[:, 3].copy(), first_episode + outcome.counters[:, 0]
-    off = ~np.isfinite(reached).all(axis=2) & (error == 0)[:, None]
+    off = ~np.isfinite(reached).all(axis=0) & (error == 0)[:, None]
     for run in np.flatnonzero(off.any(axis=1)):
         checkpoint = int(off[run].argmax())
         error[run] = 3

@@ -245,7 +245,7 @@ def compute(job: Job, watch: Callable[[int], None]) -> dict[str, npt.NDArray[Any
             workers=1, progress=watch, **given,
         )  # fmt: skip
         for name in curves:
-            curves[name][rows] = outcome.report[:, :, engine.REPORT.index(name)]
+            curves[name][rows] = outcome.report[engine.REPORT.index(name)]
         counted = dict(zip(engine.COUNTERS, outcome.counters.T, strict=True))
         steps[rows], training_cutoffs[rows], error[rows] = counted["steps"], counted["cutoffs"], counted["error"]
         stream[rows] = outcome.streams[:, 0]
