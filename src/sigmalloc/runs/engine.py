@@ -66,6 +66,8 @@ REPORT = ("reward", "value", "cost", "cutoffs", "time", "time_cost", "effort", "
 COUNTERS = ("episodes", "steps", "cutoffs", "error")
 ERRORS = {1: "q̄", 2: "σ", 3: "an evaluation", 4: "effort", 5: "search budget"}
 
+LIVED, FIRST_OF_LIVED = np.zeros(0, dtype=CHOICE_DTYPE), np.zeros(0, dtype=np.int64)  # nothing that drives episodes
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -223,10 +225,17 @@ def run_table(
 ) -> tuple[npt.NDArray[Any], Floats]:
     """The agents as the kernel reads them, one row a run, and the points of their schedules."""
     points: list[tuple[float, float]] = []
+    distinct, own = by_agent(agents)
+    rows = np.array([_run_row(task, agent, schedule, kernel, points, given) for agent in distinct], dtype=RUN_DTYPE)
+    words = rows.view(np.int64).reshape(len(distinct), RUN_DTYPE.itemsize // 8)  # NumPy copies records by their fields
+    return words[own].view(RUN_DTYPE)[:, 0], np.array(points, dtype=np.float64).reshape(-1, 2)
+
+
+def by_agent(agents: Sequence[Agent]) -> tuple[list[Agent], npt.NDArray[np.intp]]:
+    """The agents, each once, and which of them every run has: many runs have few agents."""
     distinct = {id(agent): agent for agent in agents}
-    known = {which: _run_row(task, agent, schedule, kernel, points, given) for which, agent in distinct.items()}
-    rows = np.array([known[id(agent)] for agent in agents], dtype=RUN_DTYPE)
-    return rows, np.array(points, dtype=np.float64).reshape(-1, 2)
+    number = {which: i for i, which in enumerate(distinct)}
+    return list(distinct.values()), np.array([number[id(agent)] for agent in agents], dtype=np.intp)
 
 
 def _run_row(
@@ -273,26 +282,27 @@ def arrays(
 ) -> Outcome:  # fmt: skip
     """The arrays of a call. q, sigma: (runs, memories), samples: (runs, states), where they are given."""
     n, n_places = len(agents), task.places.n_places
-    start_q, start_sigma = task.places.start(n, np.array([agent.sigma_base for agent in agents]), q, sigma)
-    counted = any(agent.allocation_rule.importance == "usage" for agent in agents)
+    distinct, own = by_agent(agents)
+    start_q, start_sigma = task.places.start(n, np.array([agent.sigma_base for agent in distinct])[own], q, sigma)
+    counted = any(agent.allocation_rule.importance == "usage" for agent in distinct)
     usage = np.zeros((n, task.n_states) if counted else (0, 0))
     if counted and before is not None:
         usage[:] = before.usage
     earned = np.zeros((n, 3))
-    earned[:, 2] = [agent.opportunity_cost for agent in agents]
+    earned[:, 2] = np.array([agent.opportunity_cost for agent in distinct])[own]
     if before is not None and before.earned is not None:
-        learned = np.array([agent.learn_opportunity_cost for agent in agents])
+        learned = np.array([agent.learn_opportunity_cost for agent in distinct])[own]
         earned[learned] = before.earned[learned]
-    budget = np.array([start_budget(task, agent) for agent in agents])
+    budget = np.array([start_budget(task, agent) for agent in distinct])[own]
     if before is not None and before.budget is not None:
-        learned = np.array([agent.learn_search_budget for agent in agents])
+        learned = np.array([agent.learn_search_budget for agent in distinct])[own]
         budget[learned] = before.budget[learned]
     return Outcome(
         q=start_q,
         sigma=start_sigma,
         scale=np.zeros(n) if before is None else before.scale.copy(),
         usage=usage,
-        samples=_effort(task, agents, before.samples if before is not None and samples is None else samples),
+        samples=_effort(task, distinct, own, before.samples if before is not None and samples is None else samples),
         earned=earned,
         budget=budget,
         report=np.full((len(REPORT), n, schedule.checkpoints), np.nan),
@@ -304,21 +314,21 @@ def arrays(
     )
 
 
-def _effort(task: Task, agents: Sequence[Agent], given: Floats | None) -> Floats:
+def _effort(task: Task, distinct: list[Agent], own: npt.NDArray[np.intp], given: Floats | None) -> Floats:
     """n of every state, what a run has learned or its agent's, (runs, states); (0, 0) where no agent has any.
 
     States without a choice have that of the first one with a choice, so that one number is the same everywhere.
     """
-    if not any(agent.has_effort for agent in agents):
+    if not any(agent.has_effort for agent in distinct):
         return np.zeros((0, 0))
-    own = np.repeat([[agent.samples] for agent in agents], task.n_states, axis=1)
+    effort = np.repeat([[agent.samples] for agent in distinct], task.n_states, axis=1)[own]
     if given is None:
-        return own
-    learned = np.array([agent.learns_effort for agent in agents])
-    own[learned] = given[learned]
+        return effort
+    learned = np.array([agent.learns_effort for agent in distinct])[own]
+    effort[learned] = given[learned]
     ever = task.places.acting
-    own[:, ~ever] = own[:, [ever.argmax()]]
-    return own
+    effort[:, ~ever] = effort[:, [ever.argmax()]]
+    return effort
 
 
 @dataclass(frozen=True)
@@ -396,8 +406,7 @@ def run(
     """
     kernel = kernel or _kernel.kernel
     outcome = arrays(task, agents, schedule, streams, q, sigma, before, samples)
-    distinct = list({id(agent): agent for agent in agents}.values())
-    shared = tables(task, distinct, kernel)
+    shared = tables(task, by_agent(agents)[0], kernel)
     runs, points = run_table(
         task, agents, schedule, kernel, given_q=q is not None, given_sigma=sigma is not None,
         goes_on=before is not None, act_only=act_only,
@@ -407,8 +416,8 @@ def run(
     snapshot_at = np.array(schedule.snapshots, dtype=np.int64)
 
     def make(rows: slice) -> tuple[Any, Any]:
-        part = outcome.rows(rows)
-        choices, first = np.zeros(0, dtype=CHOICE_DTYPE), np.zeros(0, dtype=np.int64)
+        part = outcome.rows(rows) if n_batches > 1 else outcome
+        choices, first = LIVED, FIRST_OF_LIVED
         if replayed is not None:
             choices, first = replayed.choices, np.ascontiguousarray(replayed.first[rows.start : rows.stop + 1])
         buffer = recorder = None
@@ -427,7 +436,8 @@ def run(
 
     workers = workers or usable_processors()
     waiting = deque(_batches(len(agents), workers, batch_size))
-    n_helpers = min(workers, len(waiting)) - 1
+    n_batches = len(waiting)
+    n_helpers = min(workers, n_batches) - 1
     stopped = False
 
     lengths = np.full(len(agents), schedule.evaluation_episodes) if evaluation_episodes is None else evaluation_episodes
