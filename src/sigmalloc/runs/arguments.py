@@ -57,9 +57,9 @@ def checked_seed(seed: object, rng: object = None) -> int:
 def checked_memories(
     task: Task, agent: Agent, q: Any, sigma: Any, restarts: int, shared: bool = True
 ) -> tuple[Floats | None, Floats | None]:
-    """q̄ and σ of the memories, (restarts, memories), or None where they are not given."""
+    """q̄ and σ of the memories, (restarts, memories), or None where they are not given; read-only."""
     if q is not None:
-        q = memory_values("q", q, task, restarts)
+        q = _values("q", q, task, restarts)
         if not (np.abs(q) < LARGEST_Q).all():
             raise ValueError(f"q must be finite, and within ±{LARGEST_Q:g}, for every memory")
     elif not agent.learn_q:
@@ -67,9 +67,11 @@ def checked_memories(
     if sigma is not None:
         if shared and agent.allocation_rule.one_scale:
             raise ValueError(f"sigma cannot be given with allocation={agent.allocation!r}: its one scale is sigma_0")
-        sigma = memory_values("sigma", sigma, task, restarts, agent.sigma_base)
+        sigma = _values("sigma", sigma, task, restarts, agent.sigma_base)
         if not ((sigma > 0) & (sigma <= LARGEST_Q)).all():
             raise ValueError(f"sigma must be finite, above 0 and at most {LARGEST_Q:g} for every memory")
+    shape = (restarts, task.n_memories)
+    q, sigma = (None if values is None else np.broadcast_to(values, shape) for values in (q, sigma))
     return q, sigma
 
 
@@ -81,11 +83,16 @@ def memory_values(name: str, given: Any, task: Task, restarts: int, elsewhere: f
     ValueError
         If the shape is another, or (state, action) that share a memory do not agree.
     """
+    return np.broadcast_to(_values(name, given, task, restarts, elsewhere), (restarts, task.n_memories))
+
+
+def _values(name: str, given: Any, task: Task, restarts: int, elsewhere: float = 0.0) -> Floats:
+    """See `memory_values`: (memories,) where all restarts have the same."""
     table = _checks.numeric(name, given)
     shape, n_memories = (task.n_states, task.n_actions), task.n_memories
     if table.shape in (shape, (restarts, *shape)):
         maps = task.places.maps
-        values = maps[0].pick(table, name, elsewhere)
+        values: Floats = maps[0].pick(table, name, elsewhere)
         for later in maps[1:]:  # memories that only a later variant has
             fresh = later.allocated & ~maps[0].allocated
             values[..., fresh] = later.pick(table, name, elsewhere)[..., fresh]
@@ -96,7 +103,7 @@ def memory_values(name: str, given: Any, task: Task, restarts: int, elsewhere: f
             f"{name} must be numbers of shape {shape} or {(restarts, *shape)} (states and actions) or of shape "
             f"{(n_memories,)} or {(restarts, n_memories)} (memories), got {table.dtype} of shape {table.shape}"
         )
-    return np.broadcast_to(values, (restarts, n_memories))
+    return values
 
 
 def checked_count(name: str, value: object) -> int:
