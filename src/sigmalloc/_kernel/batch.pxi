@@ -356,6 +356,8 @@ cdef class Batch:
                     self.learn(lane, which, n_actions, dynamics, layout)
                 elif lane.phase == IDLE:
                     continue
+                elif n_actions == 2 and dynamics == CERTAIN and layout == DIRECT:
+                    self.explore_planned(lane, which)
                 else:
                     self.explore(lane, which)
                 gather(lane, &self.tick, which, n_actions, layout)
@@ -469,15 +471,15 @@ cdef class Batch:
                 values[n_actions + a] = lane.sigma[place[a]]
         values[2 * n_actions] = lane.samples[lane.acted_in]
 
+    cdef void explore_planned(self, Lane* lane, int which) noexcept nogil:
+        self.explore_of(lane, which, 2, CERTAIN, DIRECT)
+
     cdef void explore(self, Lane* lane, int which) noexcept nogil:
-        """A step of a trajectory that is planned, or whose states are counted; or of an evaluation episode."""
-        if self.task.n_actions == 2 and self.task.dynamics == CERTAIN and self.task.layout == DIRECT:  # planning
-            self.explore_of(lane, which, 2, CERTAIN, DIRECT)
-        else:
-            self.explore_of(lane, which, self.task.n_actions, self.task.dynamics, self.task.layout)
+        self.explore_of(lane, which, self.task.n_actions, self.task.dynamics, self.task.layout)
 
     cdef inline void explore_of(self, Lane* lane, int which, Py_ssize_t n_actions, int dynamics,
                                 int layout) noexcept nogil:
+        """A step of a trajectory that is planned, or whose states are counted; or of an evaluation episode."""
         cdef Py_ssize_t entry = chosen_entry(lane, &self.tick, which, n_actions)
         cdef bint ended
         if lane.phase == TRAJECTORY:
@@ -494,7 +496,7 @@ cdef class Batch:
                 lane.spent += lane.samples[lane.state]
         if lane.agent.depth_first:
             remember_draw(lane, &self.tick, which)
-            if search(lane, &self.task, &self.bodies, &self.streams, which):
+            if search(lane, &self.task, &self.bodies, &self.streams, which, dynamics, layout):
                 self.work -= 1 + lane.n_explored // 8
                 self.end_trial(lane, which)
             return

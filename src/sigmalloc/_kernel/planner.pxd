@@ -66,7 +66,8 @@ cdef inline void remember_draw(Lane* lane, const Recall* tick, int which) noexce
     lane.first_choice[lane.state] = <int64_t> tick.choice[which]
 
 
-cdef inline bint search(Lane* lane, const Task* task, Bodies* bodies, Streams* streams, int which) noexcept nogil:
+cdef inline bint search(Lane* lane, const Task* task, Bodies* bodies, Streams* streams, int which, int dynamics,
+                        int layout) noexcept nogil:
     """Depth-first: go on from a node whose memories are drawn, back up at each leaf; True when the trial is over.
 
     Every node has two actions: the one chosen comes first. Returns False in a state whose memories must be drawn first.
@@ -84,9 +85,9 @@ cdef inline bint search(Lane* lane, const Task* task, Bodies* bodies, Streams* s
         else:
             action = 1 - lane.first_choice[lane.state]
             lane.turned[lane.depth - 1] = 1
-        if step(task, lane, bodies, streams, which, 2 * lane.state + action, task.dynamics):
+        if step(task, lane, bodies, streams, which, 2 * lane.state + action, dynamics):
             collect(lane)
-            if end_path(lane, task, 2, task.layout):
+            if end_path(lane, task, 2, layout):
                 return True
             while lane.turned[lane.depth - 1]:
                 lane.depth -= 1
