@@ -49,10 +49,13 @@ class Progress:
 
                 # in a notebook tqdm draws where it wants; without its widgets it says so by an ImportError
                 with contextlib.suppress(ImportError):
+                    # an older tqdm that cannot write while it is being made complains when it is deleted: made, then drawn
                     self.bar = tqdm(
                         total=total, initial=done, unit=f" {unit}", unit_scale=unit != "run", smoothing=0.05,
-                        leave=leave, file=self.stream,
+                        leave=leave, file=self.stream, delay=0.001,
                     )  # fmt: skip
+                    self.bar.refresh()
+                    self.bar.delay = 0
 
     def add(self, units: int) -> None:
         """Count finished units."""
@@ -112,6 +115,8 @@ class Progress:
         try:
             yield
         except (OSError, ValueError, AttributeError):
+            if self.bar is not None:
+                self.bar.disable = True  # nothing is written when it is deleted
             self.bar = self.stream = None
 
 
