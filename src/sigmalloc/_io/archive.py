@@ -65,14 +65,17 @@ def save(
             raise ValueError(f"an array cannot be named {FACTS!r}")
         members = {FACTS: np.array(json.dumps(facts))} | members
     sums = {name: _sum(array) for name, array in members.items()}
-    put: Any = np.savez_compressed if compress else np.savez
+    method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
 
     def put_all(file: BinaryIO) -> None:
-        put(file, **members)
-        with zipfile.ZipFile(file, "a") as archive:
+        # as NumPy's savez, which before 2.0 leaves its ZipFile open where the disk fails
+        with zipfile.ZipFile(file, "w", method) as archive:
+            for name, array in members.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
             for info in archive.infolist():
                 info.comment = sums[info.filename.removesuffix(".npy")]
-            archive.comment = _MARK  # has the table of contents written anew
+            archive.comment = _MARK
 
     files.write(path, put_all)
 

@@ -62,7 +62,7 @@ def choice_raster(
     if action_names is None:
         names = [f"Action {number}" for number in range(last + 1)]
     else:
-        names = [str(name) for name in _checks.sequence("action_names", action_names)]
+        names = [style.name(str(name)) for name in _checks.sequence("action_names", action_names)]
         if len(names) <= last:
             raise ValueError(f"action_names must name at least {last + 1} actions, got {len(names)}")
     drawn: list[int] = ([last] if last < 2 else list(range(last + 1))) if action is None else [
@@ -93,9 +93,10 @@ def choice_raster(
             va="center")  # fmt: skip
     squares = [Line2D([], [], color=style.PALETTE[number], marker="s", linestyle="") for number in range(last + 1)]
     handles, labels = ax.get_legend_handles_labels()
+    entries = [style.written(entry, 25) for entry in (*names[: last + 1], *labels)]
     ax.legend(
-        [*squares, *handles], [*names[: last + 1], *labels], loc="lower left", bbox_to_anchor=(0, 1),
-        ncols=min(4, last + 1 + len(labels)), frameon=False, fontsize=style.SMALL, handlelength=1.2, handletextpad=0.4,
+        [*squares, *handles], entries, loc="lower left", bbox_to_anchor=(0, 1),
+        ncols=min(4, len(entries)) if max(map(len, entries)) < 16 else 1, frameon=False, fontsize=style.SMALL, handlelength=1.2, handletextpad=0.4,
         columnspacing=1.0, borderaxespad=0.1,
     )  # fmt: skip
     return ax
@@ -220,7 +221,7 @@ def choice_curve(
     ax.axhline(0.5, color="0.8", linewidth=0.7, zorder=0.5)
     ax.axvline(0.0, color="0.8", linewidth=0.7, zorder=0.5)
     ax.errorbar(x, height, np.stack([below, above]), fmt="none", ecolor=color, elinewidth=0.9, capsize=1.5)
-    ax.plot(x, height, "o", color=color, markersize=4, label=label, gid=style.CURVE)
+    ax.plot(x, height, "o", color=color, markersize=4, label=style.entry(label), gid=style.CURVE)
     if callable(model):
         along = np.linspace(difference.min(), difference.max(), 201)
         line = _inputs.array("model", model(along), along.shape)

@@ -68,7 +68,7 @@ def curves(
     ax = style.new_axes(ax, 2.4, xlabel, ylabel)
     for one, error, name, own in zip(rows, np.atleast_2d(sem), names, style.colors(len(rows), ax), strict=True):
         color = look.get("color", own)
-        ax.plot(x, one, **{"linewidth": 1.3, **look, "color": color, "label": name, "gid": style.CURVE})
+        ax.plot(x, one, **{"linewidth": 1.3, **look, "color": color, "label": style.entry(name), "gid": style.CURVE})
         known = np.isfinite(error)
         if known.any() and errors == "bars":
             ax.errorbar(x[known], one[known], error[known], fmt="none", ecolor=color, elinewidth=0.9, capsize=1.5)
@@ -119,7 +119,7 @@ def regression(
     color = style.next_color(ax) if color is None else _inputs.color("color", color)
     ax.fill_between(along, low, high, color=color, alpha=0.2, linewidth=0)
     ax.scatter(across, height, s=11, facecolor=to_rgba(color, 0.55), edgecolor="white", linewidth=0.3, zorder=2.5)
-    ax.plot(along, fit.line(along), color=color, linewidth=1.4, label=label, gid=style.CURVE, zorder=3)
+    ax.plot(along, fit.line(along), color=color, linewidth=1.4, label=style.entry(label), gid=style.CURVE, zorder=3)
     if label is not None:
         style.legend(ax)
     return ax
@@ -236,7 +236,7 @@ def frontier(
         ax.errorbar(
             cost, reward, np.nan_to_num(reward_sem), np.nan_to_num(cost_sem), fmt="none", ecolor=color, elinewidth=0.8
         )
-        ax.plot(cost, reward, "o-", color=color, markersize=3.5, linewidth=1.2, label=name, gid=style.CURVE)
+        ax.plot(cost, reward, "o-", color=color, markersize=3.5, linewidth=1.2, label=style.entry(name), gid=style.CURVE)
     lam, cost, _, reward, _ = next(iter(data.values()))
     for place in np.unique(np.linspace(0, len(lam) - 1, 5).round().astype(int)):
         ax.annotate(

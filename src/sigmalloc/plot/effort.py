@@ -101,7 +101,7 @@ def regime_plane(
     for name, level in levels.items():
         if min(table.shape) > 1 and np.nanmin(table) < level < np.nanmax(table):
             lines = ax.contour(np.ma.masked_invalid(table), levels=[level], colors=style.PALETTE[1], linewidths=1.4)
-            for text in ax.clabel(lines, fmt={level: name}, fontsize=style.SMALL):
+            for text in ax.clabel(lines, fmt={level: style.entry(name)}, fontsize=style.SMALL):
                 text.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
     return ax
 

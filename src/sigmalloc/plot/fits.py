@@ -56,7 +56,7 @@ def recovery(
     if log and min(simulated[use].min(), fitted[use].min()) <= 0:
         raise ValueError("simulated and fitted must be greater than 0 on logarithmic axes")
     parameter = _inputs.text("parameter", parameter)
-    symbol = style.SYMBOLS.get(parameter or "", parameter or "value")
+    symbol = style.SYMBOLS.get(parameter or "", style.written(parameter or "value"))
     unit = f" ({style.UNITS[parameter]})" if parameter in style.UNITS else ""
     ax = style.new_axes(ax, 2.8, f"Simulated {symbol}{unit}", f"Fitted {symbol}{unit}")
     if log:
@@ -167,8 +167,8 @@ def model_comparison(
         baseline = min(data, key=lambda name: float(data[name].sum()))
     baseline = _checks.choice("baseline", baseline, tuple(data))
     differences = {name: values - data[baseline] for name, values in data.items() if name != baseline}
-    criterion = _inputs.name("criterion", criterion)
-    return bars(differences, ax, ylabel=f"{criterion} − that of {baseline}\n(lower is better)")
+    criterion = style.written(_inputs.name("criterion", criterion))
+    return bars(differences, ax, ylabel=f"{criterion} − that of {style.entry(baseline)}\n(lower is better)")
 
 
 def posterior_predictive(
@@ -223,7 +223,7 @@ def posterior_predictive(
     ax = style.new_axes(ax, 2.4, xlabel or ("Trial" if block == 1 else f"Trial (blocks of {block})"), ylabel)
     color = style.next_color(ax)
     ax.fill_between(x, low, high, color=color, alpha=0.25, linewidth=0)
-    ax.plot(x, middle, color=color, linewidth=1.3, gid=style.CURVE, label=f"{label} ({100 * level:g} %)")
+    ax.plot(x, middle, color=color, linewidth=1.3, gid=style.CURVE, label=f"{style.entry(label)} ({100 * level:g} %)")
     ax.errorbar(
         x, mean, np.nan_to_num(sem), fmt="o", color="black", markersize=3, elinewidth=0.8, label="Observed", zorder=3
     )

@@ -231,12 +231,12 @@ def table(
     if height > 5 * len(states):
         _lines_between(ax, len(states), 1, 0.5)
     names = task.state_names or tuple(map(str, range(task.n_states)))
-    style.few_ticks(ax, "y", [names[state] for state in states])
+    style.few_ticks(ax, "y", [style.name(names[state]) for state in states])
     if values.ndim == 1:
         ax.set_xticks([])
     else:
         ax.set_xlabel("Action", fontsize=style.TEXT)
-        style.few_ticks(ax, "x", task.action_names or tuple(map(str, range(task.n_actions))))
+        style.few_ticks(ax, "x", [style.name(action) for action in task.action_names or map(str, range(task.n_actions))])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     if colorbar:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import functools
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
+from matplotlib import colormaps, rcParams
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
 from matplotlib.ticker import MaxNLocator
 
 from .. import _checks
-from .._io import files
+from .._io import files, terminal
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Colours of Okabe and Ito, most legible first (its yellow is too pale for lines on white)."""
@@ -53,7 +55,50 @@ TEXT, SMALL, SMALLEST = 8, 7, 6.5  # points
 NOTE: dict[str, Any] = {"fontsize": SMALLEST, "color": "0.35"}
 CURVE = "curve"  # the gid of lines that take a colour of the palette
 MOST_TICKS = 8
+_LONGEST, _LONGEST_NAME, _MOST_LINES = 200, 50, 3  # characters of a line of a label or of a name in a legend; lines
+_WIDE = 0.6  # of the height of a letter is its width, about
 _SHOWN_IN_LEGEND = 5  # of more curves than the palette has colours
+
+
+def written(text: str, longest: int = _LONGEST) -> str:
+    """A text of somebody else, so that matplotlib can draw it: the door through which each of them goes.
+
+    Mathtext stays what it is if it is valid; of any other text each ``$`` is one. Characters that no font has become
+    escapes, lines are cut, and more than three are one.
+    """
+    lines = terminal.printable(text).replace("\t", " ").split("\n")
+    if len(lines) > _MOST_LINES:
+        lines = [" ".join(lines)]
+    return "\n".join(_line(line, longest) for line in lines)
+
+
+def _line(line: str, longest: int) -> str:
+    if len(line) <= _LONGEST and "$" in line and (rcParams["text.usetex"] or _is_mathtext(line)):
+        return line
+    plain = _DOLLAR.sub(r"\$", line)
+    if len(plain) <= longest:
+        return plain
+    return plain[: longest - 1].rstrip("\\") + "…"
+
+
+def name(text: str) -> str:
+    """The name of a state or an action, as `written`, but never taken for mathtext: prices are names, too."""
+    return written(_DOLLAR.sub(r"\$", text), _LONGEST_NAME)
+
+
+_DOLLAR = re.compile(r"(?<!\\)\$")
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_mathtext(line: str) -> bool:
+    dollars = len(_DOLLAR.findall(line))
+    if not dollars or dollars % 2:
+        return False
+    try:
+        MathTextParser("path").parse(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def figure(rows: int = 1, columns: int = 1, width: float = COLUMN, height: float = 2.4) -> tuple[Figure, Any]:
@@ -129,9 +174,9 @@ def style_axes(ax: Axes, xlabel: str | None = None, ylabel: str | None = None) -
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=SMALL)
     if xlabel is not None:
-        ax.set_xlabel(xlabel, fontsize=TEXT)
+        ax.set_xlabel(written(xlabel), fontsize=TEXT)
     if ylabel is not None:
-        ax.set_ylabel(ylabel, fontsize=TEXT)
+        ax.set_ylabel(written(ylabel), fontsize=TEXT)
     return ax
 
 
@@ -163,7 +208,7 @@ def reference_lines(ax: Axes, reference: float | Mapping[str, float] | None) -> 
     levels = {name: _checks.real("reference", level) for name, level in named.items()}
     for number, (name, level) in enumerate(levels.items()):
         dashes = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))[number % 4]
-        ax.axhline(level, color="0.3", linestyle=dashes, linewidth=1, label=name, zorder=1.5)
+        ax.axhline(level, color="0.3", linestyle=dashes, linewidth=1, label=entry(name), zorder=1.5)
         low, high = ax.get_ylim()
         if not min(low, high) <= level <= max(low, high):  # limits that somebody has fixed
             beyond = level + 0.04 * math.copysign(high - low, level - min(low, high))
@@ -173,6 +218,11 @@ def reference_lines(ax: Axes, reference: float | Mapping[str, float] | None) -> 
             ax.set_ylim(ends[0], ends[1])
     if any(name is not None for name in levels):
         legend(ax)
+
+
+def entry(text: str | None) -> str | None:
+    """What a legend calls something, as `written`; None: nothing."""
+    return None if text is None else written(text, _LONGEST_NAME)
 
 
 def legend(ax: Axes, **look: Any) -> None:
@@ -212,7 +262,9 @@ def polish_bar(bar: Colorbar, label: str) -> Colorbar:
     bar.locator = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
     bar.outline.set_linewidth(0.5)
     bar.ax.tick_params(labelsize=SMALL, length=2)
-    bar.set_label(label, fontsize=TEXT)
+    # the layout makes room for the whole label, and finds none for one much longer than the figure is high
+    longest = _room(72 * bar.ax.figure.figure.get_figheight() / (0.9 * _WIDE * TEXT))
+    bar.set_label(written(label, longest), fontsize=TEXT)
     return bar
 
 
@@ -228,18 +280,29 @@ def norm(values: np.ndarray[Any, Any], vmin: float | None, vmax: float | None) -
 
 
 def few_ticks(ax: Axes, along: str, names: Sequence[str], *, most: int = MOST_TICKS) -> None:
-    """Ticks at 0, 1, 2, ... with names, but not more than ``most`` of them and none over another."""
+    """Ticks at 0, 1, 2, ... with names, but not more than ``most`` of them and none over another.
+
+    Names that would leave too little room to the picture are cut.
+    """
     shown = range(0, len(names), max(1, math.ceil(len(names) / most)))
-    written = [names[position] for position in shown]
+    box, letter = ax.get_window_extent(), _WIDE * SMALL * ax.figure.dpi / 72
     if along == "y":
-        ax.set_yticks(shown, written)
+        ax.set_yticks(shown, [written(names[position], _room(0.55 * box.width / letter)) for position in shown])
         return
-    ax.set_xticks(shown, written)
-    width = 72 * ax.get_window_extent().width / ax.figure.dpi  # points
-    longest = max((len(line) for name in written for line in name.split("\n")), default=0)
-    if longest * 0.6 * SMALL > width * shown.step / max(1, len(names)):
-        for text in ax.get_xticklabels():
-            text.set(rotation=40, ha="right", rotation_mode="anchor")
+    texts = [written(names[position], _room(box.width / letter)) for position in shown]
+    longest = max((len(line) for text in texts for line in text.split("\n")), default=0)
+    aslant = longest * letter > box.width * shown.step / max(1, len(names))
+    if aslant:
+        room = _room(0.42 * box.height / (math.sin(math.radians(40)) * letter))
+        texts = [text if text == written(text, room) else written(text.replace("\n", " "), room) for text in texts]
+    ax.set_xticks(shown, texts)
+    if aslant:
+        for tick in ax.get_xticklabels():
+            tick.set(rotation=40, ha="right", rotation_mode="anchor")
+
+
+def _room(letters: float) -> int:
+    return max(8, int(letters))
 
 
 def number_ticks(ax: Axes, along: str, *, most: int = MOST_TICKS) -> None:
