@@ -1,11 +1,16 @@
-"""The lowest versions that pyproject.toml allows of everything that the tests need, as constraints for pip."""
+"""The lowest versions that pyproject.toml allows of all that some of its extras need, as constraints for pip.
+
+``python .ci/lowest.py [extra ...]``; without any, those of the tests. ``build`` is what the build needs, and alone.
+"""
 
 import re
 import sys
 import tomllib
+from pathlib import Path
 
-with open(sys.argv[1] if len(sys.argv) > 1 else "pyproject.toml", "rb") as file:
-    project = tomllib.load(file)["project"]
+with open(Path(__file__).parents[1] / "pyproject.toml", "rb") as file:
+    given = tomllib.load(file)
+project = given["project"]
 extras = project["optional-dependencies"]
 
 
@@ -19,6 +24,13 @@ def needed(requirements):
             yield requirement
 
 
-for requirement in dict.fromkeys(needed([*project["dependencies"], *extras["test"]])):
-    name, lowest = re.fullmatch(r"([\w.-]+)>=([\w.]+)", requirement).groups()
-    print(f"{name}=={lowest}")
+asked = sys.argv[1:] or ["test"]
+if asked == ["build"]:
+    requirements = given["build-system"]["requires"]
+else:
+    requirements = project["dependencies"] + [one for extra in asked for one in extras[extra]]
+lowest = {}
+for requirement in needed(requirements):
+    name, version = re.fullmatch(r"([\w.-]+)>=([\d.]+)", requirement).groups()
+    lowest[name] = max(version, lowest.get(name, "0"), key=lambda text: [int(part) for part in text.split(".")])
+print(*(f"{name}=={version}" for name, version in lowest.items()), sep="\n")
