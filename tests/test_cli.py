@@ -403,22 +403,22 @@ def test_a_closed_pipe_is_not_an_error_message(tmp_path):
 
 
 def test_interrupted_while_writing(tmp_path, capsys, monkeypatch):
-    def half(file, **arrays):
+    def half(file, array, **how):
         file.write(b"half of it")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(np, "savez_compressed", half)
+    monkeypatch.setattr(np.lib.format, "write_array", half)
     assert run("run", "grid-world", *SMALL, "--out", tmp_path / "out") == 130
     assert "interrupted" in capsys.readouterr().err
     assert os.listdir(tmp_path / "out") == []
 
 
 def test_disk_full_while_writing(tmp_path, capsys, monkeypatch):
-    def half(file, **arrays):
+    def half(file, array, **how):
         file.write(b"half of it")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez_compressed", half)
+    monkeypatch.setattr(np.lib.format, "write_array", half)
     assert run("run", "grid-world", *SMALL, "--out", tmp_path / "out") == 2
     assert "No space left" in capsys.readouterr().err
     assert os.listdir(tmp_path / "out") == []

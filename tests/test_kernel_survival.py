@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import sigmalloc as sm
-from sigmalloc import _kernel
+from sigmalloc import _kernel, _threads
 from sigmalloc.runs import Schedule, engine
 
 RNG = np.random.default_rng(0)
@@ -81,6 +81,63 @@ def test_ctrl_c(restarts):
         time.sleep(0.05)
     assert threading.active_count() <= before
     assert sm.train(task, agent, episodes=2, restarts=2, seed=0).restarts == 2
+
+
+class TestAside:
+    """Ctrl-C is heard while something that cannot be interrupted is computed."""
+
+    def test_returns_and_raises_what_the_function_does(self):
+        assert _threads.aside(divmod, 7, 2) == (3, 1)
+        with np.errstate(all="raise"), pytest.raises(TimeoutError, match="its own"):
+            _threads.aside(self.fails)
+        with _threads.Threads(1) as others:  # they hear of no Ctrl-C
+            own = others.submit(lambda: (_threads.aside(threading.get_ident), threading.get_ident())).result()
+        assert own[0] == own[1]
+
+    def fails(self):
+        raise TimeoutError("its own")
+
+    @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+    def test_ctrl_c(self):
+        leave = threading.Event()
+        alarm = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+        alarm.start()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                _threads.aside(leave.wait, 60)
+            assert not leave.is_set()
+        finally:
+            leave.set()
+            alarm.join()
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+    @pytest.mark.parametrize("call", ["task.optimal_q(.99)", "sm.exact.evaluate(task, agent, q, q + 3)"])
+    def test_solves_of_many_states(self, call):
+        """Three outcomes to any of 10,000 states: the factors are nearly full, and take tens of seconds."""
+        script = textwrap.dedent(f"""
+            import os, signal, threading, time
+            import numpy as np
+            import sigmalloc as sm
+            rng, n = np.random.default_rng(0), 10_000
+            task = sm.TabularMDP(
+                rng.integers(0, n, (n, 4, 3)), rng.normal(-1, 0.1, (n, 4, 3)), rng.dirichlet(np.ones(3), (n, 4)),
+                start=0, terminal=[n - 1],
+            )
+            agent, q = sm.Agent(gamma=0.99), np.zeros((n, 4))
+            sent = []
+            def stop():
+                sent.append(time.monotonic())
+                os.kill(os.getpid(), signal.SIGINT)
+            threading.Timer(5, stop).start()
+            try:
+                {call}
+            except KeyboardInterrupt:
+                print(time.monotonic() - sent[0], flush=True)
+            os._exit(0)
+        """)
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+        assert done.stdout and float(done.stdout) < 1, (done.stdout, done.stderr)
 
 
 def test_a_daemon_thread_that_trains_keeps_no_process_alive():

@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+LARGE_SYSTEM = 2000  # equations from which on a sparse solve may take longer than Ctrl-C should
+
+
+def aside(function: Callable[..., T], /, *arguments: Any, **keywords: Any) -> T:
+    """What a function returns that Ctrl-C cannot stop, such as a large solve by LAPACK or SuperLU; Ctrl-C ends the wait.
+
+    It runs on a thread of its own, which does not keep the process alive. After Ctrl-C it comes to its end there, and
+    nobody takes what it returns. Functions that hold Python's lock all the time gain nothing by it.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which alone hears of Ctrl-C
+        return function(*arguments, **keywords)
+    future: Future[T] = Future()
+    context = contextvars.copy_context()
+
+    def work() -> None:
+        try:
+            future.set_result(context.run(function, *arguments, **keywords))
+        except BaseException as error:
+            future.set_exception(error)
+
+    try:
+        threading.Thread(target=work, name="sigmalloc_aside", daemon=True).start()
+    except RuntimeError:  # the system gives no more threads
+        return function(*arguments, **keywords)
+    while True:
+        try:
+            return future.result(timeout=0.1)  # Windows hears of Ctrl-C between two waits only
+        except TimeoutError:
+            if future.done():
+                return future.result()
 
 
 class Threads(Executor):

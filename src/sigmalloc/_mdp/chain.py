@@ -17,6 +17,7 @@ from scipy import sparse
 from scipy.linalg import get_lapack_funcs
 from scipy.sparse import linalg as sparse_linalg
 
+from .._threads import LARGE_SYSTEM, aside
 from ..tasks.tabular import TabularMDP
 
 Floats = npt.NDArray[np.float64]
@@ -26,6 +27,7 @@ _getrf, _getrs = get_lapack_funcs(("getrf", "getrs"), dtype=np.float64)
 
 LARGEST_DENSE = 300
 LONGEST = 1e9
+_LARGE_FACTORS = 10_000_000  # entries from which on a solve may take longer than Ctrl-C should
 
 
 class ImproperPolicyError(ValueError):
@@ -225,7 +227,10 @@ class System:
             except RuntimeError:  # singular to working precision; a dense system gives NaN by itself
                 self._solve = lambda b, transposed: np.full_like(b, np.nan)
             else:
-                self._solve = lambda b, transposed: factors.solve(b, trans="T" if transposed else "N")
+                solve = factors.solve
+                if factors.nnz > _LARGE_FACTORS:
+                    solve = functools.partial(aside, factors.solve)
+                self._solve = lambda b, transposed: solve(b, trans="T" if transposed else "N")
 
     def values(self, b: Floats) -> Floats:
         """(I − γP)⁻¹ b, shape (acting,) or (acting, columns)."""
@@ -252,8 +257,9 @@ def _factorised(matrix: Any) -> Any:
     """
     there = matrix.astype(bool)
     both = there.multiply(there.T).nnz
-    if both < 0.8 * matrix.nnz:
-        return sparse_linalg.splu(matrix)
-    return sparse_linalg.splu(
-        matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-    )
+    look: dict[str, Any] = {}
+    if both >= 0.8 * matrix.nnz:
+        look = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+    if len(matrix.indptr) <= LARGE_SYSTEM:
+        return sparse_linalg.splu(matrix, **look)
+    return aside(sparse_linalg.splu, matrix, **look)

@@ -1,4 +1,4 @@
-"""Pictures of tasks, memories, learning curves, choices and fits.
+r"""Pictures of tasks, memories, learning curves, choices and fits.
 
 Every function draws data that has been computed elsewhere. Each takes ``ax=None`` and returns the Axes it drew on;
 without ``ax`` it makes a figure of one journal column (3.4 inches) with pyplot, so that it appears in a notebook, and
@@ -6,6 +6,9 @@ leaves showing and closing it to you. For many figures in a script, `figure` mak
 and that need not be closed. Nothing here calls ``plt.show`` or changes rcParams. Colours are those of Okabe and Ito
 and perceptually ordered maps, told apart with any kind of colour vision. What has no value, or was never visited, is
 grey.
+
+Labels and keys may be mathtext, as ``r"$\lambda$"``; what is not valid is written as it stands, and so are the names of
+states and actions. What is much too long for its place is cut.
 
 Maps of a result show the task in force in the last episode before the snapshot, so a maze that changes is drawn
 changed only after the change. What a map looks like depends on the task's ``geometry``: a maze if it has a

@@ -236,7 +236,9 @@ def frontier(
         ax.errorbar(
             cost, reward, np.nan_to_num(reward_sem), np.nan_to_num(cost_sem), fmt="none", ecolor=color, elinewidth=0.8
         )
-        ax.plot(cost, reward, "o-", color=color, markersize=3.5, linewidth=1.2, label=style.entry(name), gid=style.CURVE)
+        ax.plot(
+            cost, reward, "o-", color=color, markersize=3.5, linewidth=1.2, label=style.entry(name), gid=style.CURVE
+        )
     lam, cost, _, reward, _ = next(iter(data.values()))
     for place in np.unique(np.linspace(0, len(lam) - 1, 5).round().astype(int)):
         ax.annotate(

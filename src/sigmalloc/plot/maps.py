@@ -236,7 +236,9 @@ def table(
         ax.set_xticks([])
     else:
         ax.set_xlabel("Action", fontsize=style.TEXT)
-        style.few_ticks(ax, "x", [style.name(action) for action in task.action_names or map(str, range(task.n_actions))])
+        style.few_ticks(
+            ax, "x", [style.name(action) for action in task.action_names or map(str, range(task.n_actions))]
+        )
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     if colorbar:

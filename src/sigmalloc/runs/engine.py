@@ -33,6 +33,7 @@ LANES = 8
 SLICE = 50_000  # recalls of four actions per slice, well under a tenth of a second
 FIRST_SLICE = 2_000  # of a call: whether threads are worth their start is seen soon
 WORTH_THREADS = 1e-3  # seconds
+_FILLED_AT_ONCE = 1_000_000  # numbers
 LARGEST_BATCH = 256
 LARGEST_WORKSPACE = 2**31  # bytes a batch may keep scores in
 
@@ -305,13 +306,22 @@ def arrays(
         samples=_effort(task, distinct, own, before.samples if before is not None and samples is None else samples),
         earned=earned,
         budget=budget,
-        report=np.full((len(REPORT), n, schedule.checkpoints), np.nan),
+        report=_unknown((len(REPORT), n, schedule.checkpoints)),
         squares=np.zeros((0, 0) if schedule.episodes else (n, 2)),
         snapshots=np.zeros((n, len(schedule.snapshots), 2, n_places)),
         visits=np.zeros((n, task.n_states * task.n_actions) if schedule.count_visits else (0, 0)),
         counters=np.zeros((n, len(COUNTERS)), dtype=np.int64),
         streams=streams,
     )
+
+
+def _unknown(shape: tuple[int, int, int]) -> Floats:
+    """NaN, in slices: a system can take seconds to provide as much memory as many checkpoints need."""
+    made = np.empty(shape)
+    flat = made.reshape(-1)
+    for begin in range(0, flat.size, _FILLED_AT_ONCE):
+        flat[begin : begin + _FILLED_AT_ONCE] = np.nan
+    return made
 
 
 def _effort(task: Task, distinct: list[Agent], own: npt.NDArray[np.intp], given: Floats | None) -> Floats:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._threads import LARGE_SYSTEM, aside
 
 if TYPE_CHECKING:
     from .tabular import TabularMDP
@@ -258,5 +259,9 @@ def _solve(diagonal: Floats, entries: Floats, row: Indices, column: Indices, b: 
 
     places = np.append(row, np.arange(n)), np.append(column, np.arange(n))
     matrix = sparse.csc_array((np.append(entries, diagonal), places), shape=(n, n))
-    solution: Floats = sparse_linalg.splu(matrix).solve(b)
+    solution: Floats
+    if n < LARGE_SYSTEM:
+        solution = sparse_linalg.splu(matrix).solve(b)
+    else:
+        solution = aside(lambda: sparse_linalg.splu(matrix).solve(b))
     return solution
