@@ -37,7 +37,7 @@ def a_task(text):
     """Three states in a row, whose names and whose actions' names are odd, as far as tasks take them."""
     text = "".join(character for character in text if character not in "\0\ud800")
     return TabularMDP(
-        [[1, 0], [2, 0], [2, 2]], np.zeros((3, 2)), start=0, terminal=[False, False, True], action_names=[text + "1", text + "2"],
+        [[1, 0], [2, 0], [2, 2]], np.zeros((3, 2)), start=0, terminal=[2], action_names=[text + "1", text + "2"],
         state_names=[text + str(state) for state in range(3)], step_limit=9,
     )  # fmt: skip
 
@@ -73,7 +73,7 @@ def everything(text):
     two, known = {text: 1, text + "'": 2}, {text: 2.0}
     of_a_result = [{"result": result}]
     return {
-        "bars": [{"groups": {name: x for name in two}, "reference": known, **labels}],
+        "bars": [{"groups": dict.fromkeys(two, x), "reference": known, **labels}],
         "choice_curve": [{"difference": x, "chosen": [0, 1, 0, 1], "label": text, **labels}],
         "choice_entropy": of_a_result,
         "choice_entropy_snapshots": of_a_result,

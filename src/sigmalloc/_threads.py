@@ -15,7 +15,7 @@ LARGE_SYSTEM = 2000  # equations from which on a sparse solve may take longer th
 
 
 def aside(function: Callable[..., T], /, *arguments: Any, **keywords: Any) -> T:
-    """What a function returns that Ctrl-C cannot stop, such as a large solve by LAPACK or SuperLU; Ctrl-C ends the wait.
+    """What a function returns that Ctrl-C cannot stop, as a large solve by SuperLU; Ctrl-C ends the wait for it.
 
     It runs on a thread of its own, which does not keep the process alive. After Ctrl-C it comes to its end there, and
     nobody takes what it returns. Functions that hold Python's lock all the time gain nothing by it.

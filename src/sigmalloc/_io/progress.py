@@ -49,7 +49,7 @@ class Progress:
 
                 # in a notebook tqdm draws where it wants; without its widgets it says so by an ImportError
                 with contextlib.suppress(ImportError):
-                    # an older tqdm that cannot write while it is being made complains when it is deleted: made, then drawn
+                    # an older tqdm that cannot write while it is being made complains when it is deleted
                     self.bar = tqdm(
                         total=total, initial=done, unit=f" {unit}", unit_scale=unit != "run", smoothing=0.05,
                         leave=leave, file=self.stream, delay=0.001,

@@ -94,9 +94,10 @@ def choice_raster(
     squares = [Line2D([], [], color=style.PALETTE[number], marker="s", linestyle="") for number in range(last + 1)]
     handles, labels = ax.get_legend_handles_labels()
     entries = [style.written(entry, 25) for entry in (*names[: last + 1], *labels)]
+    beside = 4 if max(map(len, entries)) < 16 else 1
     ax.legend(
         [*squares, *handles], entries, loc="lower left", bbox_to_anchor=(0, 1),
-        ncols=min(4, len(entries)) if max(map(len, entries)) < 16 else 1, frameon=False, fontsize=style.SMALL, handlelength=1.2, handletextpad=0.4,
+        ncols=min(beside, len(entries)), frameon=False, fontsize=style.SMALL, handlelength=1.2, handletextpad=0.4,
         columnspacing=1.0, borderaxespad=0.1,
     )  # fmt: skip
     return ax
