@@ -204,7 +204,7 @@ class TestExecutors:
         command, quiet = [sys.executable, "-m"], {"stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
         address = ["--scheduler-file", str(tmp_path / "address")]
         scheduler = subprocess.Popen(
-            [*command, "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", *address], **quiet
+            [*command, "distributed.cli.dask_scheduler", "--port", "0", "--dashboard-address", ":0", *address], **quiet
         )
         worker = subprocess.Popen(
             [*command, "distributed.cli.dask_worker", *address, "--no-nanny", "--nthreads", "2", "--no-dashboard"],

@@ -318,7 +318,7 @@ class Parcel:
 
 @dataclass(frozen=True)
 class OtherVersion:
-    """A parcel of another version, which is not read."""
+    """A job or a parcel of another version, which is not read."""
 
     version: str
 

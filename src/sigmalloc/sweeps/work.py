@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
+from .._executors import OtherVersion
 from .._io import archive
 from ..agents import Agent
 from ..runs import engine
@@ -97,13 +98,6 @@ def _opened(version: str, content: bytes) -> Job | OtherVersion:
     job = object.__new__(Job)
     vars(job).update(pickle.loads(content))
     return job
-
-
-@dataclass(frozen=True)
-class OtherVersion:
-    """A job from a sweep of another version, which is not read."""
-
-    version: str
 
 
 @dataclass(frozen=True)
