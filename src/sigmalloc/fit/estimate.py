@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -21,11 +21,12 @@ from .._io.progress import shown
 from ..agents import Agent
 from . import optimise, samplers
 from .choices import Choices
+from .filed import packed_subject
 from .likelihood import log_likelihoods
 from .model import FloatArray, GradientSource, Model, SoftmaxLearner, as_model
 from .optimise import Starts
 from .parameters import Space, make_space
-from .results import FORMAT, Fit, SubjectFit, packed_model, packed_subject
+from .results import FORMAT, Fit, SubjectFit, SubjectFits, packed_model
 from .subject import Subject
 from .target import NoisyTarget, Normal, Priors, Target, checked_priors
 from .work import as_done
@@ -58,6 +59,56 @@ class Job:
     particles: int | None = None
     repetitions: int = 8
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Jobs(Sequence[Job]):
+    """Jobs of one kind, each made when it is asked for: so that no more rows are in memory than are worked on.
+
+    Attributes
+    ----------
+    rows : sequence of Subject
+    common : Job
+        What they have in common; the subject is any one.
+    begin : array of float, shape (jobs, n, f), optional
+        Further starts of each.
+    places : sequence of (int, int or None), optional
+        Of each job: whose it is, and how many of the rows are fitted. Default: all rows of every subject.
+    """
+
+    rows: Sequence[Subject]
+    common: Job
+    begin: FloatArray | None = None
+    places: Sequence[tuple[int, int | None]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows if self.places is None else self.places)
+
+    def __iter__(self) -> Iterator[Job]:
+        return (self[number] for number in range(len(self)))
+
+    def __getitem__(self, index: Any) -> Any:
+        number = range(len(self))[index]
+        whose, until = (number, None) if self.places is None else self.places[number]
+        subject = self.rows[whose]
+        return replace(
+            self.common, subject=subject if until is None else subject.part(until),
+            begin=None if self.begin is None else self.begin[number],
+        )  # fmt: skip
+
+    def replace(self, begin: FloatArray | None = None, **changes: Any) -> "Jobs":
+        """The same with other starts to go on from, and other fields of each job."""
+        return Jobs(self.rows, replace(self.common, **changes), begin, self.places)
+
+    def only(self, numbers: Sequence[int]) -> "Jobs":
+        """Some of them."""
+        every = [(number, None) for number in range(len(self.rows))] if self.places is None else self.places
+        begin = None if self.begin is None else self.begin[list(numbers)]
+        return Jobs(self.rows, self.common, begin, [every[number] for number in numbers])
+
+    def results(self) -> SubjectFits:
+        """Room for what is found."""
+        return SubjectFits(self.rows, self.common.model, self.common.space, self.places)
 
 
 def fit(
@@ -179,7 +230,7 @@ def make_jobs(
     particles: int | None = None,
     repetitions: int = 8,
     options: Mapping[str, Any] | None = None,
-) -> list[Job]:
+) -> Jobs:
     """The jobs of a fit, everything checked; arguments as for `fit`."""
     if isinstance(data, Subject):
         data = Choices([data])
@@ -207,17 +258,18 @@ def make_jobs(
         raise ValueError(f"options: method='lbfgsb' has none, got {', '.join(given)}")
     if method == "emcee":
         given = _chain_options(given)
-    for subject in data:
-        if not subject.n_scored:
-            raise ValueError(f"subject {subject.label!r} has no choice that counts")
+    for label, count in zip(data.labels, data.scored_by_subject.tolist(), strict=True):
+        if not count:
+            raise ValueError(f"subject {label!r} has no choice that counts")
     space = make_space(data.subjects, model, free, bounds)
     priors = checked_priors(priors, space)
     for subject in data:  # what does not fit together is found now
         log_likelihoods(subject.part(1), model, space.names, space.to_values(space.box.mean(axis=1))[None])
-    return [
-        Job(subject, model, space, priors, method, starts, None, intervals, level, seed, particles, repetitions, given)
-        for subject in data
-    ]
+    common = Job(
+        data.subjects[0], model, space, priors, method, starts, None, intervals, level, seed, particles, repetitions,
+        given,
+    )  # fmt: skip
+    return Jobs(data.subjects, common)
 
 
 def _chain_options(given: dict[str, Any]) -> dict[str, Any]:
@@ -229,40 +281,44 @@ def _chain_options(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_jobs(
-    jobs: Sequence[Job],
+    jobs: Jobs,
     *,
     workers: int | None = None,
     executor: Executor | None = None,
     store: str | Path | None = None,
     progress: Any = False,
-) -> list[SubjectFit]:
+) -> SubjectFits:
     """Fits of subjects, in the order of the jobs; those that a store has are read from it."""
-    found: dict[int, SubjectFit] = {}
+    found = jobs.results()
     folder = None if store is None else Path(files.checked_path("store", store))
-    waiting = list(range(len(jobs)))
+    waiting: Sequence[int] = range(len(jobs))
     if folder is not None:
         files.make_folder(folder)
+        missing = []
         for number, job in enumerate(jobs):
             path = folder / file_name(job)
             if files.exists(path):
-                found[number] = Fit.load(path)[0]
-        waiting = [number for number in waiting if number not in found]
-    with shown(progress, len(jobs), len(found), unit="subject") as bar:
+                found.put(number, Fit.load(path)[0])
+            else:
+                missing.append(number)
+        waiting = missing
+    with shown(progress, len(jobs), len(jobs) - len(waiting), unit="subject") as bar:
         for place, fitted in as_done(fit_subject, (jobs[number] for number in waiting), workers, executor):
             number = waiting[place]
-            found[number] = fitted
+            found.put(number, fitted)
             if folder is not None:
-                assembled([jobs[number]], [fitted]).save(folder / file_name(jobs[number]))
+                job = jobs[number]
+                assembled(jobs, [fitted]).save(folder / file_name(job))
             bar.add(1)
-    return [found[number] for number in range(len(jobs))]
+    return found
 
 
-def assembled(jobs: Sequence[Job], found: Sequence[SubjectFit]) -> Fit:
+def assembled(jobs: Jobs, found: Sequence[SubjectFit]) -> Fit:
     """Subjects' fits as one."""
-    job = jobs[0]
+    job = jobs.common
     settings = {"starts": job.starts, "seed": job.seed, "intervals": job.intervals, "particles": job.particles,
                 "repetitions": job.repetitions, "options": dict(job.options)}  # fmt: skip
-    return Fit(tuple(found), job.method, job.level, settings)
+    return Fit(found, job.method, job.level, settings)
 
 
 def file_name(job: Job) -> str:
@@ -467,19 +523,9 @@ class _Parts:
         prior = float(self.target.log_prior(self.top)[0])
         total = float(pointwise.sum()) if job.particles is None else self.height - prior
         return SubjectFit(
-            subject=job.subject, model=fitted_model(job.model, job.space, estimate), space=job.space,
-            estimate=estimate, lower=self.lower, upper=self.upper, interval=tuple(self.kind),
+            rows=job.subject, template=job.model, space=job.space, estimate=estimate,
+            lower=self.lower, upper=self.upper, interval=tuple(self.kind),
             at_bound=job.space.at_bound(self.top), note=tuple(self.note), log_likelihood=total, log_prior=prior,
-            pointwise=pointwise, starts=self.starts, covariance=self.spread, samples=samples, noise=noise,
+            starts=self.starts, covariance=self.spread, samples=samples, noise=noise,
             evaluations=self.target.evaluations + evaluations,
         )  # fmt: skip
-
-
-def fitted_model(model: Model, space: Space, estimate: FloatArray) -> Model:
-    """A model with estimates in it."""
-    return model.replace(**dict(zip(space.names, np.asarray(estimate).tolist(), strict=True)))
-
-
-def fitted(jobs: Sequence[Job], workers: int | None, executor: Executor | None) -> Iterator[tuple[int, SubjectFit]]:
-    """Number and fit of each job as they are done."""
-    return as_done(fit_subject, jobs, workers, executor)
