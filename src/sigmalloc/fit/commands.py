@@ -7,8 +7,9 @@ import os
 import sys
 import time
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .._io import files
 from .._io.progress import duration, shown
@@ -18,7 +19,11 @@ from .results import Fit
 from .study import Study, read_study
 from .work import as_done, workers_of
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FAILURE, INTERRUPTED = 1, 130
+_WRITTEN = 1000  # rows at once
 
 
 def add_parser(subparsers: Any) -> None:
@@ -114,9 +119,15 @@ def _folder(store: str, name: str) -> Path:
 def _write(fits: dict[str, Fit], comparison: Comparison | None, store: str) -> None:
     for name, fit in fits.items():
         fit.save(Path(store) / f"{name}.npz")
-        files.write(os.path.join(store, f"{name}.csv"), fit.to_frame().to_csv())
+        files.write(os.path.join(store, f"{name}.csv"), partial(_put, fit.to_frame()))
     if comparison is not None:
         files.write(os.path.join(store, "comparison.csv"), comparison.to_frame().to_csv())
+
+
+def _put(frame: "pd.DataFrame", file: BinaryIO) -> None:
+    """A table as text, some rows at a time."""
+    for begin in range(0, len(frame), _WRITTEN):
+        file.write(frame[begin : begin + _WRITTEN].to_csv(header=not begin).encode("utf-8", "backslashreplace"))
 
 
 def _facts(fits: dict[str, Fit], comparison: Comparison | None, store: str) -> dict[str, Any]:

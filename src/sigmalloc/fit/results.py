@@ -412,20 +412,24 @@ class Fit(Sequence[SubjectFit]):
         """One row a subject: estimates, intervals, what is wrong with them, and measures of fit. Needs pandas."""
         import pandas as pd
 
-        columns: dict[str, list[Any]] = {}
-        for fit in self:
+        numbers = ("log_likelihood", "aic", "bic")
+        counts = ("choices", "starts", "agreeing")
+        table: dict[str, npt.NDArray[Any]] = {}
+        for name in self.space.names:
+            table |= {name + end: np.empty(len(self)) for end in ("", "_lower", "_upper")}
+            table |= {name + end: np.empty(len(self), dtype=object) for end in ("_interval", "_note")}
+        table |= {name: np.empty(len(self)) for name in numbers}
+        table |= {name: np.empty(len(self), dtype=np.int64) for name in counts}
+        for row, fit in enumerate(self):
             for i, name in enumerate(self.space.names):
-                for end, value in (
-                    ("", fit.estimate[i]), ("_lower", fit.lower[i]), ("_upper", fit.upper[i]),
-                    ("_interval", fit.interval[i]), ("_note", remark(fit, i)),
-                ):  # fmt: skip
-                    columns.setdefault(name + end, []).append(value)
-            for name, value in (
-                ("log_likelihood", fit.log_likelihood), ("aic", fit.aic), ("bic", fit.bic), ("choices", fit.n_scored),
-                ("starts", len(fit.starts.value)), ("agreeing", fit.agreeing),
-            ):  # fmt: skip
-                columns.setdefault(name, []).append(value)
-        return pd.DataFrame(columns, index=pd.Index(list(self.labels), name="subject"))
+                table[name][row] = fit.estimate[i]
+                table[f"{name}_lower"][row], table[f"{name}_upper"][row] = fit.lower[i], fit.upper[i]
+                table[f"{name}_interval"][row], table[f"{name}_note"][row] = fit.interval[i], remark(fit, i)
+            for name in numbers:
+                table[name][row] = getattr(fit, name)
+            for name, count in zip(counts, (fit.n_scored, len(fit.starts.value), fit.agreeing), strict=True):
+                table[name][row] = count
+        return pd.DataFrame(table, index=pd.Index(list(self.labels), name="subject"))
 
     def to_arviz(self, draws: int = 250, *, seed: int = 0) -> Any:
         """Posterior, pointwise log-likelihoods and choices, for ArviZ: an InferenceData (0.2x) or a DataTree (1.x).
@@ -562,28 +566,34 @@ def unpacked_model(facts: Mapping[str, Any]) -> Model:
 
 def _columns(fits: Fit) -> dict[str, npt.NDArray[Any]]:
     """What was found as arrays, in which one subject's part follows another's."""
-    found: dict[str, list[Any]] = {}
-
-    def put(name: str, value: Any) -> None:
-        found.setdefault(name, []).append(value)
-
-    for fit in fits:
-        for name in ("estimate", "lower", "upper", "covariance", "log_likelihood", "log_prior", "noise", "evaluations"):
-            put(name, getattr(fit, name))
-        put("at_bound", fit.at_bound.astype(np.int8))
-        put("interval", np.array([KINDS.index(kind) for kind in fit.interval], dtype=np.int8))
-        put("note", np.array([NOTES.index(note) for note in fit.note], dtype=np.int8))
-        put("starts/count", len(fit.starts.value))
+    n, f = len(fits), fits.space.size
+    count = np.array([len(fit.starts.value) for fit in fits], dtype=np.int64)
+    total = int(count.sum())
+    columns: dict[str, npt.NDArray[Any]] = {name: np.empty((n, f)) for name in ("estimate", "lower", "upper")}
+    columns |= {name: np.empty((n, f), dtype=np.int8) for name in ("at_bound", "interval", "note")}
+    columns |= {name: np.empty(n) for name in ("log_likelihood", "log_prior", "noise")}
+    columns |= {"evaluations": np.empty(n, dtype=np.int64), "covariance": np.empty((n, f, f)), "starts/count": count}
+    columns |= {f"starts/{name}": np.empty((total, f)) for name in ("begin", "end")}
+    columns |= {"starts/value": np.empty(total), "starts/converged": np.empty(total, dtype=bool)}
+    columns |= {"starts/evaluations": np.empty(total, dtype=np.int64)}
+    sampled: list[Samples] = []
+    last = 0
+    for row, fit in enumerate(fits):
+        for name in ("estimate", "lower", "upper", "at_bound", "log_likelihood", "log_prior", "noise", "evaluations",
+                     "covariance"):  # fmt: skip
+            columns[name][row] = getattr(fit, name)
+        columns["interval"][row] = [KINDS.index(kind) for kind in fit.interval]
+        columns["note"][row] = [NOTES.index(note) for note in fit.note]
+        part = slice(last, last + int(count[row]))
+        last = part.stop
+        for name in ("begin", "end", "value", "converged", "evaluations"):
+            columns[f"starts/{name}"][part] = getattr(fit.starts, name)
         if fit.samples is not None:
-            put("samples/shape", fit.samples.draws.shape[:2])
-    columns = {name: np.array(found.pop(name)) for name in list(found)}
-    for name in ("begin", "end", "value", "converged", "evaluations"):
-        columns[f"starts/{name}"] = np.concatenate([getattr(fit.starts, name) for fit in fits])
-    if "samples/shape" in columns:
+            sampled.append(fit.samples)
+    if sampled:
+        columns["samples/shape"] = np.array([samples.draws.shape[:2] for samples in sampled])
         for name in ("draws", "log_density"):
-            columns[f"samples/{name}"] = np.concatenate(
-                [getattr(fit.samples, name).reshape(-1) for fit in fits if fit.samples is not None]
-            )
+            columns[f"samples/{name}"] = np.concatenate([getattr(samples, name).reshape(-1) for samples in sampled])
     return columns
 
 
