@@ -50,6 +50,7 @@ def record_of(subject: Subject) -> bytes:
     little = {name: np.ascontiguousarray(part, part.dtype.newbyteorder("<")) for name, part in arrays.items()}
     head = {"facts": facts, "arrays": [[name, part.dtype.str, part.shape] for name, part in little.items()]}
     line = json.dumps(head, separators=(",", ":")).encode()
+    line += b" " * (-(len(line) + 1) % 8)  # the arrays behind it are aligned
     return zlib.compress(b"".join([line, b"\n", *(part.tobytes() for part in little.values())]), 1)
 
 
@@ -67,7 +68,8 @@ def subject_in(record: bytes) -> Subject:
                 raise ValueError(f"{name} holds {dtype}")
             count = int(np.prod(shape, dtype=np.int64))
             part = np.frombuffer(content, dtype, count, place).reshape(shape)
-            found[name] = part.astype(np.float64 if dtype.kind == "f" else np.int64, copy=False)
+            wanted = np.float64 if dtype.kind == "f" else np.int64
+            found[name] = part.astype(wanted, copy=not part.flags.aligned)
             place += count * dtype.itemsize
         if place != len(content):
             raise ValueError("a subject has more than its arrays")
