@@ -124,9 +124,11 @@ def main():
     rows = (kept[-1] - kept[0]) / more
     fits = (added[-1] - added[0]) / more
     allowed = 6 + 60 * options.trials / 1024
-    print(f"a subject more: {rows:.1f} kB of rows ({allowed:.1f} allowed), {fits:.1f} kB of its fit (2 allowed), "
-          f"{(filed[-1] - filed[0]) / more:.2f} kB with rows in a file, {(commands[-1] - commands[0]) / more:.2f} kB of "
-          "the command with two models")  # fmt: skip
+    print(
+        f"a subject more, in memory: {rows:.1f} kB of rows ({allowed:.1f} allowed), {fits:.1f} kB of its fit (2 allowed)"
+    )
+    print(f"in a file: {(filed[-1] - filed[0]) / more:.2f} kB, of the command with two models "
+          f"{(commands[-1] - commands[0]) / more:.2f} kB")  # fmt: skip
     grown = max(filed[-1] - filed[0], commands[-1] - commands[0]) / 1024
     print(f"with rows in a file, peaks grow by at most {grown:.1f} MB (less than {GROWTH} allowed)")
     if rows > allowed or fits > 2 or grown >= GROWTH:
