@@ -34,7 +34,8 @@ class Choices:
     """What people chose, checked: a sequence of `Subject`, in order of appearance.
 
     Made by `from_arrays`, `from_frame`, `from_csv` or `from_task`, or by a reader of another package's tables
-    (`read_hbayesdm`, `read_cpm`, `read_hssm`).
+    (`read_hbayesdm`, `read_cpm`, `read_hssm`). Many rows may be in a file instead of in memory, see `save`, `load` and
+    ``rows`` of `from_csv`; whatever takes choices takes both.
     """
 
     def __init__(self, subjects: Sequence[Subject]) -> None:
