@@ -124,7 +124,7 @@ def main():
     rows = (kept[-1] - kept[0]) / more
     fits = (added[-1] - added[0]) / more
     allowed = 6 + 60 * options.trials / 1024
-    print(f"a subject more, in memory: {rows:.1f} kB of rows ({allowed:.1f} allowed), {fits:.1f} of its fit (2 allowed)")
+    print(f"a subject more, in memory: {rows:.1f} kB of rows ({allowed:.1f} allowed), {fits:.1f} of its fit (2)")
     print(f"in a file: {(filed[-1] - filed[0]) / more:.2f} kB, of the command with two models "
           f"{(commands[-1] - commands[0]) / more:.2f} kB")  # fmt: skip
     grown = max(filed[-1] - filed[0], commands[-1] - commands[0]) / 1024
