@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from .. import _checks
 from .._choices.policy import Policy
+from .._threads import Threads
 from ..agents import Agent
 from . import engine
 from .choices import Choices, Subject
 from .model import FloatArray, GradientSource, Model, SoftmaxLearner, as_model
-from .work import as_done, workers_of
+from .work import bounded, workers_of
 
 LARGEST_STREAM = 2**31  # number of the first of a call
 _T = TypeVar("_T")
@@ -229,8 +230,9 @@ def over_subjects(function: Callable[[_T], _R], subjects: Iterable[_T], workers:
         raise ValueError(f"subjects must be iterable, got {_checks.shown(subjects)}")
     if workers == 1 or (isinstance(subjects, Sized) and len(subjects) == 1):
         return [function(subject) for subject in subjects]
-    found = dict(as_done(function, subjects, workers))
-    return [found[number] for number in range(len(found))]
+    with Threads(workers, "sigmalloc-fit") as pool:
+        found = dict(bounded(pool, function, subjects, workers))
+    return [found[number].result() for number in range(len(found))]
 
 
 def _subjects(data: Choices | Subject) -> Sequence[Subject]:

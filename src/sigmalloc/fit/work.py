@@ -6,7 +6,7 @@ machine that is nine tenths of the time of a fit. So BLAS has one thread while j
 
 import contextlib
 import queue
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from functools import partial
 from typing import Any, TypeVar
@@ -47,32 +47,43 @@ def as_done(
     pool: Executor = own if own is not None else executor  # type: ignore[assignment]
     call = function if executor is None else partial(_elsewhere, function)
     with one_thread_of_blas():
-        upcoming = enumerate(jobs)
-        running: dict[Future[Any], int] = {}
-        done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
         try:
-            while True:
-                while len(running) < 2 * count and (entry := next(upcoming, None)) is not None:
-                    future = pool.submit(call, entry[1])
-                    if not callable(getattr(future, "add_done_callback", None)):
-                        raise ValueError(
-                            f"executor: submit must return a Future, and that of {type(pool).__name__} returned "
-                            f"{_checks.shown(future)}"
-                        )
-                    running[future] = entry[0]
-                    future.add_done_callback(done.put)
-                if not running:
-                    return
-                future = done.get()
-                number, found = running.pop(future), future.result()
-                if executor is not None:
-                    found = _unwrapped(found, executor)
-                yield number, found
+            with contextlib.closing(bounded(pool, call, jobs, count)) as ended:
+                for number, future in ended:
+                    found = future.result()
+                    if executor is not None:
+                        found = _unwrapped(found, executor)
+                    yield number, found
         finally:
-            for future in running:
-                future.cancel()
             if own is not None:
                 own.shutdown(wait=False, cancel_futures=True)
+
+
+def bounded(
+    pool: Executor, call: Callable[[_J], Any], jobs: Iterable[_J], count: int
+) -> Generator[tuple[int, Future[Any]], None, None]:
+    """Number and future of each job as they end; twice ``count`` are with the pool, and no more are made."""
+    upcoming = enumerate(jobs)
+    running: dict[Future[Any], int] = {}
+    done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+    try:
+        while True:
+            while len(running) < 2 * count and (entry := next(upcoming, None)) is not None:
+                future = pool.submit(call, entry[1])
+                if not callable(getattr(future, "add_done_callback", None)):
+                    raise ValueError(
+                        f"executor: submit must return a Future, and that of {type(pool).__name__} returned "
+                        f"{_checks.shown(future)}"
+                    )
+                running[future] = entry[0]
+                future.add_done_callback(done.put)
+            if not running:
+                return
+            future = done.get()
+            yield running.pop(future), future
+    finally:
+        for future in running:
+            future.cancel()
 
 
 _DONE = "sigmalloc: done"
