@@ -1,7 +1,7 @@
 """Rows of subjects in a file, of which one subject's are read when they are asked for.
 
 A subject is a *record*: a line of JSON, and behind it the bytes of its arrays, integers as narrow as they can be. (Not
-packed otherwise: payoffs, most of it, hardly get shorter, and take twice the time to be read.) Records follow each other
+packed otherwise: payoffs, most of it, hardly get shorter, and take thrice the time to read.) Records follow each other
 in one member of an archive (`sigmalloc._io.archive`) that is stored as it is; where each ends, whose it is, how many
 rows it has and its checksum are in members beside it, and in memory: some tens of bytes a subject.
 """
