@@ -324,8 +324,10 @@ def _named(columns: Mapping[str, Any]) -> tuple[str, ...]:
     names: dict[str, None] = {}
     for key in ("options", "choice", "payoff", "subject", "known", "block", "forced", "episode"):
         given = columns.get(key)
-        for name in (given,) if isinstance(given, str) else given or ():
-            if name is not None:
+        if given is None:
+            continue
+        for name in (given,) if isinstance(given, str) else _checks.sequence(key, given):
+            if isinstance(name, str):  # the rest is refused by what reads the columns
                 names[name] = None
     return tuple(names)
 
