@@ -289,6 +289,26 @@ def test_trials_have_the_time_of_a_choice(agent, tmp_path):
     assert plain.time is None
 
 
+@pytest.mark.parametrize("kind", [{}, {"probability": True, "values": True}])
+def test_a_table_with_times_is_read_back(kind, tmp_path):
+    """`time` is a column of ours in a table of ours, or by name; in other people's it may be the time of day."""
+    agent = DEAR.replace(learn_samples="state")
+    trials = sm.simulate(MAZE, agent, episodes=6, restarts=3, seed=1, **kind)
+    assert np.ptp(trials.time) > 0
+    path = trials.to_csv(tmp_path / "trials.csv")
+    for again in (sm.Trials.read_csv(path, MAZE), sm.Trials.from_frame(trials.to_frame(), MAZE)):
+        for name, column in trials.columns.items():
+            np.testing.assert_array_equal(column, getattr(again, name), err_msg=name)
+    others = trials.to_frame()[["subject", "episode", "step", "state", "action", "reward", "next_state", "time"]]
+    assert sm.Trials.from_frame(others, MAZE).time is None
+    named = sm.Trials.from_frame(others.rename(columns={"time": "taken"}), MAZE, {"time": "taken"})
+    np.testing.assert_array_equal(named.time, trials.time)
+    others.assign(time="12:30").to_csv(path, index=False)
+    assert sm.Trials.read_csv(path, MAZE).time is None
+    with pytest.raises(ValueError, match="line 2: time must be a number, got '12:30'"):
+        sm.Trials.read_csv(path, MAZE, {"time": "time"})
+
+
 def test_probabilities_are_those_of_several_samples():
     task = sm.TabularMDP([[1, 1], [1, 1]], [[1.0, 0.0], [0.0, 0.0]], start=0, terminal=[1])
     q, sigma = np.array([[1.0, 0], [0, 0]]), np.full((2, 2), 2.0)

@@ -131,7 +131,7 @@ def test_sums_and_differences(fits):
 def test_fits_of_other_choices_are_refused(fits, data):
     other = fit(learners([(0.3, 1.0)] * 12, seed=9), LEARNER, starts=1, intervals=None)
     renamed = dataclasses.replace(other, subjects=tuple(
-        dataclasses.replace(one, subject=dataclasses.replace(one.subject, label=f"x{i}")) for i, one in enumerate(other)
+        dataclasses.replace(one, rows=dataclasses.replace(one.subject, label=f"x{i}")) for i, one in enumerate(other)
     ))  # fmt: skip
     with pytest.raises(ValueError, match="other choices of subject 's0'"):
         compare({"a": fits["learner"], "b": other})

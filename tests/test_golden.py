@@ -58,8 +58,9 @@ def test_trials_of_format_1_are_read_and_repeated():
         np.testing.assert_array_equal(held[name], column, err_msg=name)
 
 
-def test_fits_of_format_1_are_read_and_their_likelihoods_repeated():
-    old = sm.fit.Fit.load(OLD / "fit.npz")
+@pytest.mark.parametrize("name", ["fit", "fit-3"])
+def test_fits_of_formats_2_and_3_are_read_and_their_likelihoods_repeated(name):
+    old = sm.fit.Fit.load(OLD / f"{name}.npz")
     assert old.labels == (0, 1) and old[0].space.names == ("lam", "sigma_0") and old.settings["starts"] == 2
     for one in old:
         model = one.model

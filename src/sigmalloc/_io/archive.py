@@ -16,7 +16,7 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, BinaryIO
 
 import numpy as np
@@ -40,6 +40,7 @@ def save(
     arrays: Mapping[str, npt.ArrayLike],
     *,
     compress: bool = True,
+    runs: Mapping[str, tuple[int, Iterable[bytes]]] | None = None,
 ) -> None:
     """Write an archive, complete or not at all.
 
@@ -51,6 +52,9 @@ def save(
     arrays : dict of {str: array}
         Of numbers, booleans or text.
     compress : bool
+    runs : dict of {str: (int, iterable of bytes)}, optional
+        Arrays of bytes that need not be in memory: how many bytes, and these piece by piece. They are stored as they
+        are, so that a part can be read from its place in the file, see `Archive.place`.
 
     Raises
     ------
@@ -75,6 +79,8 @@ def save(
                     np.lib.format.write_array(member, array, allow_pickle=False)
             for info in archive.infolist():
                 info.comment = sums[info.filename.removesuffix(".npy")]
+            for name, (size, pieces) in (runs or {}).items():
+                _put_run(archive, name, size, pieces)
             archive.comment = _MARK
 
     files.write(path, put_all)
@@ -225,6 +231,24 @@ class Archive:
             raise ValueError(f"{name} is not what was saved: its checksum differs")
         return array
 
+    def place(self, name: str) -> int:
+        """Where in the file the first byte of a run is.
+
+        Raises
+        ------
+        ValueError
+            If it is not there, or is packed.
+        """
+        with self._open(name) as stream:
+            _header(name, stream, self._members[name].file_size)
+            behind = stream.tell()
+        info = self._members[name]
+        if info.compress_type != zipfile.ZIP_STORED or self._opened.fp is None:
+            raise ValueError(f"{name} is packed")
+        self._opened.fp.seek(info.header_offset + 26)  # the lengths of the member's name and of what is beside it
+        name_length, extra = np.frombuffer(self._opened.fp.read(4), "<u2").tolist()
+        return info.header_offset + 30 + int(name_length) + int(extra) + behind
+
     def _open(self, name: str) -> IO[bytes]:
         info = self._members.get(name)
         if info is None:
@@ -259,6 +283,21 @@ class Archive:
         return flat.reshape(found, order="F" if fortran_order else "C")
 
 
+def _put_run(archive: zipfile.ZipFile, name: str, size: int, pieces: Iterable[bytes]) -> None:
+    info = zipfile.ZipInfo(f"{name}.npy")
+    hashed = _hash_of("|u1", (size,))
+    left = size
+    with archive.open(info, "w", force_zip64=True) as stream:
+        np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": (size,)})
+        for piece in pieces:
+            stream.write(piece)
+            hashed.update(piece)
+            left -= len(piece)
+    if left:
+        raise ValueError(f"{name} was to have {size} bytes, got {size - left}")
+    info.comment = hashed.hexdigest().encode()
+
+
 def _header(name: str, stream: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, order and type of an array of ``size`` bytes, header included."""
     version = np.lib.format.read_magic(stream)
@@ -290,11 +329,15 @@ def _checked(name: str, array: npt.ArrayLike) -> npt.NDArray[Any]:
 def _sum(array: npt.NDArray[Any]) -> bytes:
     """Hash of shape, type and content, the same on every machine."""
     little = array.dtype.newbyteorder("<")
-    hashed = hashlib.blake2b(f"{little.str}{array.shape}".encode(), digest_size=8)
+    hashed = _hash_of(little.str, array.shape)
     flat = np.ascontiguousarray(array, dtype=little).reshape(-1)
     if flat.size:
         hashed.update(flat.view(np.uint8).data)
     return hashed.hexdigest().encode()
+
+
+def _hash_of(kind: str, shape: tuple[int, ...]) -> hashlib.blake2b:
+    return hashlib.blake2b(f"{kind}{shape}".encode(), digest_size=8)
 
 
 def _parsed(text: npt.NDArray[Any]) -> dict[str, Any]:

@@ -5,13 +5,17 @@ import numbers
 import os
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
-from .._io import files
+from .._io import archive, files
+from . import any_length, filed
+from .filed import Rows
 from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, Once, changes, groups, nothing, plain
 from .subject import Blocks as Blocks
 from .subject import Subject as Subject
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 Coding: TypeAlias = Literal["index", "from one", "memory"]
 CODINGS: tuple[str, ...] = ("index", "from one", "memory")
+FORMAT = 1
 _NO_NAME = 2**62
 
 
@@ -29,10 +34,14 @@ class Choices:
     """What people chose, checked: a sequence of `Subject`, in order of appearance.
 
     Made by `from_arrays`, `from_frame`, `from_csv` or `from_task`, or by a reader of another package's tables
-    (`read_hbayesdm`, `read_cpm`, `read_hssm`).
+    (`read_hbayesdm`, `read_cpm`, `read_hssm`). Many rows may be in a file instead of in memory, see `save`, `load` and
+    ``rows`` of `from_csv`; whatever takes choices takes both.
     """
 
     def __init__(self, subjects: Sequence[Subject]) -> None:
+        if isinstance(subjects, Rows):
+            self._subjects: Sequence[Subject] = subjects
+            return
         subjects = _checks.sequence("subjects", subjects)
         for subject in subjects:
             if not isinstance(subject, Subject):
@@ -42,27 +51,38 @@ class Choices:
         labels = [subject.label for subject in subjects]
         if len(set(labels)) != len(labels):
             raise ValueError(f"subjects must have labels of their own, got {labels}")
-        self._subjects: tuple[Subject, ...] = subjects
+        self._subjects = subjects
 
     @property
-    def subjects(self) -> tuple[Subject, ...]:
-        """The subjects."""
+    def subjects(self) -> Sequence[Subject]:
+        """The subjects; of those in a file, each is read when it is asked for."""
         return self._subjects
 
     @property
     def labels(self) -> tuple[Hashable, ...]:
         """The subjects' labels."""
+        if isinstance(self._subjects, Rows):
+            return self._subjects.contents.labels
         return tuple(subject.label for subject in self._subjects)
 
     @property
     def n_rows(self) -> int:
         """Number of rows of all subjects."""
+        if isinstance(self._subjects, Rows):
+            return int(self._subjects.contents.n_rows.sum())
         return sum(subject.n_rows for subject in self._subjects)
 
     @property
     def n_scored(self) -> int:
         """Number of choices that count, of all subjects."""
-        return sum(subject.n_scored for subject in self._subjects)
+        return int(self.scored_by_subject.sum())
+
+    @property
+    def scored_by_subject(self) -> IntArray:
+        """Number of choices that count, of each subject."""
+        if isinstance(self._subjects, Rows):
+            return self._subjects.contents.n_scored
+        return np.array([subject.n_scored for subject in self._subjects])
 
     def __len__(self) -> int:
         return len(self._subjects)
@@ -71,13 +91,45 @@ class Choices:
         return iter(self._subjects)
 
     def __getitem__(self, label: Hashable) -> Subject:
-        for subject in self._subjects:
-            if subject.label == label:
-                return subject
-        raise KeyError(f"no subject {label!r}; there are {', '.join(map(repr, self.labels[:20]))}")
+        labels = self.labels
+        if label not in labels:
+            raise KeyError(f"no subject {label!r}; there are {', '.join(map(repr, labels[:20]))}")
+        return self._subjects[labels.index(label)]
 
     def __repr__(self) -> str:
         return f"Choices({len(self)} subjects, {self.n_rows} rows, {self.n_scored} scored)"
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the rows to a NumPy .npz archive, complete or not at all.
+
+        Parameters
+        ----------
+        path : path
+            ".npz" is appended if it is missing.
+        """
+        place = files.with_suffix("path", path, ".npz")
+        filed.save(place, {"format": FORMAT, "kind": "choices"}, {}, *filed.packed(self._subjects))
+        return place
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Choices":
+        """Open rows that `save` wrote, or `from_csv` with ``rows``; nothing in the file is executed.
+
+        Rows of more than 2 MB stay in the file, which has to stay where it is: a subject's are read, and their checksum
+        is compared, when the subject is asked for. So memory does not grow with them.
+
+        Raises
+        ------
+        ValueError
+            If the file is not one of choices of this format, or is damaged.
+        """
+        place = files.checked_path("path", path)
+        with archive.reading(place, "file of choices") as file:
+            facts = file.facts
+            if facts.get("kind") != "choices" or facts["format"] != FORMAT:
+                found = f"{facts.get('kind')!r} of format {facts.get('format')!r}"
+                raise ValueError(f"it is {found}, no choices of {FORMAT}")
+            return cls(filed.opened(place, file))
 
     @classmethod
     def from_arrays(
@@ -143,50 +195,11 @@ class Choices:
             raise ValueError(f"memory must have names of memories, numbers or texts, got dtype {given.dtype}")
         if given.ndim != 2 or 0 in given.shape:
             raise ValueError(f"memory must have shape (rows, options), got {given.shape}")
-        return cls._checked(
+        return cls(_checked(
             list(given.T), given.shape[0], choice=choice, payoff=payoff, subject=subject, known=known,
             known_sigma=known_sigma, exists=exists, block=block, forced=forced, episode=episode, blocks=blocks,
             coding=coding, chosen_only=chosen_only,
-        )  # fmt: skip
-
-    @classmethod
-    def _checked(
-        cls,
-        memory: Sequence[npt.NDArray[Any] | None],
-        n_rows: int,
-        *,
-        choice: npt.ArrayLike,
-        payoff: npt.ArrayLike,
-        subject: npt.ArrayLike | None,
-        known: npt.ArrayLike | None,
-        known_sigma: npt.ArrayLike | None,
-        exists: npt.ArrayLike | None,
-        block: npt.ArrayLike | None,
-        forced: npt.ArrayLike | None,
-        episode: npt.ArrayLike | None,
-        blocks: str,
-        coding: str,
-        chosen_only: bool,
-    ) -> "Choices":
-        """See `from_arrays`; memories by option, None for one that has none."""
-        shape = (n_rows, len(memory))
-        owner = _column("subject", 0 if subject is None else subject, n_rows)
-        number: dict[Hashable, int] = {}
-        table = _Table(
-            names=np.stack([_numbers_of("memory", column, n_rows, number) for column in memory], axis=1),
-            number=number,
-            owner=owner,
-            raw_choice=_column("choice", choice, n_rows),
-            payoff=_payoffs(payoff, shape),
-            known=_numbers("known", known, shape),
-            known_sigma=_numbers("known_sigma", known_sigma, shape),
-            exists=_mask("exists", exists, shape, True),
-            block=_column("block", 0 if block is None else block, n_rows),
-            forced=_mask("forced", forced, (n_rows,), False),
-            episode=None if episode is None else _column("episode", episode, n_rows),
-        )
-        table.check(coding)
-        return cls([table.subject(label, rows, blocks, chosen_only) for label, rows in groups(owner)])
+        ))  # fmt: skip
 
     @classmethod
     def from_frame(
@@ -229,63 +242,20 @@ class Choices:
         ValueError
             If a column is not there, or naming the subject and the row.
         """
-
-        if not isinstance(frame, Mapping) and not hasattr(frame, "columns"):
-            raise ValueError(f"frame must be a table with columns, got {_checks.shown(frame)}")
-
-        def column(field: str, name: str) -> npt.NDArray[Any]:
-            if not isinstance(name, str):
-                raise ValueError(f"{field} must be the name of a column, got {_checks.shown(name)}")
-            if name not in frame:
-                columns = ", ".join(repr(str(key)) for key in frame)
-                raise ValueError(f"{field}: no column {name!r}; the columns are {columns}")
-            found = _checks.as_array(name, frame[name])
-            if found.ndim != 1:
-                raise ValueError(f"{field}: the column {name!r} must have shape (rows,), got {found.shape}")
-            return found
-
-        _checks.choice("blocks", blocks, BLOCKS)
-        _checks.choice("coding", coding, CODINGS)
-        chosen_only = _checks.flag("chosen_only", chosen_only)
-        named = _checks.sequence("options", options)
-        if not named:
-            raise ValueError("options must not be empty")
-        chosen = column("choice", choice)
-        n_rows = len(chosen)
-        if not n_rows:
-            raise ValueError("frame has no rows")
-        memory = [None if name is None else column("options", name) for name in named]
-        amounts: npt.NDArray[np.float64] | None = None
-        if known is not None:
-            given = _checks.sequence("known", known)
-            if len(given) != len(named):
-                raise ValueError(f"known must have {len(named)} entries, one an option, got {len(given)}")
-            amounts = np.zeros((n_rows, len(named)))
-            for a, name in enumerate(given):
-                if name is not None:
-                    amounts[:, a] = floats(f"known {name!r}", column("known", name))
-        if isinstance(payoff, str):
-            payoffs = floats("payoff", column("payoff", payoff))
-        else:
-            each = _checks.sequence("payoff", payoff)
-            if not each:
-                raise ValueError("payoff must be the name of a column, or those of the options' columns")
-            payoffs = np.stack([floats("payoff", column("payoff", name)) for name in each], axis=1)
-        in_block: npt.NDArray[Any] | None = None
-        if block is not None:
-            several = (block,) if isinstance(block, str) else _checks.sequence("block", block)
-            parts = [column("block", name) for name in several]
-            in_block = parts[0] if len(parts) == 1 else np.array([*zip(*parts, strict=True), None], dtype=object)[:-1]
-        return cls._checked(
-            memory, n_rows, choice=chosen, payoff=payoffs, known=amounts, known_sigma=None, exists=None,
-            block=in_block, subject=None if subject is None else column("subject", subject),
-            forced=None if forced is None else _flags("forced", column("forced", forced)),
-            episode=None if episode is None else column("episode", episode),
-            blocks=blocks, coding=coding, chosen_only=chosen_only,
-        )  # fmt: skip
+        return cls(_subjects_of(
+            frame, None, options=options, choice=choice, payoff=payoff, subject=subject, known=known, block=block,
+            forced=forced, episode=episode, blocks=blocks, coding=coding, chosen_only=chosen_only,
+        ))  # fmt: skip
 
     @classmethod
-    def from_csv(cls, path: str | os.PathLike[str], *, separator: str = ",", **columns: Any) -> "Choices":
+    def from_csv(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        separator: str = ",",
+        rows: str | os.PathLike[str] | None = None,
+        **columns: Any,
+    ) -> "Choices":
         """A text file with a line of column names; other arguments as for `from_frame`. Needs pandas.
 
         Parameters
@@ -293,8 +263,30 @@ class Choices:
         path : path
         separator : str
             What separates the columns: ``","``, ``"\\t"``.
+        rows : path, optional
+            File to which the rows are written, checked, to be opened by `load`: then the table may be of any length, in
+            any order, and neither it nor the rows are ever in memory as a whole. ".npz" is appended if it is missing.
+
+        Raises
+        ------
+        ValueError
+            As for `from_frame`; with ``rows`` also where a column has numbers in one part of a long table and texts in
+            another.
         """
-        return cls.from_frame(read_text("path", path, _checks.separator("separator", separator)), **columns)
+        separator = _checks.separator("separator", separator)
+        if rows is None:
+            return cls.from_frame(read_text("path", path, separator), **columns)
+        target = files.with_suffix("rows", rows, ".npz")
+        source = files.checked_path("path", path)
+        files.check_is_file(source)
+        subjects = partial(_subjects_of, **columns)
+        with any_length.filed(source, separator, str(target), subjects, columns.get("subject"), _named(columns)) as (
+            index,
+            size,
+            records,
+        ):
+            filed.save(target, {"format": FORMAT, "kind": "choices"}, {}, index, size, records)
+        return cls.load(target)
 
     @classmethod
     def from_task(
@@ -327,10 +319,139 @@ class Choices:
         return cls(choices_in_task(task, trials, block, blocks))
 
 
+def _named(columns: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns of a table that arguments of `Choices.from_frame` name."""
+    names: dict[str, None] = {}
+    for key in ("options", "choice", "payoff", "subject", "known", "block", "forced", "episode"):
+        given = columns.get(key)
+        if given is None:
+            continue
+        for name in (given,) if isinstance(given, str) else _checks.sequence(key, given):
+            if isinstance(name, str):  # the rest is refused by what reads the columns
+                names[name] = None
+    return tuple(names)
+
+
+def _subjects_of(
+    frame: "pd.DataFrame | Mapping[str, npt.ArrayLike]",
+    place: IntArray | None,
+    *,
+    options: Sequence[str | None],
+    choice: str,
+    payoff: str | Sequence[str],
+    subject: str | None = None,
+    known: Sequence[str | None] | None = None,
+    block: str | Sequence[str] | None = None,
+    forced: str | None = None,
+    episode: str | None = None,
+    blocks: Blocks = "reset",
+    coding: Coding = "index",
+    chosen_only: bool = False,
+) -> list[Subject]:
+    """See `Choices.from_frame`; ``place`` as a `_Table` has it."""
+    if not isinstance(frame, Mapping) and not hasattr(frame, "columns"):
+        raise ValueError(f"frame must be a table with columns, got {_checks.shown(frame)}")
+
+    def column(field: str, name: str) -> npt.NDArray[Any]:
+        if not isinstance(name, str):
+            raise ValueError(f"{field} must be the name of a column, got {_checks.shown(name)}")
+        if name not in frame:
+            columns = ", ".join(repr(str(key)) for key in frame)
+            raise ValueError(f"{field}: no column {name!r}; the columns are {columns}")
+        found = _checks.as_array(name, frame[name])
+        if found.ndim != 1:
+            raise ValueError(f"{field}: the column {name!r} must have shape (rows,), got {found.shape}")
+        return found
+
+    _checks.choice("blocks", blocks, BLOCKS)
+    _checks.choice("coding", coding, CODINGS)
+    chosen_only = _checks.flag("chosen_only", chosen_only)
+    named = _checks.sequence("options", options)
+    if not named:
+        raise ValueError("options must not be empty")
+    chosen = column("choice", choice)
+    n_rows = len(chosen)
+    if not n_rows:
+        raise ValueError("frame has no rows")
+    memory = [None if name is None else column("options", name) for name in named]
+    amounts: npt.NDArray[np.float64] | None = None
+    if known is not None:
+        given = _checks.sequence("known", known)
+        if len(given) != len(named):
+            raise ValueError(f"known must have {len(named)} entries, one an option, got {len(given)}")
+        amounts = np.zeros((n_rows, len(named)))
+        for a, name in enumerate(given):
+            if name is not None:
+                amounts[:, a] = floats(f"known {name!r}", column("known", name))
+    if isinstance(payoff, str):
+        payoffs = floats("payoff", column("payoff", payoff))
+    else:
+        each = _checks.sequence("payoff", payoff)
+        if not each:
+            raise ValueError("payoff must be the name of a column, or those of the options' columns")
+        payoffs = np.stack([floats("payoff", column("payoff", name)) for name in each], axis=1)
+    in_block: npt.NDArray[Any] | None = None
+    if block is not None:
+        several = (block,) if isinstance(block, str) else _checks.sequence("block", block)
+        parts = [column("block", name) for name in several]
+        in_block = parts[0] if len(parts) == 1 else np.array([*zip(*parts, strict=True), None], dtype=object)[:-1]
+    return _checked(
+        memory, n_rows, choice=chosen, payoff=payoffs, known=amounts, known_sigma=None, exists=None,
+        block=in_block, subject=None if subject is None else column("subject", subject),
+        forced=None if forced is None else _flags("forced", column("forced", forced)),
+        episode=None if episode is None else column("episode", episode),
+        blocks=blocks, coding=coding, chosen_only=chosen_only, place=place,
+    )  # fmt: skip
+
+
+def _checked(
+    memory: Sequence[npt.NDArray[Any] | None],
+    n_rows: int,
+    *,
+    choice: npt.ArrayLike,
+    payoff: npt.ArrayLike,
+    subject: npt.ArrayLike | None,
+    known: npt.ArrayLike | None,
+    known_sigma: npt.ArrayLike | None,
+    exists: npt.ArrayLike | None,
+    block: npt.ArrayLike | None,
+    forced: npt.ArrayLike | None,
+    episode: npt.ArrayLike | None,
+    blocks: str,
+    coding: str,
+    chosen_only: bool,
+    place: IntArray | None = None,
+) -> list[Subject]:
+    """See `Choices.from_arrays`; memories by option, None for one that has none."""
+    shape = (n_rows, len(memory))
+    owner = _column("subject", 0 if subject is None else subject, n_rows)
+    number: dict[Hashable, int] = {}
+    table = _Table(
+        place=place,
+        names=np.stack([_numbers_of("memory", column, n_rows, number) for column in memory], axis=1),
+        number=number,
+        owner=owner,
+        raw_choice=_column("choice", choice, n_rows),
+        payoff=_payoffs(payoff, shape),
+        known=_numbers("known", known, shape),
+        known_sigma=_numbers("known_sigma", known_sigma, shape),
+        exists=_mask("exists", exists, shape, True),
+        block=_column("block", 0 if block is None else block, n_rows),
+        forced=_mask("forced", forced, (n_rows,), False),
+        episode=None if episode is None else _column("episode", episode, n_rows),
+    )
+    table.check(coding)
+    return [table.subject(label, rows, blocks, chosen_only) for label, rows in groups(owner)]
+
+
 @dataclass(kw_only=True)
 class _Table:
-    """Rows of all subjects, before and after they are checked; memories by their numbers in ``number``, −1: none."""
+    """Rows of all subjects, before and after they are checked; memories by their numbers in ``number``, −1: none.
 
+    ``place`` is where each row was in the user's table, None if this is the whole of it.
+    """
+
+    place: IntArray | None
     names: IntArray
     number: dict[Hashable, int]
     owner: npt.NDArray[Any]
@@ -344,7 +465,8 @@ class _Table:
     episode: npt.NDArray[Any] | None
 
     def fail(self, row: int, message: str) -> None:
-        raise ValueError(f"subject {plain(self.owner[row])!r}, row {row}: {message}")
+        place = row if self.place is None else self.place[row]
+        raise ValueError(f"subject {plain(self.owner[row])!r}, row {place}: {message}")
 
     def check(self, coding: str) -> None:
         counts = self.exists.sum(axis=1)
@@ -459,7 +581,8 @@ class _Table:
             block_memories=once(np.array([len(part) for part in labels])[block]), memory=once(memory[where]),
             known=once(known[where]), known_sigma=once(self.known_sigma[rows][where]),
             n_options=once(self.counts[rows][where]), n_memories=max(map(len, labels)), labels=labels,
-            block=once(block), start=once(np.bincount(situation) / len(rows)), chosen_only=chosen_only, rows=rows,
+            block=once(block), start=once(np.bincount(situation) / len(rows)), chosen_only=chosen_only,
+            rows=rows if self.place is None else self.place[rows],
         )  # fmt: skip
 
     def _numbered(

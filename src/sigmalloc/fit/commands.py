@@ -7,19 +7,24 @@ import json
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .._executors import Executors, WorkersLostError
 from .._io import files
 from .._io.progress import duration, shown
 from .compare import Comparison, compare
-from .estimate import Job, assembled, file_name, fit_subject, run_jobs
+from .estimate import Job, Jobs, assembled, file_name, fit_subject, run_jobs
 from .results import Fit
 from .study import Study, read_study
 from .work import as_done, pool_of
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FAILURE, INTERRUPTED = 1, 130
+_WRITTEN = 1000  # rows at once
 
 
 def add_parser(subparsers: Any) -> None:
@@ -45,8 +50,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run_fit(args: argparse.Namespace) -> int:
     """Fit a study, or estimate what it takes; 0 if it was finished, 1 if it failed, 130 if it was interrupted."""
-    study = read_study(args.study)
-    store = study.store if args.store is None else files.checked_path("--store", args.store)
+    study = read_study(args.study, store=args.store, dry_run=args.dry_run)
+    store = study.store
     if store is None:
         raise ValueError("store is missing: name a folder with --store, or in the study")
     if args.dask is not None:
@@ -118,9 +123,15 @@ def _folder(store: str, name: str) -> Path:
 def _write(fits: dict[str, Fit], comparison: Comparison | None, store: str) -> None:
     for name, fit in fits.items():
         fit.save(Path(store) / f"{name}.npz")
-        files.write(os.path.join(store, f"{name}.csv"), fit.to_frame().to_csv())
+        files.write(os.path.join(store, f"{name}.csv"), partial(_put, fit.to_frame()))
     if comparison is not None:
         files.write(os.path.join(store, "comparison.csv"), comparison.to_frame().to_csv())
+
+
+def _put(frame: "pd.DataFrame", file: BinaryIO) -> None:
+    """A table as text, some rows at a time."""
+    for begin in range(0, len(frame), _WRITTEN):
+        file.write(frame[begin : begin + _WRITTEN].to_csv(header=not begin).encode("utf-8", "backslashreplace"))
 
 
 def _facts(fits: dict[str, Fit], comparison: Comparison | None, store: str) -> dict[str, Any]:
@@ -138,9 +149,11 @@ def _facts(fits: dict[str, Fit], comparison: Comparison | None, store: str) -> d
 
 def _dry_run(study: Study, store: str, args: argparse.Namespace, workers: int) -> int:
     waiting = {
-        name: [job for job in jobs if not files.exists(_folder(store, name) / file_name(job))]
+        name: jobs.only([
+            number for number, job in enumerate(jobs) if not files.exists(_folder(store, name) / file_name(job))
+        ])
         for name, jobs in study.jobs.items()
-    }
+    }  # fmt: skip
     seconds = {name: _seconds(jobs) for name, jobs in waiting.items()}
     total = sum(seconds.values())
     facts: dict[str, Any] = {
@@ -153,22 +166,23 @@ def _dry_run(study: Study, store: str, args: argparse.Namespace, workers: int) -
         return 0
     print(f"{len(study.data):,} subjects, {study.data.n_rows:,} rows, of which {study.data.n_scored:,} choices count")
     for name, jobs in study.jobs.items():
-        space = jobs[0].space
+        space = jobs.common.space
         free = ", ".join(f"{key} in {low:.3g} to {high:.3g}" for key, (low, high) in space.bounds.items())
-        print(f"{name}: {jobs[0].model.kind}, {free}; {len(waiting[name]):,} of {len(jobs):,} fits to do, about "
+        print(f"{name}: {jobs.common.model.kind}, {free}; {len(waiting[name]):,} of {len(jobs):,} fits to do, about "
               f"{duration(seconds[name])} of processor time")  # fmt: skip
     print(f"time: about {duration(facts['seconds'])} with {workers} threads ({duration(total)} of processor time)")
     return 0
 
 
-def _seconds(jobs: list[Job]) -> float:
+def _seconds(jobs: Jobs) -> float:
     """What the jobs take: one start of the first one, and that by starts and rows."""
     if not jobs:
         return 0.0
 
+    first: Job = jobs[0]
     begin = time.perf_counter()
-    _, fit = next(iter(as_done(fit_subject, [dataclasses.replace(jobs[0], starts=1)], 1)))
+    _, fit = next(iter(as_done(fit_subject, [dataclasses.replace(first, starts=1)], 1)))
     passed = time.perf_counter() - begin
-    sets = fit.evaluations + (jobs[0].starts - 1) * float(fit.starts.evaluations.mean())
-    rows = sum(job.subject.n_rows for job in jobs) / jobs[0].subject.n_rows
+    sets = fit.evaluations + (first.starts - 1) * float(fit.starts.evaluations.mean())
+    rows = sum(job.subject.n_rows for job in jobs) / first.subject.n_rows
     return passed * sets / max(fit.evaluations, 1) * rows

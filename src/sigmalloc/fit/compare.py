@@ -15,11 +15,11 @@ from .. import _checks
 from .._executors import Executors
 from ..agents import Agent
 from .choices import Choices
-from .estimate import Job, make_jobs, run_jobs
+from .estimate import Jobs, make_jobs, run_jobs
 from .groups import Group
 from .likelihood import log_likelihoods
 from .model import FloatArray, Model, SoftmaxLearner, as_model
-from .results import Fit
+from .results import Fit, SubjectFits
 from .subject import Subject
 
 if TYPE_CHECKING:
@@ -294,11 +294,20 @@ def _checked_fits(fits: Mapping[str, Fit | Group]) -> tuple[tuple[str, ...], dic
         other = plain[name]
         if other.labels != first.labels:
             raise ValueError(f"fits[{name!r}] has other subjects than fits[{names[0]!r}]")
+        if _same_file(first, other):
+            continue
         for a, b in zip(first, other, strict=True):
             if not (np.array_equal(a.subject.choice, b.subject.choice)
                     and np.array_equal(a.subject.scored, b.subject.scored)):  # fmt: skip
                 raise ValueError(f"fits[{name!r}] is of other choices of subject {a.label!r} than fits[{names[0]!r}]")
     return names, plain
+
+
+def _same_file(a: Fit, b: Fit) -> bool:
+    """Whether two fits are of the same subjects in the same file, which need not be read to tell."""
+    one, other = a.subjects, b.subjects
+    return (isinstance(one, SubjectFits) and isinstance(other, SubjectFits) and one.rows is other.rows
+            and one.places is None and other.places is None)  # fmt: skip
 
 
 def _remarks(names: tuple[str, ...], likelihood: FloatArray) -> tuple[str, ...]:
@@ -374,12 +383,13 @@ def future(
             None if bounds is None else bounds.get(name), starts, seed,
         )  # fmt: skip
         found = run_jobs(jobs, workers=workers, executor=executor, store=store, progress=progress)
-        last: dict[int, Any] = {}
-        for fit, (number, later) in zip(found, targets, strict=True):
+        last: dict[int, int] = {}
+        for place, (fit, (number, end, until)) in enumerate(zip(found, targets, strict=True)):
+            later = data.subjects[number].part(until).scoring(np.arange(until) >= end)
             scores[m, number] += log_likelihoods(later, fit.model, (), np.zeros((1, 0)))[0]
             seen[m, number] += fit.log_likelihood
-            last[number] = fit
-        fits[str(name)] = Fit(tuple(last[number] for number in range(len(data))), "lbfgsb", 0.95)
+            last[number] = place
+        fits[str(name)] = Fit(found.only([last[number] for number in range(len(data))]), "lbfgsb", 0.95)
     effects = random_effects(scores.T, seed=seed)
     table = {"log_likelihood": seen, "future": scores}
     return Comparison(names, data.labels, "future", table, effects, fits, _remarks(names, scores))
@@ -405,16 +415,17 @@ def _ends(subject: Subject, cuts: Any) -> list[int]:
 def _future_jobs(
     data: Choices, model: Model, plan: list[list[int]], free: Sequence[str] | None,
     bounds: Mapping[str, tuple[float, float]] | None, starts: int, seed: int,
-) -> tuple[list[Job], list[tuple[int, Subject]]]:  # fmt: skip
+) -> tuple[Jobs, list[tuple[int, int, int]]]:  # fmt: skip
+    """Jobs, and of each: whose it is, and between which rows what is scored lies."""
     template = make_jobs(data, model, free=free, bounds=bounds, starts=starts, seed=seed, intervals=None)
-    jobs, targets = [], []
-    for number, (job, ends) in enumerate(zip(template, plan, strict=True)):
-        subject = job.subject
+    places: list[tuple[int, int | None]] = []
+    targets = []
+    for number, (subject, ends) in enumerate(zip(data, plan, strict=True)):
         for end, until in zip(ends, [*ends[1:], subject.n_rows], strict=True):
             earlier = subject.part(end)
             later = subject.part(until).scoring(np.arange(until) >= end)
             if not earlier.n_scored or not later.n_scored:
                 raise ValueError(f"cuts: subject {subject.label!r} has no choice that counts before or after row {end}")
-            jobs.append(Job(earlier, model, job.space, None, "lbfgsb", starts, None, None, job.level, seed))
-            targets.append((number, later))
-    return jobs, targets
+            places.append((number, end))
+            targets.append((number, end, until))
+    return Jobs(template.rows, template.common, None, places), targets

@@ -4,8 +4,8 @@ import hashlib
 import json
 import re
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -22,11 +22,12 @@ from .._io.progress import shown
 from ..agents import Agent
 from . import optimise, samplers
 from .choices import Choices
+from .filed import packed_subject
 from .likelihood import log_likelihoods
 from .model import FloatArray, GradientSource, Model, SoftmaxLearner, as_model
 from .optimise import Starts
 from .parameters import Space, make_space
-from .results import FORMAT, Fit, SubjectFit, packed_model, packed_subject
+from .results import FORMAT, Fit, SubjectFit, SubjectFits, packed_model
 from .subject import Subject
 from .target import NoisyTarget, Normal, Priors, Target, checked_priors
 from .work import as_done
@@ -59,6 +60,56 @@ class Job:
     particles: int | None = None
     repetitions: int = 8
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Jobs(Sequence[Job]):
+    """Jobs of one kind, each made when it is asked for: so that no more rows are in memory than are worked on.
+
+    Attributes
+    ----------
+    rows : sequence of Subject
+    common : Job
+        What they have in common; the subject is any one.
+    begin : array of float, shape (jobs, n, f), optional
+        Further starts of each.
+    places : sequence of (int, int or None), optional
+        Of each job: whose it is, and how many of the rows are fitted. Default: all rows of every subject.
+    """
+
+    rows: Sequence[Subject]
+    common: Job
+    begin: FloatArray | None = None
+    places: Sequence[tuple[int, int | None]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows if self.places is None else self.places)
+
+    def __iter__(self) -> Iterator[Job]:
+        return (self[number] for number in range(len(self)))
+
+    def __getitem__(self, index: Any) -> Any:
+        number = range(len(self))[index]
+        whose, until = (number, None) if self.places is None else self.places[number]
+        subject = self.rows[whose]
+        return replace(
+            self.common, subject=subject if until is None else subject.part(until),
+            begin=None if self.begin is None else self.begin[number],
+        )  # fmt: skip
+
+    def replace(self, begin: FloatArray | None = None, **changes: Any) -> "Jobs":
+        """The same with other starts to go on from, and other fields of each job."""
+        return Jobs(self.rows, replace(self.common, **changes), begin, self.places)
+
+    def only(self, numbers: Sequence[int]) -> "Jobs":
+        """Some of them."""
+        every = [(number, None) for number in range(len(self.rows))] if self.places is None else self.places
+        begin = None if self.begin is None else self.begin[list(numbers)]
+        return Jobs(self.rows, self.common, begin, [every[number] for number in numbers])
+
+    def results(self) -> SubjectFits:
+        """Room for what is found."""
+        return SubjectFits(self.rows, self.common.model, self.common.space, self.places)
 
 
 def fit(
@@ -190,7 +241,7 @@ def make_jobs(
     particles: int | None = None,
     repetitions: int = 8,
     options: Mapping[str, Any] | None = None,
-) -> list[Job]:
+) -> Jobs:
     """The jobs of a fit, everything checked; arguments as for `fit`."""
     if isinstance(data, Subject):
         data = Choices([data])
@@ -218,17 +269,18 @@ def make_jobs(
         raise ValueError(f"options: method='lbfgsb' has none, got {', '.join(given)}")
     if method == "emcee":
         given = _chain_options(given)
-    for subject in data:
-        if not subject.n_scored:
-            raise ValueError(f"subject {subject.label!r} has no choice that counts")
+    for label, count in zip(data.labels, data.scored_by_subject.tolist(), strict=True):
+        if not count:
+            raise ValueError(f"subject {label!r} has no choice that counts")
     space = make_space(data.subjects, model, free, bounds)
     priors = checked_priors(priors, space)
     for subject in data:  # what does not fit together is found now
         log_likelihoods(subject.part(1), model, space.names, space.to_values(space.box.mean(axis=1))[None])
-    return [
-        Job(subject, model, space, priors, method, starts, None, intervals, level, seed, particles, repetitions, given)
-        for subject in data
-    ]
+    common = Job(
+        data.subjects[0], model, space, priors, method, starts, None, intervals, level, seed, particles, repetitions,
+        given,
+    )  # fmt: skip
+    return Jobs(data.subjects, common)
 
 
 def _chain_options(given: dict[str, Any]) -> dict[str, Any]:
@@ -240,41 +292,45 @@ def _chain_options(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_jobs(
-    jobs: Sequence[Job],
+    jobs: Jobs,
     *,
     workers: int | None = None,
     executor: Executors = None,
     store: str | Path | None = None,
     progress: Any = False,
-) -> list[SubjectFit]:
+) -> SubjectFits:
     """Fits of subjects, in the order of the jobs; those that a store has are read from it."""
-    found: dict[int, SubjectFit] = {}
+    found = jobs.results()
     folder = None if store is None else Path(files.checked_path("store", store))
-    waiting = list(range(len(jobs)))
+    waiting: Sequence[int] = range(len(jobs))
     if folder is not None:
         files.make_ready(folder, "store")
+        missing = []
         for number, job in enumerate(jobs):
-            kept = _kept(folder / file_name(job), job)
-            if kept is not None:
-                found[number] = kept
-        waiting = [number for number in waiting if number not in found]
-    with shown(progress, len(jobs), len(found), unit="subject") as bar:
+            kept = _kept(folder / file_name(job), jobs, job)
+            if kept is None:
+                missing.append(number)
+            else:
+                found.put(number, kept)
+        waiting = missing
+    with shown(progress, len(jobs), len(jobs) - len(waiting), unit="subject") as bar:
         for place, fitted in as_done(fit_subject, (jobs[number] for number in waiting), workers, executor, folder):
             number = waiting[place]
-            found[number] = fitted
+            found.put(number, fitted)
             if folder is not None:
-                assembled([jobs[number]], [fitted]).save(folder / file_name(jobs[number]))
+                job = jobs[number]
+                assembled(jobs, [fitted]).save(folder / file_name(job))
             bar.add(1)
-    return [found[number] for number in range(len(jobs))]
+    return found
 
 
-def _kept(path: Path, job: Job) -> SubjectFit | None:
+def _kept(path: Path, jobs: Jobs, job: Job) -> SubjectFit | None:
     """A subject's fit from a store, if it is there, whole and what the job asks for."""
     if not files.exists(path):
         return None
     try:
         fit = Fit.load(path)
-        _check_asked(fit, job)
+        _check_asked(fit, jobs, job)
     except ValueError as error:
         warnings.warn(f"{error}: it is not used, and made again", files.StoreWarning, stacklevel=4)
         return None
@@ -282,15 +338,16 @@ def _kept(path: Path, job: Job) -> SubjectFit | None:
     return found
 
 
-def _check_asked(fit: Fit, job: Job) -> None:
+def _check_asked(fit: Fit, jobs: Jobs, job: Job) -> None:
     """Raise a ValueError if a kept fit is another one than its name, which is a digest, says."""
-    found, wanted = fit[0], assembled([job], [fit[0]])
+    found, wanted = fit[0], assembled(jobs, [fit[0]])
     facts, arrays = packed_subject(job.subject)
     held, kept = packed_subject(found.subject)
+    estimates = dict(zip(job.space.names, found.estimate.tolist(), strict=True))
     same = (
         len(fit) == 1 and (fit.method, fit.level) == (wanted.method, wanted.level) and facts == held
         and json.dumps(fit.settings, default=repr) == json.dumps(wanted.settings, default=repr)
-        and found.space == job.space and found.model == fitted_model(job.model, job.space, found.estimate)
+        and found.space == job.space and found.model == job.model.replace(**estimates)
         and arrays.keys() == kept.keys() and all(np.array_equal(arrays[name], kept[name], equal_nan=True)
                                                  for name in arrays)
     )  # fmt: skip
@@ -298,12 +355,12 @@ def _check_asked(fit: Fit, job: Job) -> None:
         raise ValueError(f"the fit of subject {found.label!r} has other rows or settings than those asked for")
 
 
-def assembled(jobs: Sequence[Job], found: Sequence[SubjectFit]) -> Fit:
+def assembled(jobs: Jobs, found: Sequence[SubjectFit]) -> Fit:
     """Subjects' fits as one."""
-    job = jobs[0]
+    job = jobs.common
     settings = {"starts": job.starts, "seed": job.seed, "intervals": job.intervals, "particles": job.particles,
                 "repetitions": job.repetitions, "options": dict(job.options)}  # fmt: skip
-    return Fit(tuple(found), job.method, job.level, settings)
+    return Fit(found, job.method, job.level, settings)
 
 
 def file_name(job: Job) -> str:
@@ -508,14 +565,9 @@ class _Parts:
         prior = float(self.target.log_prior(self.top)[0])
         total = float(pointwise.sum()) if job.particles is None else self.height - prior
         return SubjectFit(
-            subject=job.subject, model=fitted_model(job.model, job.space, estimate), space=job.space,
-            estimate=estimate, lower=self.lower, upper=self.upper, interval=tuple(self.kind),
+            rows=job.subject, template=job.model, space=job.space, estimate=estimate,
+            lower=self.lower, upper=self.upper, interval=tuple(self.kind),
             at_bound=job.space.at_bound(self.top), note=tuple(self.note), log_likelihood=total, log_prior=prior,
-            pointwise=pointwise, starts=self.starts, covariance=self.spread, samples=samples, noise=noise,
+            starts=self.starts, covariance=self.spread, samples=samples, noise=noise,
             evaluations=self.target.evaluations + evaluations,
         )  # fmt: skip
-
-
-def fitted_model(model: Model, space: Space, estimate: FloatArray) -> Model:
-    """A model with estimates in it."""
-    return model.replace(**dict(zip(space.names, np.asarray(estimate).tolist(), strict=True)))

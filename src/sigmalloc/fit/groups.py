@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -166,15 +166,13 @@ def fit_group(
     normal = Normal(space.names, space.box.mean(axis=1), np.diag((_FIRST_WIDTH * width) ** 2))
     floor = (_SMALLEST * width) ** 2
     history, tops, converged = [], np.zeros((0, f)), False
-    kept: list[SubjectFit] = []
+    kept = jobs.results()
     with shown(progress, iterations, unit="iteration") as bar:
         for iteration in range(iterations):
-            jobs = [dataclasses.replace(job, priors=normal) for job in jobs]
-            if iteration:
-                jobs = _going_on(jobs, tops, normal)
+            jobs = jobs.replace(tops[:, None], priors=normal, starts=1) if iteration else jobs.replace(priors=normal)
             kept = run_jobs(jobs, workers=workers, executor=executor, store=store)
             tops = np.array([fit.coordinates for fit in kept])
-            spreads = _gathered(_posterior_covariance, list(zip(jobs, tops, strict=True)), workers, executor)
+            spreads = _gathered(_posterior_covariance, zip(jobs, tops, strict=True), workers, executor)
             mean = tops.mean(axis=0)
             second = (tops - mean).T @ (tops - mean) / len(tops) + spreads.mean(axis=0)
             if covariance == "diagonal":
@@ -189,14 +187,14 @@ def fit_group(
             if moved <= tolerance:
                 converged = True
                 break
-    jobs = _going_on(jobs, tops, normal)
+    jobs = jobs.replace(tops[:, None], priors=normal, starts=1)
     kept = run_jobs(jobs, workers=workers, executor=executor, store=store)
     tops = np.array([fit.coordinates for fit in kept])
-    spreads = _gathered(_posterior_covariance, list(zip(jobs, tops, strict=True)), workers, executor)
-    items = [(job, top, spread, draws, number) for number, (job, top, spread) in
-             enumerate(zip(jobs, tops, spreads, strict=True))]  # fmt: skip
+    spreads = _gathered(_posterior_covariance, zip(jobs, tops, strict=True), workers, executor)
+    items = ((job, top, spread, draws, number) for number, (job, top, spread) in
+             enumerate(zip(jobs, tops, spreads, strict=True)))  # fmt: skip
     evidence = _gathered(_evidence, items, workers, executor)
-    kept = [_with_intervals(fit, spread, level) for fit, spread in zip(kept, spreads, strict=True)]
+    kept = kept.changed(lambda number, fit: _with_intervals(fit, spreads[number], level))
     fit = assembled(jobs, kept)
     fit.settings["group"] = {"mean": normal.mean.tolist(), "covariance": normal.covariance.tolist()}
     count = 2 * f if covariance == "diagonal" else f + f * (f + 1) // 2
@@ -205,16 +203,9 @@ def fit_group(
     )  # fmt: skip
 
 
-def _going_on(jobs: list[Job], tops: FloatArray, normal: Normal) -> list[Job]:
-    """The same jobs from where each subject was, with one more start."""
-    return [
-        dataclasses.replace(job, priors=normal, begin=top[None], starts=1) for job, top in zip(jobs, tops, strict=True)
-    ]
-
-
-def _gathered(function: Any, items: list[Any], workers: int | None, executor: Executors) -> FloatArray:
+def _gathered(function: Any, items: Iterable[Any], workers: int | None, executor: Executors) -> FloatArray:
     found = dict(as_done(function, items, workers, executor))
-    return np.array([found[number] for number in range(len(items))])
+    return np.array([found[number] for number in range(len(found))])
 
 
 def _posterior_covariance(item: tuple[Job, FloatArray]) -> FloatArray:

@@ -1,6 +1,6 @@
 """The log-likelihood of what people chose, the course of q̄ and σ behind it, and simulated choices."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass
 from typing import Literal, TypeVar, overload
 
@@ -9,12 +9,11 @@ import numpy.typing as npt
 
 from .. import _checks
 from .._choices.policy import Policy
-from .._threads import Threads
 from ..agents import Agent
 from . import engine
 from .choices import Choices, Subject
 from .model import FloatArray, GradientSource, Model, SoftmaxLearner, as_model
-from .work import threads_of
+from .work import as_done, threads_of
 
 LARGEST_STREAM = 2**31  # number of the first of a call
 _T = TypeVar("_T")
@@ -228,14 +227,13 @@ def over_subjects(function: Callable[[_T], _R], subjects: Iterable[_T], workers:
     _checks.function("function", function)
     if not isinstance(subjects, Iterable) or not getattr(subjects, "ndim", 1):
         raise ValueError(f"subjects must be iterable, got {_checks.shown(subjects)}")
-    subjects = list(subjects)
-    if workers == 1 or len(subjects) == 1:
+    if workers == 1 or (isinstance(subjects, Sized) and len(subjects) == 1):
         return [function(subject) for subject in subjects]
-    with Threads(min(workers, len(subjects)), "sigmalloc-fit") as pool:
-        return list(pool.map(function, subjects))
+    found = dict(as_done(function, subjects, workers))
+    return [found[number] for number in range(len(found))]
 
 
-def _subjects(data: Choices | Subject) -> tuple[Subject, ...]:
+def _subjects(data: Choices | Subject) -> Sequence[Subject]:
     if isinstance(data, Subject):
         return (data,)
     if isinstance(data, Choices):

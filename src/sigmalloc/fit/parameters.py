@@ -248,8 +248,8 @@ def _checked_pair(name: str, pair: Any) -> tuple[float, float]:
 
 def _default_pair(name: str, scale: float, subjects: Sequence[Subject]) -> tuple[float, float]:
     if name == "q_init":
-        shown = np.concatenate([s.outcome[np.isfinite(s.outcome)] for s in subjects])
-        return float(shown.min()) - scale, float(shown.max()) + scale
+        ends = [(part.min(), part.max()) for s in subjects if len(part := s.outcome[np.isfinite(s.outcome)])]
+        return float(min(low for low, _ in ends)) - scale, float(max(high for _, high in ends)) + scale
     if name == "beta_rate":
         longest = max(
             int(np.bincount(s.block, weights=s.episode_end).max()) if s.n_rows else 1 for s in subjects

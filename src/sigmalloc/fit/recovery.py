@@ -148,7 +148,7 @@ class Recovery:
 
     def __repr__(self) -> str:
         low, high = self.coverage_limits()
-        rows = int(np.mean([one.subject.n_rows for one in self.fit]))
+        rows = int(np.mean([one.rows.n_rows for one in self.fit]))
         lines = [f"<Recovery: {self.fit.model.kind}, {len(self.simulated)} subjects, {rows} trials"]
         for i, name in enumerate(self.names):
             lines.append(

@@ -1,9 +1,10 @@
 """What fitting gives back: parameters with intervals and what is wrong with them, predictions, and files."""
 
 import dataclasses
+import functools
 import html
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,9 @@ from .._io import archive, files
 from ..agents import Agent
 from ..runs.result import versions
 from .choices import Choices
-from .likelihood import Trajectories, simulate, trajectories
+from .filed import Rows, opened, packed
+from .filed import save as save_rows
+from .likelihood import Trajectories, log_likelihoods, simulate, trajectories
 from .model import FloatArray, Model, SoftmaxLearner
 from .optimise import Starts
 from .parameters import Space
@@ -26,10 +29,25 @@ from .subject import Subject
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 2
+FORMAT = 3
 NOTES: tuple[str, ...] = ("", "open below", "open above", "not identified")
-_PER_SUBJECT = ("situation", "following", "choice", "payoff", "outcome", "scored", "episode_end", "block_start",
-                "block_memories", "memory", "known", "known_sigma", "n_options", "block", "start", "rows")  # fmt: skip
+KINDS: tuple[str, ...] = ("", "laplace", "profile", "posterior")
+
+
+@dataclass(frozen=True)
+class Filed:
+    """A subject in a file, or the first rows of one: what is known of it, and how to read it."""
+
+    rows: Sequence[Subject]
+    number: int
+    label: Hashable
+    n_rows: int
+    n_scored: int
+
+    def read(self) -> Subject:
+        """The subject."""
+        subject = self.rows[self.number]
+        return subject if subject.n_rows == self.n_rows else subject.part(self.n_rows)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,10 +56,10 @@ class SubjectFit:
 
     Attributes
     ----------
-    subject : Subject
-        The rows that were fitted.
-    model : Model
-        With the estimates in it.
+    rows : Subject or Filed
+        The rows that were fitted, or where they are: see ``subject``.
+    template : Model
+        What was fitted; see ``model``.
     space : Space
         What was free, within which bounds.
     estimate : array of float, shape (f,)
@@ -57,8 +75,6 @@ class SubjectFit:
         end does: no value within the bounds is excluded on either side.
     log_likelihood, log_prior : float
         At the estimate, in nats; 0 without priors. (Of the coordinates' density.)
-    pointwise : array of float, shape (rows,)
-        Terms of the log-likelihood; 0 for rows that are not scored.
     starts : Starts
     covariance : array of float, shape (f, f)
         Of the coordinates, from the Hessian at the top: NaN for parameters at a bound, or all NaN if it is not sound.
@@ -69,8 +85,8 @@ class SubjectFit:
         Parameter sets evaluated.
     """
 
-    subject: Subject
-    model: Model
+    rows: Subject | Filed
+    template: Model
     space: Space
     estimate: FloatArray
     lower: FloatArray
@@ -80,7 +96,6 @@ class SubjectFit:
     note: tuple[str, ...]
     log_likelihood: float
     log_prior: float
-    pointwise: FloatArray
     starts: Starts
     covariance: FloatArray
     samples: Samples | None = None
@@ -88,9 +103,33 @@ class SubjectFit:
     evaluations: int = 0
 
     @property
+    def subject(self) -> Subject:
+        """The rows that were fitted, read now if they are in a file."""
+        return self.rows if isinstance(self.rows, Subject) else self.rows.read()
+
+    @property
     def label(self) -> Hashable:
         """The subject's."""
-        return self.subject.label
+        return self.rows.label
+
+    @property
+    def n_scored(self) -> int:
+        """Choices that count."""
+        return self.rows.n_scored
+
+    @functools.cached_property
+    def model(self) -> Model:
+        """The model with the estimates in it."""
+        return self.template.replace(**dict(zip(self.space.names, self.estimate.tolist(), strict=True)))
+
+    @property
+    def pointwise(self) -> FloatArray:
+        """Terms of the deterministic agent's log-likelihood, shape (rows,), computed now; 0 for rows that are not
+        scored."""
+        terms: FloatArray = log_likelihoods(
+            self.subject, self.template, self.space.names, self.estimate[None], pointwise=True
+        )[0]
+        return terms
 
     @property
     def coordinates(self) -> FloatArray:
@@ -110,7 +149,7 @@ class SubjectFit:
     @property
     def bic(self) -> float:
         """−2 ln L + f ln n, n the scored choices."""
-        return -2.0 * self.log_likelihood + self.space.size * math.log(max(self.subject.n_scored, 1))
+        return -2.0 * self.log_likelihood + self.space.size * math.log(max(self.n_scored, 1))
 
     @property
     def laplace_evidence(self) -> float:
@@ -181,13 +220,108 @@ class SubjectFit:
         return simulate(self.subject if rows is None else rows, self.model, self.space.names, values, seed=seed)
 
 
+class SubjectFits(Sequence[SubjectFit]):
+    """Fits of one model to subjects, of which numbers are kept and nothing else: one array a fit.
+
+    A `SubjectFit` is made when it is asked for. It has the rows if they were in memory, or else says where they are.
+
+    Parameters
+    ----------
+    rows : sequence of Subject
+    template : Model
+    space : Space
+    places : sequence of (int, int or None), optional
+        Of each fit: whose it is, and how many of the rows were fitted. Default: all rows of every subject.
+    """
+
+    def __init__(
+        self, rows: Sequence[Subject], template: Model, space: Space,
+        places: Sequence[tuple[int, int | None]] | None = None,
+    ) -> None:  # fmt: skip
+        self.rows, self.template, self.space, self.places = rows, template, space, places
+        self._numbers: list[FloatArray | None] = [None] * len(rows if places is None else places)
+        self._samples: dict[int, Samples] = {}
+
+    def put(self, number: int, fit: SubjectFit) -> None:
+        """Keep a fit."""
+        f, starts = self.space.size, fit.starts
+        by_start = np.column_stack([starts.begin, starts.end, starts.value, starts.converged, starts.evaluations])
+        self._numbers[number] = np.concatenate([
+            [fit.n_scored, fit.log_likelihood, fit.log_prior, fit.noise, fit.evaluations],
+            fit.estimate, fit.lower, fit.upper, fit.at_bound, [KINDS.index(kind) for kind in fit.interval],
+            [NOTES.index(note) for note in fit.note], fit.covariance.reshape(f * f), by_start.reshape(-1),
+        ])  # fmt: skip
+        if fit.samples is not None:
+            self._samples[number] = fit.samples
+
+    @property
+    def labels(self) -> tuple[Hashable, ...]:
+        """Whose they are."""
+        named = self.rows.contents.labels if isinstance(self.rows, Rows) else tuple(one.label for one in self.rows)
+        return named if self.places is None else tuple(named[number] for number, _ in self.places)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[SubjectFit]:
+        return (self[number] for number in range(len(self)))
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return tuple(self[number] for number in range(*index.indices(len(self))))
+        number = range(len(self))[index]
+        numbers = self._numbers[number]
+        assert numbers is not None
+        f = self.space.size
+        ends = np.cumsum([5, f, f, f, f, f, f, f * f])
+        facts, estimate, lower, upper, at_bound, kinds, notes, covariance, starts = np.split(numbers, ends)
+        by_start = starts.reshape(-1, 2 * f + 3)
+        return SubjectFit(
+            rows=self._rows_of(number, int(facts[0])), template=self.template, space=self.space, estimate=estimate,
+            lower=lower, upper=upper, interval=tuple(KINDS[int(kind)] for kind in kinds),
+            at_bound=at_bound.astype(np.int64), note=tuple(NOTES[int(note)] for note in notes),
+            log_likelihood=float(facts[1]), log_prior=float(facts[2]),
+            starts=Starts(
+                by_start[:, :f], by_start[:, f : 2 * f], by_start[:, 2 * f], by_start[:, 2 * f + 1] != 0,
+                by_start[:, 2 * f + 2].astype(np.int64),
+            ),
+            covariance=covariance.reshape(f, f), samples=self._samples.get(number), noise=float(facts[3]),
+            evaluations=int(facts[4]),
+        )  # fmt: skip
+
+    def _rows_of(self, number: int, n_scored: int) -> Subject | Filed:
+        whose, until = (number, None) if self.places is None else self.places[number]
+        if isinstance(self.rows, Rows):
+            index = self.rows.contents
+            return Filed(
+                self.rows, whose, index.labels[whose], int(index.n_rows[whose]) if until is None else until, n_scored
+            )
+        subject = self.rows[whose]
+        return subject if until is None else subject.part(until)
+
+    def changed(self, change: Callable[[int, SubjectFit], SubjectFit]) -> "SubjectFits":
+        """The same with something else in each fit."""
+        out = SubjectFits(self.rows, self.template, self.space, self.places)
+        for number, fit in enumerate(self):
+            out.put(number, change(number, fit))
+        return out
+
+    def only(self, numbers: Sequence[int]) -> "SubjectFits":
+        """Some of them."""
+        places = [(number, None) for number in range(len(self.rows))] if self.places is None else self.places
+        out = SubjectFits(self.rows, self.template, self.space, [places[number] for number in numbers])
+        out._numbers = [self._numbers[number] for number in numbers]
+        out._samples = {i: self._samples[number] for i, number in enumerate(numbers) if number in self._samples}
+        return out
+
+
 @dataclass(frozen=True, eq=False)
 class Fit(Sequence[SubjectFit]):
     """Fits of one model to all subjects: a sequence of `SubjectFit`.
 
     Attributes
     ----------
-    subjects : tuple of SubjectFit
+    subjects : sequence of SubjectFit
     method : str
     level : float
         Of the intervals.
@@ -196,7 +330,7 @@ class Fit(Sequence[SubjectFit]):
     versions : dict of str
     """
 
-    subjects: tuple[SubjectFit, ...]
+    subjects: Sequence[SubjectFit]
     method: str
     level: float
     settings: dict[str, Any] = field(default_factory=dict)
@@ -214,14 +348,16 @@ class Fit(Sequence[SubjectFit]):
     def of(self, label: Hashable) -> SubjectFit:
         """The fit of the subject with a label."""
         label = _checks.label("label", label)
-        for fit in self.subjects:
-            if fit.label == label:
-                return fit
-        raise ValueError(f"label must be one of {', '.join(map(repr, self.labels[:20]))}, got {_checks.shown(label)}")
+        labels = self.labels
+        if label in labels:
+            return self.subjects[labels.index(label)]
+        raise ValueError(f"label must be one of {', '.join(map(repr, labels[:20]))}, got {_checks.shown(label)}")
 
     @property
     def labels(self) -> tuple[Hashable, ...]:
         """The subjects' labels."""
+        if isinstance(self.subjects, SubjectFits):
+            return self.subjects.labels
         return tuple(fit.label for fit in self.subjects)
 
     @property
@@ -237,7 +373,8 @@ class Fit(Sequence[SubjectFit]):
     @property
     def parameters(self) -> dict[str, FloatArray]:
         """Estimates by name, each of shape (subjects,)."""
-        return {name: np.array([fit.estimate[i] for fit in self]) for i, name in enumerate(self.space.names)}
+        estimates = np.array([fit.estimate for fit in self])
+        return {name: estimates[:, i].copy() for i, name in enumerate(self.space.names)}
 
     @property
     def log_likelihood(self) -> FloatArray:
@@ -257,36 +394,42 @@ class Fit(Sequence[SubjectFit]):
     @property
     def n_scored(self) -> npt.NDArray[np.int64]:
         """Choices that count, shape (subjects,)."""
-        return np.array([fit.subject.n_scored for fit in self])
+        return np.array([fit.n_scored for fit in self])
 
     @property
     def pointwise(self) -> FloatArray:
-        """Terms of the log-likelihood, one subject's rows after another's."""
+        """Terms of the log-likelihood, one subject's rows after another's, computed now."""
         return np.concatenate([fit.pointwise for fit in self])
 
     @property
     def choices(self) -> Choices:
         """The rows that were fitted."""
+        if isinstance(self.subjects, SubjectFits) and self.subjects.places is None:
+            return Choices(self.subjects.rows)
         return Choices([fit.subject for fit in self])
 
     def to_frame(self) -> "pd.DataFrame":
         """One row a subject: estimates, intervals, what is wrong with them, and measures of fit. Needs pandas."""
         import pandas as pd
 
-        rows = []
-        for fit in self:
-            row: dict[str, Any] = {}
+        numbers = ("log_likelihood", "aic", "bic")
+        counts = ("choices", "starts", "agreeing")
+        table: dict[str, npt.NDArray[Any]] = {}
+        for name in self.space.names:
+            table |= {name + end: np.empty(len(self)) for end in ("", "_lower", "_upper")}
+            table |= {name + end: np.empty(len(self), dtype=object) for end in ("_interval", "_note")}
+        table |= {name: np.empty(len(self)) for name in numbers}
+        table |= {name: np.empty(len(self), dtype=np.int64) for name in counts}
+        for row, fit in enumerate(self):
             for i, name in enumerate(self.space.names):
-                row |= {
-                    name: fit.estimate[i], f"{name}_lower": fit.lower[i], f"{name}_upper": fit.upper[i],
-                    f"{name}_interval": fit.interval[i], f"{name}_note": remark(fit, i),
-                }  # fmt: skip
-            row |= {
-                "log_likelihood": fit.log_likelihood, "aic": fit.aic, "bic": fit.bic, "choices": fit.subject.n_scored,
-                "starts": len(fit.starts.value), "agreeing": fit.agreeing,
-            }  # fmt: skip
-            rows.append(row)
-        return pd.DataFrame(rows, index=pd.Index(list(self.labels), name="subject"))
+                table[name][row] = fit.estimate[i]
+                table[f"{name}_lower"][row], table[f"{name}_upper"][row] = fit.lower[i], fit.upper[i]
+                table[f"{name}_interval"][row], table[f"{name}_note"][row] = fit.interval[i], remark(fit, i)
+            for name in numbers:
+                table[name][row] = getattr(fit, name)
+            for name, count in zip(counts, (fit.n_scored, len(fit.starts.value), fit.agreeing), strict=True):
+                table[name][row] = count
+        return pd.DataFrame(table, index=pd.Index(list(self.labels), name="subject"))
 
     def to_arviz(self, draws: int = 250, *, seed: int = 0) -> Any:
         """Posterior, pointwise log-likelihoods and choices, for ArviZ: an InferenceData (0.2x) or a DataTree (1.x).
@@ -321,40 +464,41 @@ class Fit(Sequence[SubjectFit]):
             ".npz" is appended if it is missing.
         """
         path = files.with_suffix("path", path, ".npz")
-        first = self.subjects[0]
-        common, _ = _packed(first, first)
         facts: dict[str, Any] = {
             "format": FORMAT, "kind": "fit", "method": self.method, "level": self.level, "settings": self.settings,
-            "versions": self.versions, "common": common, "subjects": [],
+            "versions": self.versions, "model": packed_model(self.subjects[0].template),
+            "free": {name: list(ends) for name, ends in self.space.bounds.items()},
         }  # fmt: skip
-        columns: dict[str, list[npt.NDArray[Any]]] = {}
-        for fit in self:
-            own, packed = _packed(fit, first)
-            facts["subjects"].append({key: value for key, value in own.items() if value != common[key]})
-            for name, array in packed.items():
-                columns.setdefault(name, []).append(array.ravel())
-        archive.save(path, facts, {name: np.concatenate(parts) for name, parts in columns.items()})
+        columns = _columns(self)
+        if any(fit.samples is not None for fit in self):
+            facts["samples"] = [None if fit.samples is None else fit.samples.facts for fit in self]
+        save_rows(path, facts, columns, *packed(self.choices.subjects))
         return path
 
     @classmethod
     def load(cls, path: str | Path) -> "Fit":
         """Read a fit from a file; nothing in it is executed.
 
+        The rows of many subjects stay where they are, and each subject's are read when they are needed: the file has to
+        stay, too.
+
         Raises
         ------
         ValueError
             If the file is not a fit of this format, or is damaged.
         """
-        with archive.reading(files.checked_path("path", path), "fit") as file:
+        place = files.checked_path("path", path)
+        with archive.reading(place, "fit") as file:
             facts = file.facts
-            if facts.get("kind") != "fit" or facts["format"] != FORMAT:
+            if facts.get("kind") == "fit" and facts["format"] == 2:
+                from .older import fits_of_format_2
+
+                found = fits_of_format_2(facts, file)
+            elif facts.get("kind") == "fit" and facts["format"] == FORMAT:
+                found = _unpacked(facts, file, opened(place, file))
+            else:
                 raise ValueError(f"it is {facts.get('kind')!r} of format {facts.get('format')!r}, no fit of {FORMAT}")
-            columns = _Columns(file)
-            found = [_unpacked(facts["common"] | own, columns) for own in facts["subjects"]]
-            if not found:
-                raise ValueError("it has no subjects")
-            columns.check_end()
-            return cls(tuple(found), facts["method"], facts["level"], facts["settings"], facts["versions"])
+            return cls(found, facts["method"], facts["level"], facts["settings"], facts["versions"])
 
     def __repr__(self) -> str:
         lines = [
@@ -367,21 +511,26 @@ class Fit(Sequence[SubjectFit]):
         return "\n".join(lines)
 
     def _summary(self) -> list[tuple[str, str, str, str, str]]:
+        names = self.space.names
+        values = np.array([fit.estimate for fit in self])
+        bad = {word: np.zeros(len(names), dtype=np.int64) for word in (
+            "at a bound", "not identified", "open at one end"
+        )}  # fmt: skip
+        for fit in self:
+            bad["at a bound"] += fit.at_bound != 0
+            bad["not identified"] += [note == "not identified" for note in fit.note]
+            bad["open at one end"] += [note.startswith("open") for note in fit.note]
         out = []
-        for i, (name, values) in enumerate(self.parameters.items()):
-            bad = {
-                "at a bound": sum(bool(fit.at_bound[i]) for fit in self),
-                "not identified": sum(fit.note[i] == "not identified" for fit in self),
-                "open at one end": sum(fit.note[i].startswith("open") for fit in self),
-            }
-            words = "".join(f"; {count} {word}" for word, count in bad.items() if count)
-            low, middle, high = (f"{x:.4g}" for x in np.quantile(values, [0.25, 0.5, 0.75]))
+        for i, name in enumerate(names):
+            words = "".join(f"; {counts[i]} {word}" for word, counts in bad.items() if counts[i])
+            low, middle, high = (f"{x:.4g}" for x in np.quantile(values[:, i], [0.25, 0.5, 0.75]))
             out.append((name, middle, low, high, words))
         return out
 
     def _agreement(self) -> str:
-        alone = sum(fit.agreeing < 2 for fit in self if len(fit.starts.value) > 1)
-        share = np.mean([fit.agreeing / len(fit.starts.value) for fit in self])
+        found = np.array([(fit.agreeing, len(fit.starts.value)) for fit in self])
+        alone = int(((found[:, 0] < 2) & (found[:, 1] > 1)).sum())
+        share = np.mean(found[:, 0] / found[:, 1])
         return f"{100 * share:.0f} % of the starts found the top" + (f"; of {alone} subjects only one" if alone else "")
 
     def _repr_html_(self) -> str:
@@ -420,117 +569,100 @@ def unpacked_model(facts: Mapping[str, Any]) -> Model:
     return Model(agent=agent, **facts["model"])
 
 
-def packed_subject(subject: Subject) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A subject's facts and arrays."""
-    facts = {
-        "label": _plain_label(subject.label), "n_memories": subject.n_memories, "chosen_only": subject.chosen_only,
-        "labels": [[_plain_label(name) for name in block] for block in subject.labels],
-    }  # fmt: skip
-    arrays = {name: getattr(subject, name) for name in _PER_SUBJECT}
-    if subject.transition is not None:
-        arrays["transition"] = subject.transition
-    return facts, arrays
+def _columns(fits: Fit) -> dict[str, npt.NDArray[Any]]:
+    """What was found as arrays, in which one subject's part follows another's."""
+    n, f = len(fits), fits.space.size
+    count = np.array([len(fit.starts.value) for fit in fits], dtype=np.int64)
+    total = int(count.sum())
+    columns: dict[str, npt.NDArray[Any]] = {name: np.empty((n, f)) for name in ("estimate", "lower", "upper")}
+    columns |= {name: np.empty((n, f), dtype=np.int8) for name in ("at_bound", "interval", "note")}
+    columns |= {name: np.empty(n) for name in ("log_likelihood", "log_prior", "noise")}
+    columns |= {"evaluations": np.empty(n, dtype=np.int64), "covariance": np.empty((n, f, f)), "starts/count": count}
+    columns |= {f"starts/{name}": np.empty((total, f)) for name in ("begin", "end")}
+    columns |= {"starts/value": np.empty(total), "starts/converged": np.empty(total, dtype=bool)}
+    columns |= {"starts/evaluations": np.empty(total, dtype=np.int64)}
+    sampled: list[Samples] = []
+    last = 0
+    for row, fit in enumerate(fits):
+        for name in ("estimate", "lower", "upper", "at_bound", "log_likelihood", "log_prior", "noise", "evaluations",
+                     "covariance"):  # fmt: skip
+            columns[name][row] = getattr(fit, name)
+        columns["interval"][row] = [KINDS.index(kind) for kind in fit.interval]
+        columns["note"][row] = [NOTES.index(note) for note in fit.note]
+        part = slice(last, last + int(count[row]))
+        last = part.stop
+        for name in ("begin", "end", "value", "converged", "evaluations"):
+            columns[f"starts/{name}"][part] = getattr(fit.starts, name)
+        if fit.samples is not None:
+            sampled.append(fit.samples)
+    if sampled:
+        columns["samples/shape"] = np.array([samples.draws.shape[:2] for samples in sampled])
+        for name in ("draws", "log_density"):
+            columns[f"samples/{name}"] = np.concatenate([getattr(samples, name).reshape(-1) for samples in sampled])
+    return columns
 
 
-def _plain_label(label: Hashable) -> int | float | str:
-    return label if isinstance(label, (int, float, str)) else str(label)
-
-
-def _packed(fit: SubjectFit, first: SubjectFit) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A subject's facts and arrays. Of the model what the estimates, which are arrays, leave to say."""
-    about, rows = packed_subject(fit.subject)
-    model = fit.model.replace(**dict(zip(fit.space.names, first.estimate.tolist(), strict=False)))
-    facts: dict[str, Any] = {
-        "subject": about, "model": packed_model(model),
-        "free": {name: [low, high] for name, low, high in
-                 zip(fit.space.names, fit.space.low, fit.space.high, strict=True)},
-        "interval": list(fit.interval), "note": list(fit.note), "log_likelihood": fit.log_likelihood,
-        "log_prior": fit.log_prior, "noise": fit.noise, "evaluations": fit.evaluations,
-        "samples": None if fit.samples is None else fit.samples.facts,
-    }  # fmt: skip
-    arrays = {f"subject/{name}": array for name, array in rows.items()}
-    for name in ("estimate", "lower", "upper", "at_bound", "pointwise", "covariance"):
-        arrays[name] = getattr(fit, name)
-    for name in ("begin", "end", "value", "converged", "evaluations"):
-        arrays[f"starts/{name}"] = getattr(fit.starts, name)
-    if fit.samples is not None:
-        arrays |= {"samples/draws": fit.samples.draws, "samples/log_density": fit.samples.log_density}
-    facts["shapes"] = {name: list(array.shape) for name, array in arrays.items()}
-    return facts, arrays
-
-
-class _Columns:
-    """Arrays of a file, in each of which one subject's part follows another's."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._read: dict[str, npt.NDArray[Any]] = {}
-        self._place: dict[str, int] = {}
-
-    def next(self, name: str, kinds: str, shape: Any, wanted: tuple[int | None, ...]) -> npt.NDArray[Any]:
-        """The next part, of a shape that the file tells and that has to be as wanted (None: any length)."""
-        whole = self._read.get(name)
-        if whole is None:
-            whole = self._read[name] = self._file.array(name, kinds, (None,))
-        if not (isinstance(shape, list) and len(shape) == len(wanted)
-                and all(type(n) is int and n >= 0 and n == (n if w is None else w)
-                        for n, w in zip(shape, wanted, strict=True))):  # fmt: skip
-            raise ValueError(f"{name} has shape {shape}, not {wanted}")
-        begin = self._place.get(name, 0)
-        end = self._place[name] = begin + math.prod(shape)
-        if end > len(whole):
-            raise ValueError(f"{name} ends too early")
-        return whole[begin:end].reshape(shape)
-
-    def check_end(self) -> None:
-        """Raise a ValueError if something was left over."""
-        for name, whole in self._read.items():
-            if self._place[name] != len(whole):
-                raise ValueError(f"{name} has more than the subjects")
-
-
-def _unpacked(facts: Mapping[str, Any], columns: _Columns) -> SubjectFit:
-    about, sizes = facts["subject"], facts["shapes"]
-
-    def read(name: str, kinds: str, shape: tuple[int | None, ...]) -> Any:
-        return columns.next(name, kinds, sizes[name], shape)
-
-    rows = sizes["subject/situation"][0]
-    situations, options = sizes["subject/memory"]
-    by_row = (
-        "situation", "following", "choice", "scored", "episode_end", "block_start", "block_memories", "block", "rows",
-    )  # fmt: skip
-    shapes: dict[str, tuple[str, tuple[int, ...]]] = dict.fromkeys(by_row, ("i", (rows,)))
-    shapes |= dict.fromkeys(("payoff", "outcome"), ("f", (rows, options)))
-    shapes |= dict.fromkeys(("known", "known_sigma"), ("f", (situations, options)))
-    shapes |= {"memory": ("i", (situations, options)), "n_options": ("i", (situations,)), "start": ("f", (situations,))}
-    arrays = {name: read(f"subject/{name}", *shape) for name, shape in shapes.items()}
-    if "subject/transition" in sizes:
-        arrays["transition"] = read("subject/transition", "f", (situations, options, situations))
-    subject = Subject(
-        label=about["label"], n_memories=about["n_memories"], chosen_only=about["chosen_only"],
-        labels=tuple(tuple(block) for block in about["labels"]), **arrays,
-    )  # fmt: skip
+def _unpacked(facts: Mapping[str, Any], file: archive.Archive, rows: Rows) -> SubjectFits:
     free = facts["free"]
     space = Space(tuple(free), tuple(ends[0] for ends in free.values()), tuple(ends[1] for ends in free.values()))
-    f = space.size
-    begin = read("starts/begin", "f", (None, f))
-    n = len(begin)
-    starts = Starts(
-        begin, read("starts/end", "f", (n, f)), read("starts/value", "f", (n,)), read("starts/converged", "b", (n,)),
-        read("starts/evaluations", "i", (n,)),
-    )  # fmt: skip
-    samples = None
-    if facts["samples"] is not None:
-        draws = read("samples/draws", "f", (None, None, f))
-        samples = Samples(draws, read("samples/log_density", "f", draws.shape[:2]), facts["samples"])
-    estimate = read("estimate", "f", (f,))
-    model = unpacked_model(facts["model"]).replace(**dict(zip(space.names, estimate.tolist(), strict=True)))
-    return SubjectFit(
-        subject=subject, model=model, space=space, estimate=estimate,
-        lower=read("lower", "f", (f,)), upper=read("upper", "f", (f,)), interval=tuple(facts["interval"]),
-        at_bound=read("at_bound", "i", (f,)), note=tuple(facts["note"]), log_likelihood=facts["log_likelihood"],
-        log_prior=facts["log_prior"], pointwise=read("pointwise", "f", (rows,)), starts=starts,
-        covariance=read("covariance", "f", (f, f)), samples=samples, noise=facts["noise"],
-        evaluations=facts["evaluations"],
-    )  # fmt: skip
+    n, f = len(rows), space.size
+    each = {name: file.array(name, "f", (n, f)) for name in ("estimate", "lower", "upper")}
+    each["covariance"] = file.array("covariance", "f", (n, f, f))
+    each |= {name: file.array(name, "f", (n,)) for name in ("log_likelihood", "log_prior", "noise")}
+    evaluations, at_bound = file.array("evaluations", "i", (n,)), file.array("at_bound", "i", (n, f))
+    kinds, notes = (_words(name, file.array(name, "i", (n, f)), words) for name, words in
+                    (("interval", KINDS), ("note", NOTES)))  # fmt: skip
+    count = file.array("starts/count", "i", (n,))
+    total = _whole("starts", count)
+    begin, end = (file.array(f"starts/{name}", "f", (total, f)) for name in ("begin", "end"))
+    value, converged = file.array("starts/value", "f", (total,)), file.array("starts/converged", "b", (total,))
+    taken = file.array("starts/evaluations", "i", (total,))
+    samples = _samples(facts.get("samples"), file, n, f)
+    out = SubjectFits(rows, unpacked_model(facts["model"]), space)
+    last = 0
+    for i in range(n):
+        part = slice(last, last + int(count[i]))
+        last = part.stop
+        out.put(i, SubjectFit(
+            rows=out._rows_of(i, int(rows.contents.n_scored[i])), template=out.template, space=space,
+            estimate=each["estimate"][i], lower=each["lower"][i], upper=each["upper"][i], interval=kinds(i),
+            at_bound=at_bound[i].astype(np.int64), note=notes(i), log_likelihood=float(each["log_likelihood"][i]),
+            log_prior=float(each["log_prior"][i]),
+            starts=Starts(begin[part], end[part], value[part], converged[part], taken[part]),
+            covariance=each["covariance"][i], samples=samples.get(i), noise=float(each["noise"][i]),
+            evaluations=int(evaluations[i]),
+        ))  # fmt: skip
+    return out
+
+
+def _words(name: str, codes: npt.NDArray[Any], words: tuple[str, ...]) -> Callable[[int], tuple[str, ...]]:
+    if codes.size and not 0 <= codes.min() <= codes.max() < len(words):
+        raise ValueError(f"{name} has numbers that are none of 0 to {len(words) - 1}")
+    return lambda i: tuple(words[code] for code in codes[i].tolist())
+
+
+def _whole(name: str, count: npt.NDArray[Any]) -> int:
+    if (count < 1).any() or (count > 2**40).any():
+        raise ValueError(f"{name} has counts that cannot be")
+    return int(count.sum())
+
+
+def _samples(given: Any, file: archive.Archive, n: int, f: int) -> dict[int, Samples]:
+    if given is None:
+        return {}
+    who = [number for number, facts in enumerate(given) if facts is not None]
+    if len(given) != n or not who:
+        raise ValueError("samples are of other subjects")
+    shapes = file.array("samples/shape", "i", (len(who), 2))
+    sizes = shapes.prod(axis=1)
+    total = _whole("samples", sizes)
+    density, draws = file.array("samples/log_density", "f", (total,)), file.array("samples/draws", "f", (total * f,))
+    out, last = {}, 0
+    for number, (chains, length), size in zip(who, shapes.tolist(), sizes.tolist(), strict=True):
+        part = slice(last, last + size)
+        out[number] = Samples(
+            draws[f * part.start : f * part.stop].reshape(chains, length, f), density[part].reshape(chains, length),
+            given[number],
+        )  # fmt: skip
+        last = part.stop
+    return out

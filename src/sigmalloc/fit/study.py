@@ -28,9 +28,12 @@ Further keys at the top are those of `fit`: ``method``, ``intervals`` ("none" fo
 ``repetitions``, and a table ``options``; and ``criterion`` ("bic" or "aic"), which the models are compared by.
 """
 
+import contextlib
 import dataclasses
 import os
+import tempfile
 import tomllib
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +42,7 @@ from .. import _checks
 from .._io import files
 from ..agents import FIELDS, Agent
 from .choices import Choices
-from .estimate import Job, make_jobs
+from .estimate import Jobs, make_jobs
 from .model import Model, SoftmaxLearner
 
 _TOP = ("data", "store", "seed", "starts", "method", "intervals", "level", "particles", "repetitions", "options",
@@ -59,20 +62,32 @@ class Study:
     Attributes
     ----------
     data : Choices
-    jobs : dict of {str: list of Job}
+    jobs : dict of {str: Jobs}
         Of each model, one a subject.
     store : str or None
     criterion : str
     """
 
     data: Choices
-    jobs: dict[str, list[Job]]
+    jobs: dict[str, Jobs]
     store: str | None
     criterion: str
 
 
-def read_study(path: str | os.PathLike[str]) -> Study:
+def read_study(
+    path: str | os.PathLike[str], *, store: str | os.PathLike[str] | None = None, dry_run: bool = False
+) -> Study:
     """What a TOML file asks for.
+
+    The rows of the table are in a file without a name, of which no more is in memory than is worked on: on the disk of
+    the store, or, for a dry run, where temporary files are.
+
+    Parameters
+    ----------
+    path : path
+    store : path, optional
+        In place of the study's.
+    dry_run : bool
 
     Raises
     ------
@@ -87,12 +102,12 @@ def read_study(path: str | os.PathLike[str]) -> Study:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a TOML file: {error}") from error
     try:
-        return _checked(study, os.path.dirname(path))
+        return _checked(study, os.path.dirname(path), store, dry_run)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _checked(study: dict[str, Any], folder: str) -> Study:
+def _checked(study: dict[str, Any], folder: str, store: str | os.PathLike[str] | None, dry_run: bool) -> Study:
     _known("key", study, _TOP)
     for key in ("data", "columns", "models"):
         if key not in study:
@@ -100,13 +115,15 @@ def _checked(study: dict[str, Any], folder: str) -> Study:
     for key in ("columns", "models", "options"):
         if not isinstance(study.get(key, {}), dict):
             raise ValueError(f"[{key}] must be a table")
-    data = _data(study["data"], study["columns"], folder)
+    place = _store(study.get("store"), folder) if store is None else files.checked_path("--store", store)
+    beside = tempfile.gettempdir() if dry_run or place is None else _existing(place)
+    data = _data(study["data"], study["columns"], folder, os.path.join(beside, files.temporary_name(suffix=".npz")))
     settings = {key: study[key] for key in _OF_FIT if key in study}
     if settings.get("intervals") == "none":
         settings["intervals"] = None
     if not study["models"]:
         raise ValueError("[models] has none")
-    jobs: dict[str, list[Job]] = {}
+    jobs: dict[str, Jobs] = {}
     for name, given in study["models"].items():
         twin = next((other for other in jobs if other.casefold() == name.casefold()), None)
         if twin is not None:
@@ -117,13 +134,24 @@ def _checked(study: dict[str, Any], folder: str) -> Study:
             jobs[_checked_name(name)] = _jobs(data, given, settings)
         except ValueError as error:
             raise ValueError(f"[models.{name}] {error}") from error
-    store = study.get("store")
-    if store is not None:
-        if not isinstance(store, str) or not store:
-            raise ValueError(f"store must be a string, got {_checks.shown(store)}")
-        store = os.path.join(folder, os.path.expanduser(store))
     criterion = _checks.choice("criterion", study.get("criterion", "bic"), ("bic", "aic"))
-    return Study(data, jobs, store, criterion)
+    return Study(data, jobs, place, criterion)
+
+
+def _store(given: Any, folder: str) -> str | None:
+    if given is None:
+        return None
+    if not isinstance(given, str) or not given:
+        raise ValueError(f"store must be a string, got {_checks.shown(given)}")
+    return os.path.join(folder, os.path.expanduser(given))
+
+
+def _existing(path: str) -> str:
+    """A folder, or the first above it that is there: what may turn out not to be wanted is not made."""
+    path = os.path.abspath(path)
+    while not os.path.isdir(path) and os.path.dirname(path) != path:
+        path = os.path.dirname(path)
+    return path
 
 
 def _known(what: str, given: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
@@ -141,7 +169,7 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _data(path: Any, columns: dict[str, Any], folder: str) -> Choices:
+def _data(path: Any, columns: dict[str, Any], folder: str, rows: str) -> Choices:
     if not isinstance(path, str) or not path:
         raise ValueError(f"data must be the name of a file, got {_checks.shown(path)}")
     _known("key of [columns]", columns, _COLUMNS)
@@ -155,12 +183,22 @@ def _data(path: Any, columns: dict[str, Any], folder: str) -> Choices:
         for key, value in columns.items()
     }
     try:
-        return Choices.from_csv(place, **named)
+        data = Choices.from_csv(place, rows=rows, **named)
     except OSError as error:
         raise ValueError(f"cannot read {place}: {error.strerror or error}") from error
+    try:
+        os.unlink(rows)
+    except PermissionError:  # Windows keeps what is open
+        weakref.finalize(data.subjects, _remove, rows)
+    return data
 
 
-def _jobs(data: Choices, given: dict[str, Any], settings: dict[str, Any]) -> list[Job]:
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+def _jobs(data: Choices, given: dict[str, Any], settings: dict[str, Any]) -> Jobs:
     given = dict(given)
     kind = _checks.choice("kind", given.pop("kind", "agent"), ("agent", "softmax"))
     free, bounds = given.pop("free", None), given.pop("bounds", None)

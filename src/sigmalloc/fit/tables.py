@@ -51,15 +51,16 @@ def to_arviz(fit: "Fit", draws: int, seed: int) -> Any:
             theta = one.space.to_values(chain[:, places])
         else:
             theta = one.draw(draws, seed + number)[None]
-        scored = np.flatnonzero(one.subject.scored)
+        subject = one.subject
+        scored = np.flatnonzero(subject.scored)
         flat = theta.reshape(-1, len(names))
         parts = [
-            log_likelihoods(one.subject, one.model, names, part, pointwise=True)[:, scored]
+            log_likelihoods(subject, one.model, names, part, pointwise=True)[:, scored]
             for part in np.array_split(flat, max(1, len(flat) // 256))
         ]
         values.append(theta)
         terms.append(_spread(np.concatenate(parts)).reshape(*theta.shape[:2], len(scored)))
-        observed.append(one.subject.choice[scored])
+        observed.append(subject.choice[scored])
         who += [number] * len(scored)
         rows.append(scored)
     posterior = {name: np.stack([theta[..., i] for theta in values], axis=-1) for i, name in enumerate(names)}

@@ -281,7 +281,9 @@ class Trials:
         columns : dict of {str: str}, optional
             The file's name for a column of ours, where it is another: ``{"subject": "participant"}``. ``state`` and
             ``action`` are needed; ``reward`` where something is to be learned; the others are made where they are not
-            there: one subject, one session, episodes that end where the task ends them.
+            there: one subject, one session, episodes that end where the task ends them. ``time`` is a column of ours
+            only if it is named here, or the file begins with the twelve columns that `to_csv` writes first: other
+            people's files have the time of day under that name.
         separator : str
 
         Returns
@@ -298,7 +300,7 @@ class Trials:
         checked_task(task)
         mapping = _checks.mapping("columns", columns)
         separator = _checks.separator("separator", separator)
-        _checks.only(mapping, (*COLUMNS, "probability"), "column")
+        _checks.only(mapping, (*COLUMNS, *OPTIONAL), "column")
         try:
             text = files.read(source).decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -307,7 +309,7 @@ class Trials:
         header = next(lines, None)
         if not header:
             raise ValueError(f"{source} is empty")
-        names = {name: mapping.get(name, name) for name in (*COLUMNS, "probability")}
+        names = _names_in(header, mapping)
         for name, theirs in names.items():
             if theirs not in header and (name in mapping or name in ("state", "action")):
                 raise ValueError(f"{source}: there is no column {theirs!r}; the columns are {', '.join(header)}")
@@ -330,11 +332,11 @@ class Trials:
         """The trials of a pandas DataFrame (or anything with columns), every row checked; see `read_csv`."""
         checked_task(task)
         mapping = _checks.mapping("columns", columns)
-        _checks.only(mapping, (*COLUMNS, "probability"), "column")
+        _checks.only(mapping, (*COLUMNS, *OPTIONAL), "column")
         if not hasattr(frame, "columns") and not isinstance(frame, Mapping):
             raise ValueError(f"frame must be a table with columns, got {_checks.shown(frame)}")
         available = list(frame.columns if hasattr(frame, "columns") else frame)
-        names = {name: mapping.get(name, name) for name in (*COLUMNS, "probability")}
+        names = _names_in(available, mapping)
         for name, theirs in names.items():
             if theirs not in available and (name in mapping or name in ("state", "action")):
                 raise ValueError(f"there is no column {theirs!r}; the columns are {', '.join(map(str, available))}")
@@ -347,6 +349,14 @@ class Trials:
             if len(values) != len(raw["state"]):
                 raise ValueError(f"{name} must have {len(raw['state'])} rows, as state has, got {len(values)}")
         return _checked_rows(task, raw, lambda row, message: ValueError(f"row {row}: {message}"))
+
+
+def _names_in(header: Sequence[Any], mapping: Mapping[str, str]) -> dict[str, str]:
+    """What a table calls our columns. ``time`` is one only in a table of ours, or where it was asked for."""
+    ours: tuple[str, ...] = (*COLUMNS, "probability")
+    if "time" in mapping or tuple(header[: len(COLUMNS)]) == COLUMNS:
+        ours = (*COLUMNS, *OPTIONAL)
+    return {name: mapping.get(name, name) for name in ours}
 
 
 def from_columns(task: Task, columns: Mapping[str, Column]) -> Trials:

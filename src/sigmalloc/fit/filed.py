@@ -1,0 +1,288 @@
+"""Rows of subjects in a file, of which one subject's are read when they are asked for.
+
+A subject is a *record*: a line of JSON, and behind it the bytes of its arrays, integers as narrow as they can be. (Not
+packed otherwise: payoffs, most of it, hardly get shorter, and take thrice the time to read.) Records follow each other
+in one member of an archive (`sigmalloc._io.archive`) that is stored as it is; where each ends, whose it is, how many
+rows it has and its checksum are in members beside it, and in memory: some tens of bytes a subject.
+"""
+
+import hashlib
+import json
+import math
+import os
+import threading
+from array import array
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from .._io import archive
+from .subject import IntArray, Subject
+
+_HELD = 2**21  # bytes of records that are held in memory: no file need be kept open for so little
+_BY_ROW = ("situation", "following", "choice", "scored", "episode_end", "block_start", "block_memories", "block",
+           "rows")  # fmt: skip
+_PER_SUBJECT = ("situation", "following", "choice", "payoff", "outcome", "scored", "episode_end", "block_start",
+                "block_memories", "memory", "known", "known_sigma", "n_options", "block", "start", "rows")  # fmt: skip
+
+
+def packed_subject(subject: Subject) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A subject's facts and arrays."""
+    facts = {
+        "label": _plain_label(subject.label), "n_memories": subject.n_memories, "chosen_only": subject.chosen_only,
+        "labels": [[_plain_label(name) for name in block] for block in subject.labels],
+    }  # fmt: skip
+    arrays = {name: getattr(subject, name) for name in _PER_SUBJECT}
+    if subject.transition is not None:
+        arrays["transition"] = subject.transition
+    return facts, arrays
+
+
+def _plain_label(label: Hashable) -> int | float | str:
+    return label if isinstance(label, (int, float, str)) else str(label)
+
+
+def record_of(subject: Subject) -> bytes:
+    """A subject's record."""
+    facts, arrays = packed_subject(subject)
+    if np.array_equal(subject.outcome, subject.payoff, equal_nan=True):
+        del arrays["outcome"]
+    little = {name: np.ascontiguousarray(part, _narrow(part)) for name, part in arrays.items()}
+    head = {"facts": facts, "arrays": [[name, part.dtype.str, part.shape] for name, part in little.items()]}
+    line = json.dumps(head, separators=(",", ":")).encode()
+    return b"".join([line, b"\n", *(part.tobytes() for part in little.values())])
+
+
+def _narrow(array: npt.NDArray[Any]) -> np.dtype[Any]:
+    """The smallest type that holds what an array has."""
+    if array.dtype.kind == "i" and array.size:
+        ends = int(array.min()), int(array.max())
+        for kind in ("i1", "<i2", "<i4"):
+            if np.iinfo(kind).min <= ends[0] and ends[1] <= np.iinfo(kind).max:
+                return np.dtype(kind)
+    return array.dtype.newbyteorder("<")
+
+
+def subject_in(record: bytes) -> Subject:
+    """The subject that `record_of` packed; whatever is wrong with it is a ValueError."""
+    try:
+        end = record.index(b"\n")
+        head = json.loads(record[:end])
+        place = end + 1
+        found: dict[str, Any] = {}
+        for name, kind, shape in head["arrays"]:
+            dtype = np.dtype(kind)
+            if dtype.kind not in "if" or name not in (*_PER_SUBJECT, "transition"):
+                raise ValueError(f"{name} holds {dtype}")
+            count = math.prod(shape)
+            part = np.frombuffer(record, dtype, count, place).reshape(shape)
+            wanted = np.float64 if dtype.kind == "f" else np.int64
+            found[name] = part.astype(wanted, copy=not part.flags.aligned)
+            place += count * dtype.itemsize
+        if place != len(record):
+            raise ValueError("a subject has more than its arrays")
+        found.setdefault("outcome", found["payoff"])
+        facts = head["facts"]
+        _check_shapes(found)
+        return Subject(
+            label=facts["label"], n_memories=facts["n_memories"], chosen_only=facts["chosen_only"],
+            labels=tuple(tuple(block) for block in facts["labels"]), **found,
+        )  # fmt: skip
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"a subject's rows are damaged: {error}") from error
+
+
+def _check_shapes(found: Mapping[str, npt.NDArray[Any]]) -> None:
+    rows, (situations, options) = len(found["situation"]), found["memory"].shape
+    wanted: dict[str, tuple[str, tuple[int, ...]]] = dict.fromkeys(_BY_ROW, ("i", (rows,)))
+    wanted |= dict.fromkeys(("payoff", "outcome"), ("f", (rows, options)))
+    wanted |= dict.fromkeys(("known", "known_sigma"), ("f", (situations, options)))
+    wanted |= {"memory": ("i", (situations, options)), "n_options": ("i", (situations,)), "start": ("f", (situations,))}
+    if "transition" in found:
+        wanted["transition"] = ("f", (situations, options, situations))
+    for name, (kind, shape) in wanted.items():
+        if found[name].dtype.kind != kind or found[name].shape != shape:
+            raise ValueError(f"{name} has shape {found[name].shape} of {found[name].dtype}, not {shape}")
+
+
+def sum_of(record: bytes) -> int:
+    """Checksum of a record."""
+    return int.from_bytes(hashlib.blake2b(record, digest_size=8).digest(), "little")
+
+
+@dataclass(frozen=True)
+class Index:
+    """What is known of subjects without reading their rows; arrays have shape (subjects,).
+
+    Attributes
+    ----------
+    labels : tuple
+    n_rows, n_scored : array of int
+    ends : array of int
+        Where each record ends.
+    sums : array of uint64
+    """
+
+    labels: tuple[Hashable, ...]
+    n_rows: IntArray
+    n_scored: IntArray
+    ends: IntArray
+    sums: npt.NDArray[np.uint64]
+
+    @property
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """As an archive has them."""
+        return {"rows/count": self.n_rows, "rows/scored": self.n_scored, "rows/end": self.ends, "rows/sum": self.sums}
+
+
+class IndexBuilder:
+    """An index that grows by records, in whatever order they come."""
+
+    def __init__(self) -> None:
+        self._labels: list[Hashable] = []
+        self._numbers = array("q")
+        self._sums = array("Q")
+
+    def add(self, subject: Subject, record: bytes) -> None:
+        """The next record."""
+        self._labels.append(_plain_label(subject.label))
+        self._numbers.extend((subject.n_rows, subject.n_scored, len(record), int(subject.rows[0])))
+        self._sums.append(sum_of(record))
+
+    def finished(self, appearance: bool = False) -> tuple[Index, IntArray, IntArray]:
+        """The index, by order of appearance in the table if that is asked for; and where, as the records came, each of
+        its subjects' begins and ends."""
+        numbers = np.array(self._numbers, dtype=np.int64).reshape(-1, 4)
+        order = np.argsort(numbers[:, 3], kind="stable") if appearance else np.arange(len(numbers))
+        behind = np.cumsum(numbers[:, 2])
+        index = Index(
+            tuple(self._labels[number] for number in order.tolist()), numbers[order, 0], numbers[order, 1],
+            np.cumsum(numbers[order, 2]), np.array(self._sums, dtype=np.uint64)[order],
+        )  # fmt: skip
+        return index, (behind - numbers[:, 2])[order], behind[order]
+
+
+class Rows(Sequence[Subject]):
+    """Subjects whose rows are in a file, or, while they are few, in memory as a file has them.
+
+    Each is read, and its checksum compared, whenever it is asked for; nothing of it is kept. Threads may read at once;
+    a pickle has the name of the file.
+    """
+
+    def __init__(self, path: str, begin: int, index: Index, held: bytes | None = None) -> None:
+        self._path, self._begin, self.contents, self._held = path, begin, index, held
+        self._lock = threading.Lock()
+        self._file: BinaryIO | None = None
+        if held is None:
+            self._file = open(path, "rb")  # noqa: SIM115  what was opened is read, whatever gets its name later
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_lock": None, "_file": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
+
+    def __del__(self) -> None:
+        file = vars(self).get("_file")
+        if file is not None:
+            file.close()
+
+    def __len__(self) -> int:
+        return len(self.contents.labels)
+
+    @overload
+    def __getitem__(self, index: int) -> Subject: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Subject, ...]: ...
+    def __getitem__(self, index: int | slice) -> Subject | tuple[Subject, ...]:
+        if isinstance(index, slice):
+            return tuple(self[number] for number in range(*index.indices(len(self))))
+        number = range(len(self))[index]
+        try:
+            subject = subject_in(self.record(number))
+        except ValueError as error:
+            raise ValueError(f"{self._path}: {error}") from error
+        if subject.label != self.contents.labels[number] or subject.n_rows != self.contents.n_rows[number]:
+            raise ValueError(f"{self._path}: it has other rows than its index says")
+        return subject
+
+    def __iter__(self) -> Iterator[Subject]:
+        return (self[number] for number in range(len(self)))
+
+    def record(self, number: int) -> bytes:
+        """A subject's record.
+
+        Raises
+        ------
+        ValueError
+            If it is not the one that was there when the file was opened.
+        """
+        begin = int(self.contents.ends[number - 1]) if number else 0
+        length = int(self.contents.ends[number]) - begin
+        found = self._bytes(begin, length)
+        if len(found) != length or sum_of(found) != int(self.contents.sums[number]):
+            raise ValueError(
+                f"{self._path}: the rows of subject {self.contents.labels[number]!r} are damaged, or were replaced "
+                "while they were in use"
+            )
+        return found
+
+    def _bytes(self, begin: int, length: int) -> bytes:
+        if self._held is not None:
+            return self._held[begin : begin + length]
+        with self._lock:
+            if self._file is None:
+                self._file = open(self._path, "rb")  # noqa: SIM115
+            if hasattr(os, "pread"):  # not the place of the file, which processes that were forked share
+                return os.pread(self._file.fileno(), length, self._begin + begin)
+            self._file.seek(self._begin + begin)
+            return self._file.read(length)
+
+
+def packed(subjects: Iterable[Subject]) -> tuple[Index, int, Iterable[bytes]]:
+    """The index, the size and the records of subjects, to be written to an archive."""
+    if isinstance(subjects, Rows):
+        rows = subjects
+        return rows.contents, int(rows.contents.ends[-1]), (rows.record(number) for number in range(len(rows)))
+    builder, records = IndexBuilder(), []
+    for subject in subjects:
+        records.append(record_of(subject))
+        builder.add(subject, records[-1])
+    index = builder.finished()[0]
+    return index, int(index.ends[-1]), records
+
+
+def save(path: str | os.PathLike[str], facts: Mapping[str, Any], arrays: Mapping[str, npt.ArrayLike],
+         index: Index, size: int, records: Iterable[bytes]) -> None:  # fmt: skip
+    """Write an archive that has subjects' rows beside other things."""
+    archive.save(
+        path, dict(facts) | {"rows": {"labels": list(index.labels)}}, dict(arrays) | index.arrays,
+        runs={"rows/records": (size, records)},
+    )  # fmt: skip
+
+
+def opened(path: str, file: archive.Archive) -> Rows:
+    """The rows in an archive that is open; few of them are held in memory.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or what is known of them does not fit together.
+    """
+    labels = tuple(file.facts["rows"]["labels"])
+    n = len(labels)
+    count, scored, ends = (file.array(f"rows/{name}", "i", (n,)) for name in ("count", "scored", "end"))
+    sums = file.array("rows/sum", "u", (n,)).astype(np.uint64, copy=False)
+    (size,) = file.shape("rows/records")
+    if not n or (np.diff(ends, prepend=0) <= 0).any() or ends[-1] != size or (count < 1).any():
+        raise ValueError("its rows have no such index")
+    if not all(isinstance(label, (int, float, str)) for label in labels) or len(set(labels)) != n:
+        raise ValueError("its subjects have no labels of their own")
+    index = Index(labels, count, scored, ends, sums)
+    if size <= _HELD:
+        return Rows(path, 0, index, file.array("rows/records", "u", (size,)).tobytes())
+    return Rows(path, file.place("rows/records"), index)
