@@ -4,6 +4,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -200,3 +201,14 @@ def test_without_a_gil_it_stays_off():
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, "False"), done.stderr
+
+
+def test_an_interrupt_at_any_step_ends_a_call():
+    """Where threads start, work and are asked whether they are done; a call that hangs is shown, with its threads."""
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("interrupted.py")), "1", "60"],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-500:] + done.stderr
+    assert done.stdout.splitlines()[-1] == "interrupted 59"
+    assert "engine.py" in done.stdout and "_threads.py" in done.stdout

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import contextvars
 import queue
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
-from typing import Any, TypeVar
+from concurrent.futures import CancelledError, Executor, Future
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -22,29 +24,55 @@ def aside(function: Callable[..., T], /, *arguments: Any, **keywords: Any) -> T:
     """
     if threading.current_thread() is not threading.main_thread():  # which alone hears of Ctrl-C
         return function(*arguments, **keywords)
-    future: Future[T] = Future()
+    found: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
     context = contextvars.copy_context()
 
     def work() -> None:
         try:
-            future.set_result(context.run(function, *arguments, **keywords))
+            found.put((context.run(function, *arguments, **keywords), None))
         except BaseException as error:
-            future.set_exception(error)
+            found.put((None, error))
 
     try:
-        threading.Thread(target=work, name="sigmalloc_aside", daemon=True).start()
+        start(work, "sigmalloc_aside")
     except RuntimeError:  # the system gives no more threads
         return function(*arguments, **keywords)
     while True:
         try:
-            return future.result(timeout=0.1)  # Windows hears of Ctrl-C between two waits only
-        except TimeoutError:
-            if future.done():
-                return future.result()
+            value, error = found.get(timeout=0.1)  # Windows hears of Ctrl-C between two waits only
+        except queue.Empty:
+            continue
+        if error is not None:
+            raise error
+        return cast(T, value)
+
+
+def start(work: Callable[[], object], name: str) -> None:
+    """Start a thread that does not keep the process alive.
+
+    `threading.Thread.start` waits for the thread by way of a condition, which Ctrl-C can break: then it is an error, or
+    the thread waits for good. So a bare thread calls it, which Ctrl-C does not reach.
+
+    Raises
+    ------
+    RuntimeError
+        If the system gives no more threads.
+    """
+
+    def begin() -> None:
+        try:
+            threading.Thread(target=work, name=name, daemon=True).start()
+        except RuntimeError:  # this one was the last that there was
+            work()
+
+    _thread.start_new_thread(begin, ())
 
 
 class Threads(Executor):
     """As `concurrent.futures.ThreadPoolExecutor`, but a process that ends does not wait for what it works on.
+
+    Ctrl-C may come while the calling thread holds the lock of a `Future` (``with future._condition`` is not one step),
+    and what it holds then is never given back. So nothing here waits for a thread that is past its work.
 
     Parameters
     ----------
@@ -57,8 +85,10 @@ class Threads(Executor):
     def __init__(self, workers: int, name: str = "sigmalloc") -> None:
         self.num_workers = workers
         self._waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._closed, self._lock, self._name = False, threading.Lock(), name
-        self._threads: list[threading.Thread] = []
+        self._closed, self._cancelled, self._lock, self._name = False, False, threading.Lock(), name
+        self._started = 0
+        self._ended: queue.SimpleQueue[None] = queue.SimpleQueue()  # as many as threads that have ended
+        self._busy: list[None] = []  # one for each thread that is at work: lists grow and shrink in one step
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Future[Any]:
         """A `Future` of ``function(*arguments, **keywords)``."""
@@ -66,34 +96,39 @@ class Threads(Executor):
         with self._lock:
             if self._closed:
                 raise RuntimeError("the threads have been shut down")
-            if len(self._threads) < self.num_workers:
+            if self._started < self.num_workers:
                 self._start()
             self._waiting.put((future, function, arguments, keywords))
         return future
 
     def _start(self) -> None:
-        thread = threading.Thread(target=self._work, name=f"{self._name}_{len(self._threads)}", daemon=True)
         try:
-            thread.start()
-        except RuntimeError:  # the system gives no more of them
-            if not self._threads:
+            start(self._work, f"{self._name}_{self._started}")
+        except RuntimeError:
+            if not self._started:
                 raise
-            self.num_workers = len(self._threads)
+            self.num_workers = self._started
         else:
-            self._threads.append(thread)
+            self._started += 1
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take nothing more; ``cancel_futures`` gives up what no thread has begun."""
+        """Take nothing more; ``cancel_futures`` gives up what no thread has begun, and waits for the rest alone."""
         with self._lock:
             if not self._closed:
                 self._closed = True
-                for _ in self._threads:
-                    self._waiting.put(None)
+                self._send_home()
         if cancel_futures:
+            self._cancelled = True
             self._cancel()
-        if wait:
-            for thread in self._threads:
-                thread.join()
+            while wait and self._busy:
+                time.sleep(0.001)
+        elif wait:
+            while self._started:
+                self._ended.get()
+                self._started -= 1
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self.shutdown(cancel_futures=kind is not None)
 
     def _cancel(self) -> None:
         while True:
@@ -103,7 +138,10 @@ class Threads(Executor):
                 break
             if entry is not None:
                 entry[0].cancel()
-        for _ in self._threads:  # what was taken out told the threads to end, too
+        self._send_home()  # what was taken out told the threads that, too
+
+    def _send_home(self) -> None:
+        for _ in range(self._started):
             self._waiting.put(None)
 
     def _work(self) -> None:
@@ -111,10 +149,19 @@ class Threads(Executor):
             future, function, arguments, keywords = entry
             if not future.set_running_or_notify_cancel():
                 continue
+            found, error = None, None
+            self._busy.append(None)  # before it looks whether all is cancelled, which is said before others look here
             try:
+                if self._cancelled:
+                    raise CancelledError
                 found = function(*arguments, **keywords)
-            except BaseException as error:
-                future.set_exception(error)
-            else:
+            except BaseException as raised:
+                error = raised
+            finally:
+                self._busy.pop()
+            if error is None:
                 future.set_result(found)
-            del entry, future, function, arguments, keywords
+            else:
+                future.set_exception(error)
+            del entry, future, function, arguments, keywords, found, error
+        self._ended.put(None)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import functools
 import math
 import os
+import queue
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -475,35 +475,45 @@ def run(
                     evaluated.append(int(lengths[rows].sum()))
                 yield
 
-    def help_out() -> None:
-        for _ in advance(slice_work):
-            if stopped:
-                return
+    ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
-    pool, pending, begun = None, set[Future[None]](), time.perf_counter()
+    def help_out() -> None:
+        try:
+            for _ in advance(slice_work):
+                if stopped:
+                    break
+            ended.put(None)
+        except BaseException as error:
+            ended.put(error)
+
+    def hear(seconds: float = 0.0) -> int:
+        """How many helpers have ended, now or within a time: one at most. Raises what one has raised."""
+        try:
+            error = ended.get(timeout=seconds) if seconds else ended.get_nowait()
+        except queue.Empty:
+            return 0
+        if error is not None:
+            raise error
+        return 1
+
+    pool, helping, begun = None, 0, time.perf_counter()
     try:
         for _ in advance(min(slice_work, FIRST_SLICE)):
             if pool is None and n_helpers and waiting and time.perf_counter() - begun > WORTH_THREADS:
                 pool = Threads(n_helpers)
-                pending = {pool.submit(help_out) for _ in range(n_helpers)}
+                for _ in range(n_helpers):
+                    pool.submit(help_out)
+                    helping += 1
             tell()
-            pending = _unfinished(pending, 0.0)
-        while pending:
-            pending = _unfinished(pending, 0.1)
+            helping -= hear()
+        while helping:
+            helping -= hear(0.1)
             tell()
     finally:
         stopped = True
         if pool is not None:
             pool.shutdown(wait=True, cancel_futures=True)
     return outcome
-
-
-def _unfinished(pending: set[Future[None]], seconds: float) -> set[Future[None]]:
-    """Those that are not done within the time; raises what one of the others raised."""
-    done, pending = wait(pending, timeout=seconds, return_when=FIRST_COMPLETED) if pending else (set(), pending)
-    for future in done:
-        future.result()
-    return pending
 
 
 def _fetch(recording: Recording, recorder: Any, buffer: npt.NDArray[Any], values: Floats, first_run: int) -> None:
