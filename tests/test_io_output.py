@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import our_threads
 import pytest
 
 import sigmalloc as sm
@@ -227,7 +228,7 @@ class TestThreads:
         others = [threads.submit(time.sleep, 10) for _ in range(5)]
         threads.shutdown(cancel_futures=True)
         assert first.result() is None and all(future.cancelled() for future in others)
-        assert not any(thread.is_alive() for thread in threads._threads)
+        assert our_threads.none_left()
 
     def test_a_process_does_not_wait_for_them(self):
         code = "import time; from sigmalloc._threads import Threads; Threads(1).submit(time.sleep, 60)"

@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import our_threads
 import pytest
 
 import sigmalloc as sm
@@ -203,7 +204,7 @@ print("over", flush=True)
             sweep("grid-world", sm.Agent(), {"lam": [0.1, 0.2]}, episodes=10**6, restarts=40, evaluate_every=10**5,
                   seed=0, store=tmp_path, block_size=40, workers=2, progress=False)  # fmt: skip
         assert time.perf_counter() - begin < 2.0
-        assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("sigmalloc")]
+        assert our_threads.none_left()
 
 
 class TestDisk:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
+_MOMENT = 0.1  # seconds
 LARGE_SYSTEM = 2000  # equations from which on a sparse solve may take longer than Ctrl-C should
 
 
@@ -72,7 +73,8 @@ class Threads(Executor):
     """As `concurrent.futures.ThreadPoolExecutor`, but a process that ends does not wait for what it works on.
 
     Ctrl-C may come while the calling thread holds the lock of a `Future` (``with future._condition`` is not one step),
-    and what it holds then is never given back. So nothing here waits for a thread that is past its work.
+    and what it holds then is never given back. So nothing here waits for a thread that is past its work for more than
+    a moment, once things are cancelled.
 
     Parameters
     ----------
@@ -120,12 +122,16 @@ class Threads(Executor):
         if cancel_futures:
             self._cancelled = True
             self._cancel()
-            while wait and self._busy:
-                time.sleep(0.001)
-        elif wait:
-            while self._started:
-                self._ended.get()
-                self._started -= 1
+        if not wait:
+            return
+        while self._cancelled and self._busy:
+            time.sleep(0.001)
+        while self._started:
+            try:
+                self._ended.get(timeout=_MOMENT if self._cancelled else None)
+            except queue.Empty:
+                break
+            self._started -= 1
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self.shutdown(cancel_futures=kind is not None)

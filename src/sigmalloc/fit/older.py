@@ -9,7 +9,6 @@ import numpy.typing as npt
 from .._io import archive
 from .optimise import Starts
 from .parameters import Space
-from .results import SubjectFit, SubjectFits, unpacked_model
 from .samplers import Samples
 from .subject import Subject
 
@@ -17,19 +16,16 @@ _BY_ROW = ("situation", "following", "choice", "scored", "episode_end", "block_s
            "rows")  # fmt: skip
 
 
-def fits_of_format_2(facts: Mapping[str, Any], file: archive.Archive) -> SubjectFits:
-    """The fits in an archive of format 2."""
+def fits_of_format_2(facts: Mapping[str, Any], file: archive.Archive) -> list[dict[str, Any]]:
+    """Of each fit in an archive of format 2 what a `SubjectFit` is made of; its template as the facts of a model."""
     columns = _Columns(file)
     each = [_unpacked(facts["common"] | own, columns) for own in facts["subjects"]]
     if not each:
         raise ValueError("it has no subjects")
     columns.check_end()
-    out = SubjectFits([fit.subject for fit in each], each[0].template, each[0].space)
-    for number, fit in enumerate(each):
-        if fit.space != out.space:
-            raise ValueError("its subjects have other free parameters")
-        out.put(number, fit)
-    return out
+    if any(fit["space"] != each[0]["space"] for fit in each):
+        raise ValueError("its subjects have other free parameters")
+    return each
 
 
 class _Columns:
@@ -62,7 +58,7 @@ class _Columns:
                 raise ValueError(f"{name} has more than the subjects")
 
 
-def _unpacked(facts: Mapping[str, Any], columns: _Columns) -> SubjectFit:
+def _unpacked(facts: Mapping[str, Any], columns: _Columns) -> dict[str, Any]:
     about, sizes = facts["subject"], facts["shapes"]
 
     def read(name: str, kinds: str, shape: tuple[int | None, ...]) -> Any:
@@ -94,10 +90,11 @@ def _unpacked(facts: Mapping[str, Any], columns: _Columns) -> SubjectFit:
     if facts["samples"] is not None:
         draws = read("samples/draws", "f", (None, None, f))
         samples = Samples(draws, read("samples/log_density", "f", draws.shape[:2]), facts["samples"])
-    return SubjectFit(
-        rows=subject, template=unpacked_model(facts["model"]), space=space, estimate=read("estimate", "f", (f,)),
-        lower=read("lower", "f", (f,)), upper=read("upper", "f", (f,)), interval=tuple(facts["interval"]),
-        at_bound=read("at_bound", "i", (f,)), note=tuple(facts["note"]), log_likelihood=facts["log_likelihood"],
-        log_prior=facts["log_prior"], starts=starts, covariance=read("covariance", "f", (f, f)), samples=samples,
-        noise=facts["noise"], evaluations=facts["evaluations"],
-    )  # fmt: skip
+    return {
+        "rows": subject, "template": facts["model"], "space": space, "estimate": read("estimate", "f", (f,)),
+        "lower": read("lower", "f", (f,)), "upper": read("upper", "f", (f,)), "interval": tuple(facts["interval"]),
+        "at_bound": read("at_bound", "i", (f,)), "note": tuple(facts["note"]),
+        "log_likelihood": facts["log_likelihood"], "log_prior": facts["log_prior"], "starts": starts,
+        "covariance": read("covariance", "f", (f, f)), "samples": samples, "noise": facts["noise"],
+        "evaluations": facts["evaluations"],
+    }  # fmt: skip

@@ -21,6 +21,7 @@ from .filed import Rows, opened, packed
 from .filed import save as save_rows
 from .likelihood import Trajectories, log_likelihoods, simulate, trajectories
 from .model import FloatArray, Model, SoftmaxLearner
+from .older import fits_of_format_2
 from .optimise import Starts
 from .parameters import Space
 from .samplers import Samples
@@ -491,9 +492,7 @@ class Fit(Sequence[SubjectFit]):
         with archive.reading(place, "fit") as file:
             facts = file.facts
             if facts.get("kind") == "fit" and facts["format"] == 2:
-                from .older import fits_of_format_2
-
-                found = fits_of_format_2(facts, file)
+                found = _fits_of_format_2(facts, file)
             elif facts.get("kind") == "fit" and facts["format"] == FORMAT:
                 found = _unpacked(facts, file, opened(place, file))
             else:
@@ -632,6 +631,15 @@ def _unpacked(facts: Mapping[str, Any], file: archive.Archive, rows: Rows) -> Su
             covariance=each["covariance"][i], samples=samples.get(i), noise=float(each["noise"][i]),
             evaluations=int(evaluations[i]),
         ))  # fmt: skip
+    return out
+
+
+def _fits_of_format_2(facts: Mapping[str, Any], file: archive.Archive) -> SubjectFits:
+    each = fits_of_format_2(facts, file)
+    template = unpacked_model(each[0]["template"])
+    out = SubjectFits([given["rows"] for given in each], template, each[0]["space"])
+    for number, given in enumerate(each):
+        out.put(number, SubjectFit(**given | {"template": template}))
     return out
 
 
