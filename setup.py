@@ -50,14 +50,21 @@ AVX2 = {"unix": ["-mavx2"], "msvc": ["/arch:AVX2"]}
 # for use.
 BUILDS = {
     "release": [],
-    "sanitize": ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+    "sanitize": [
+        "-O1",
+        "-g",
+        "-UNDEBUG",
+        "-fno-omit-frame-pointer",
+        "-fsanitize=address,undefined",
+        "-fno-sanitize-recover=all",
+    ],
     "threads": ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=thread"],
     "debug": ["-O1", "-g", "-UNDEBUG"],
 }
 BUILD = os.environ.get("SIGMALLOC_BUILD", "release")
 if BUILD not in BUILDS:
     raise SystemExit(f"SIGMALLOC_BUILD must be one of {', '.join(BUILDS)}, got {BUILD!r}")
-if BUILD == "debug":
+if BUILD in ("debug", "sanitize"):
     DIRECTIVES |= {"boundscheck": True, "initializedcheck": True}
 
 

@@ -6,10 +6,11 @@ import contextlib
 import json
 import os
 import platform
+import queue
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -330,12 +331,19 @@ def _computed(todo: Any, quick: bool, workers: int | None, progress: Any) -> Ite
     pool = Threads(2, "sigmalloc-paper")
     try:
         longest_first = sorted(range(len(todo)), key=lambda number: -weights[number])
-        pending = {pool.submit(work, number) for number in longest_first}
-        while pending:
-            finished, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
+        ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+        for number in longest_first:
+            pool.submit(work, number).add_done_callback(ended.put)
+        left = len(todo)
+        while left:
+            try:
+                future = ended.get(timeout=0.1)
+            except queue.Empty:
+                report_progress()
+                continue
             report_progress()
-            for future in finished:
-                yield future.result()
+            left -= 1
+            yield future.result()
         if todo:
             report_progress()
     finally:
