@@ -90,6 +90,14 @@ def test_no_response_and_no_memory(nothing):
     assert made(memory=memory).subjects[0].memory[2].tolist() == [0, -1]
 
 
+@pytest.mark.parametrize("missing", [np.nan, None, "", pd.NA])
+def test_payoffs_that_are_missing_among_others(missing):
+    payoff = np.array([1.0, missing, 3.0, -1.0], dtype=object)
+    assert np.nansum(made(payoff=payoff, choice=[0, 1, 0, 0]).subjects[0].payoff, axis=1).tolist() == [1, 0, 3, -1]
+    with pytest.raises(ValueError, match="subject: row 1 has none"):
+        made(subject=np.array(["a", missing, "b", "b"], dtype=object))
+
+
 def test_subjects_are_kept_in_order_and_may_alternate():
     data = made(subject=["b", "a", "b", "a"])
     assert data.labels == ("b", "a")

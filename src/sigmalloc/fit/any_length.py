@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from .._io import files
 from .filed import Index, IndexBuilder, record_of
-from .subject import IntArray, Subject, nothing, plain
+from .subject import IntArray, Subject, missing, plain
 
 _PIECE = 2**13  # rows read at once
 _PART = 2**18  # bytes of text in a part, about
@@ -100,16 +100,12 @@ def _plain_column(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if values.dtype.kind in "biuf":
         return values
     listed = values.tolist()
-    there = [entry for entry in listed if not _missing(entry)]
+    there = [entry for entry in listed if not missing(entry)]
     if not there or all(isinstance(entry, bool) for entry in there):
-        return np.array([np.nan if _missing(entry) else float(entry) for entry in listed])
+        return np.array([np.nan if missing(entry) else float(entry) for entry in listed])
     out = np.empty(len(listed), dtype=object)
-    out[:] = [np.nan if _missing(entry) else str(entry) for entry in listed]
+    out[:] = [np.nan if missing(entry) else str(entry) for entry in listed]
     return out
-
-
-def _missing(entry: Any) -> bool:
-    return nothing(entry) and entry != -1
 
 
 class _Parts:
@@ -187,7 +183,7 @@ def _part_of(owner: npt.NDArray[Any], count: int, begin: int) -> IntArray:
     for row, label in enumerate(listed):
         found = part.get(label)
         if found is None:
-            if _missing(label):
+            if missing(label):
                 raise ValueError(f"subject: row {begin + row} has none")
             found = part[label] = zlib.crc32(repr(plain(label)).encode()) % count
         out[row] = found

@@ -16,7 +16,7 @@ from .. import _checks
 from .._io import archive, files
 from . import any_length, filed
 from .filed import Rows
-from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, Once, changes, groups, nothing, plain
+from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, Once, changes, groups, missing, nothing, plain
 from .subject import Blocks as Blocks
 from .subject import Subject as Subject
 from .tasks import choices_in_task
@@ -666,7 +666,7 @@ def floats(field: str, value: Any) -> FloatArray:
     """Numbers of any shape, NaN where there is none."""
     given = _checks.as_array(field, value)
     if given.dtype == object:
-        entries = [math.nan if nothing(entry) and entry != -1 else entry for entry in given.reshape(-1).tolist()]
+        entries = [math.nan if missing(entry) else entry for entry in given.reshape(-1).tolist()]
         if not all(isinstance(entry, numbers.Real) for entry in entries):
             raise ValueError(f"{field} must be numbers, NaN where there is none, got {_checks.shown(value)}")
         return np.array([_float(entry) for entry in entries]).reshape(given.shape)

@@ -20,13 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .._io import archive
-from .subject import IntArray, Subject
+from .subject import ARRAYS, IntArray, Subject, layout
 
 _HELD = 2**21  # bytes of records that are held in memory: no file need be kept open for so little
-_BY_ROW = ("situation", "following", "choice", "scored", "episode_end", "block_start", "block_memories", "block",
-           "rows")  # fmt: skip
-_PER_SUBJECT = ("situation", "following", "choice", "payoff", "outcome", "scored", "episode_end", "block_start",
-                "block_memories", "memory", "known", "known_sigma", "n_options", "block", "start", "rows")  # fmt: skip
 
 
 def packed_subject(subject: Subject) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -35,10 +31,8 @@ def packed_subject(subject: Subject) -> tuple[dict[str, Any], dict[str, Any]]:
         "label": _plain_label(subject.label), "n_memories": subject.n_memories, "chosen_only": subject.chosen_only,
         "labels": [[_plain_label(name) for name in block] for block in subject.labels],
     }  # fmt: skip
-    arrays = {name: getattr(subject, name) for name in _PER_SUBJECT}
-    if subject.transition is not None:
-        arrays["transition"] = subject.transition
-    return facts, arrays
+    arrays = {name: getattr(subject, name) for name in ARRAYS}
+    return facts, {name: array for name, array in arrays.items() if array is not None}
 
 
 def _plain_label(label: Hashable) -> int | float | str:
@@ -75,7 +69,7 @@ def subject_in(record: bytes) -> Subject:
         found: dict[str, Any] = {}
         for name, kind, shape in head["arrays"]:
             dtype = np.dtype(kind)
-            if dtype.kind not in "if" or name not in (*_PER_SUBJECT, "transition"):
+            if dtype.kind not in "if" or name not in ARRAYS:
                 raise ValueError(f"{name} holds {dtype}")
             count = math.prod(shape)
             part = np.frombuffer(record, dtype, count, place).reshape(shape)
@@ -97,13 +91,7 @@ def subject_in(record: bytes) -> Subject:
 
 def _check_shapes(found: Mapping[str, npt.NDArray[Any]]) -> None:
     rows, (situations, options) = len(found["situation"]), found["memory"].shape
-    wanted: dict[str, tuple[str, tuple[int, ...]]] = dict.fromkeys(_BY_ROW, ("i", (rows,)))
-    wanted |= dict.fromkeys(("payoff", "outcome"), ("f", (rows, options)))
-    wanted |= dict.fromkeys(("known", "known_sigma"), ("f", (situations, options)))
-    wanted |= {"memory": ("i", (situations, options)), "n_options": ("i", (situations,)), "start": ("f", (situations,))}
-    if "transition" in found:
-        wanted["transition"] = ("f", (situations, options, situations))
-    for name, (kind, shape) in wanted.items():
+    for name, (kind, shape) in layout(rows, situations, options, "transition" in found).items():
         if found[name].dtype.kind != kind or found[name].shape != shape:
             raise ValueError(f"{name} has shape {found[name].shape} of {found[name].dtype}, not {shape}")
 

@@ -10,10 +10,7 @@ from .._io import archive
 from .optimise import Starts
 from .parameters import Space
 from .samplers import Samples
-from .subject import Subject
-
-_BY_ROW = ("situation", "following", "choice", "scored", "episode_end", "block_start", "block_memories", "block",
-           "rows")  # fmt: skip
+from .subject import Subject, layout
 
 
 def fits_of_format_2(facts: Mapping[str, Any], file: archive.Archive) -> list[dict[str, Any]]:
@@ -64,15 +61,9 @@ def _unpacked(facts: Mapping[str, Any], columns: _Columns) -> dict[str, Any]:
     def read(name: str, kinds: str, shape: tuple[int | None, ...]) -> Any:
         return columns.next(name, kinds, sizes[name], shape)
 
-    rows = sizes["subject/situation"][0]
-    situations, options = sizes["subject/memory"]
-    shapes: dict[str, tuple[str, tuple[int, ...]]] = dict.fromkeys(_BY_ROW, ("i", (rows,)))
-    shapes |= dict.fromkeys(("payoff", "outcome"), ("f", (rows, options)))
-    shapes |= dict.fromkeys(("known", "known_sigma"), ("f", (situations, options)))
-    shapes |= {"memory": ("i", (situations, options)), "n_options": ("i", (situations,)), "start": ("f", (situations,))}
+    rows, (situations, options) = sizes["subject/situation"][0], sizes["subject/memory"]
+    shapes = layout(rows, situations, options, "subject/transition" in sizes)
     arrays = {name: read(f"subject/{name}", *shape) for name, shape in shapes.items()}
-    if "subject/transition" in sizes:
-        arrays["transition"] = read("subject/transition", "f", (situations, options, situations))
     subject = Subject(
         label=about["label"], n_memories=about["n_memories"], chosen_only=about["chosen_only"],
         labels=tuple(tuple(block) for block in about["labels"]), **arrays,

@@ -19,6 +19,17 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 
 BLOCKS: tuple[str, ...] = ("reset", "carry", "reset_q")
 NEW, NEW_Q, CARRIED = 1, 2, 3  # what a row that begins a block does
+_ROWS, _ROWS_OPTIONS = ("rows",), ("rows", "options")
+_SITUATIONS, _SITUATIONS_OPTIONS = ("situations",), ("situations", "options")
+ARRAYS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "situation": ("i", _ROWS), "following": ("i", _ROWS), "choice": ("i", _ROWS), "payoff": ("f", _ROWS_OPTIONS),
+    "outcome": ("f", _ROWS_OPTIONS), "scored": ("i", _ROWS), "episode_end": ("i", _ROWS), "block_start": ("i", _ROWS),
+    "block_memories": ("i", _ROWS), "memory": ("i", _SITUATIONS_OPTIONS), "known": ("f", _SITUATIONS_OPTIONS),
+    "known_sigma": ("f", _SITUATIONS_OPTIONS), "n_options": ("i", _SITUATIONS), "block": ("i", _ROWS),
+    "start": ("f", _SITUATIONS), "rows": ("i", _ROWS),
+    "transition": ("f", ("situations", "options", "situations")),
+}  # fmt: skip
+"""Kind and shape of each array of a `Subject`."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -135,11 +146,8 @@ class Subject(Frozen):
     def part(self, rows: int) -> "Subject":
         """The first rows only."""
         rows = _checks.integer("rows", rows, low=1, high=self.n_rows)
-        names = (
-            "situation", "following", "choice", "payoff", "outcome", "scored", "episode_end", "block_start",
-            "block_memories", "block", "rows",
-        )  # fmt: skip
-        return dataclasses.replace(self, **{name: getattr(self, name)[:rows] for name in names})
+        by_row = [name for name, (_, shape) in ARRAYS.items() if shape[0] == "rows"]
+        return dataclasses.replace(self, **{name: getattr(self, name)[:rows] for name in by_row})
 
     def scoring(self, rows: npt.ArrayLike) -> "Subject":
         """The same rows, of which only some are scored; the others teach.
@@ -152,6 +160,15 @@ class Subject(Frozen):
         if mask.shape != (self.n_rows,):
             raise ValueError(f"rows must be an array of bool of shape ({self.n_rows},), got {mask.shape}")
         return dataclasses.replace(self, scored=np.where(mask, self.scored, 0))
+
+
+def layout(rows: int, situations: int, options: int, transition: bool) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Kind and shape of each array of a `Subject` of such a size, with or without transition probabilities."""
+    lengths = {"rows": rows, "situations": situations, "options": options}
+    return {
+        name: (kind, tuple(lengths[axis] for axis in shape))
+        for name, (kind, shape) in ARRAYS.items() if transition or name != "transition"
+    }  # fmt: skip
 
 
 def plain(value: Any) -> Any:
@@ -172,6 +189,11 @@ def nothing(value: Any) -> bool:
     if isinstance(value, (numbers.Number, np.generic)):
         return bool(value != value) or bool(value == -1)
     return type(value).__name__ in ("NAType", "NaTType")  # those of pandas, which need not be there
+
+
+def missing(value: Any) -> bool:
+    """Whether there is no value where −1 is one."""
+    return nothing(value) and not (isinstance(value, (numbers.Number, np.generic)) and value == -1)
 
 
 def changes(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -196,7 +218,7 @@ def groups(owner: npt.NDArray[Any]) -> Iterator[tuple[Hashable, IntArray]]:
         place: dict[Hashable, int] = {}
         number = np.empty(len(owner), dtype=np.int64)
         for row, label in enumerate(owner.tolist()):
-            if nothing(label) and label != -1:
+            if missing(label):
                 raise ValueError(f"subject: row {row} has none")
             number[row] = place.setdefault(label, len(place))
         labels = list(place)
