@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import sigmalloc as sm
-from sigmalloc import cli
+from sigmalloc import _executors, cli
 from sigmalloc._io import files
 from sigmalloc.sweeps import driver, open_sweep, problems, store, sweep, work
 from sigmalloc.sweeps.driver import WorkersLostError
@@ -581,14 +581,14 @@ class TestExecutors:
 
 
 def older_worker():
-    for module in (sm, work, driver):
+    for module in (sm, _executors, work, driver):
         module.__version__ = "0.0.1"
 
 
 class TestVersions:
     def test_processes_of_another_version(self, tmp_path):
         with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=older_worker) as pool:  # noqa: SIM117
-            with pytest.raises(ValueError, match=f"the sweep runs sigmalloc {sm.__version__}, but a worker has 0.0.1"):
+            with pytest.raises(ValueError, match=f"this is sigmalloc {sm.__version__}, but a worker has 0.0.1"):
                 run(tmp_path, executor=pool)
         assert not open_sweep(tmp_path).done.any()
 
@@ -596,7 +596,7 @@ class TestVersions:
         """They may hold anything: only the version is compared."""
         content = pickle.dumps(_job("9.9.9"))
         job = pickle.loads(content)
-        with pytest.raises(ValueError, match=f"the sweep runs sigmalloc 9.9.9, but a worker has {sm.__version__}"):
+        with pytest.raises(ValueError, match=f"this is sigmalloc 9.9.9, but a worker has {sm.__version__}"):
             work.run_block(job)
 
     def test_receipts_of_another_version(self, tmp_path):
@@ -605,7 +605,7 @@ class TestVersions:
                 function(job)
                 return work.Receipt(2, 0, 0.0, "0.0.1")
 
-        with pytest.raises(ValueError, match=f"the sweep runs sigmalloc {sm.__version__}, but a worker has 0.0.1"):
+        with pytest.raises(ValueError, match=f"this is sigmalloc {sm.__version__}, but a worker has 0.0.1"):
             run(tmp_path, executor=Old())
 
     def test_jobs_survive_the_way(self, whole):
@@ -624,7 +624,7 @@ def _job(version):
 
     class Sent:
         def __reduce__(self):
-            return work._opened, (version, b"of another version")
+            return _executors.unsealed, (version, b"of another version")
 
     return Sent()
 

@@ -294,26 +294,14 @@ class _Window:
 
 @dataclass(frozen=True)
 class Parcel:
-    """A job and its function, sent as bytes beside the version, which a worker compares before it reads them: what they
-    hold is another version's own affair."""
+    """A job and its function, see `sealed`."""
 
     function: Callable[[Any], Any]
     job: Any
     version: str = __version__
 
-    def __reduce__(self) -> tuple[Callable[..., Parcel | OtherVersion], tuple[str, bytes]]:
-        content = self.function, self.job
-        cloudpickle = sys.modules.get("cloudpickle")  # what executors such as Dask's send functions of a notebook by
-        try:
-            packed = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
-        except Exception:
-            if cloudpickle is None:
-                raise
-            packed = cloudpickle.dumps(content)
-        else:
-            if cloudpickle is not None and b"__main__" in packed:
-                packed = cloudpickle.dumps(content)
-        return _opened, (self.version, packed)
+    def __reduce__(self) -> tuple[Callable[[str, bytes], Any], tuple[str, bytes]]:
+        return sealed(self)
 
 
 @dataclass(frozen=True)
@@ -323,16 +311,40 @@ class OtherVersion:
     version: str
 
 
+def sealed(job: Any) -> tuple[Callable[[str, bytes], Any], tuple[str, bytes]]:
+    """What ``__reduce__`` of a dataclass with a ``version`` returns, so that it is sent as bytes beside the version.
+
+    A worker compares that before it reads them, and gets an `OtherVersion` if it has another one: what they hold is
+    another version's own affair.
+    """
+    content = type(job), vars(job)
+    cloudpickle = sys.modules.get("cloudpickle")  # what executors such as Dask's send functions of a notebook by
+    try:
+        packed = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
+    except Exception:
+        if cloudpickle is None:
+            raise
+        packed = cloudpickle.dumps(content)
+    else:
+        if cloudpickle is not None and b"__main__" in packed:
+            packed = cloudpickle.dumps(content)
+    return unsealed, (job.version, packed)
+
+
+def unsealed(version: str, content: bytes) -> Any:
+    """What was `sealed`, or an `OtherVersion`."""
+    if version != __version__:
+        return OtherVersion(version)
+    kind, fields = pickle.loads(content)
+    return kind(**fields)
+
+
 @dataclass(frozen=True)
 class Returned:
     """What a worker sends back for a parcel."""
 
     value: Any
     version: str = __version__
-
-
-def _opened(version: str, content: bytes) -> Parcel | OtherVersion:
-    return Parcel(*pickle.loads(content)) if version == __version__ else OtherVersion(version)
 
 
 def run_parcel(parcel: Parcel | OtherVersion) -> Returned:

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from .. import __version__
-from .._executors import TICK, Executors, Pool, work_off
+from .._executors import TICK, Executors, Pool, other_version, work_off
 from .._executors import WorkersLostError as WorkersLostError
 from .._io import files
 from .._io.progress import Progress, Silence
@@ -87,7 +87,7 @@ def _checked_receipt(receipt: Any, block: Block, pool: Pool) -> int:
     if not isinstance(receipt, work.Receipt):
         raise pool.did_nothing(receipt, block.name)
     if receipt.version != __version__:
-        raise ValueError(f"the sweep runs sigmalloc {__version__}, but a worker has {receipt.version}")
+        raise other_version(__version__, receipt.version)
     return receipt.failed
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
-from .._executors import OtherVersion
+from .._executors import OtherVersion, other_version, sealed
 from .._io import archive
 from ..agents import Agent
 from ..runs import engine
@@ -86,18 +85,8 @@ class Job:
     replace: bool = False
     version: str = __version__
 
-    def __reduce__(self) -> tuple[Callable[..., Job | OtherVersion], tuple[str, bytes]]:
-        """Sent as bytes beside the version, which a worker compares before it reads them: what they hold is another
-        version's own affair."""
-        return _opened, (self.version, pickle.dumps(vars(self), pickle.HIGHEST_PROTOCOL))
-
-
-def _opened(version: str, content: bytes) -> Job | OtherVersion:
-    if version != __version__:
-        return OtherVersion(version)
-    job = object.__new__(Job)
-    vars(job).update(pickle.loads(content))
-    return job
+    def __reduce__(self) -> tuple[Callable[[str, bytes], Any], tuple[str, bytes]]:
+        return sealed(self)
 
 
 @dataclass(frozen=True)
@@ -205,7 +194,7 @@ def run_block(job: Job | OtherVersion) -> Receipt:
         If the block cannot be written.
     """
     if isinstance(job, OtherVersion) or job.version != __version__:
-        raise ValueError(f"the sweep runs sigmalloc {job.version}, but a worker has {__version__}")
+        raise other_version(job.version, __version__)
     begin = time.perf_counter()
     watch = _Watch(job.stop)
     watch.look()
