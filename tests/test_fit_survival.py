@@ -4,9 +4,7 @@ import errno
 import os
 import pickle
 import shutil
-import subprocess
 import sys
-import threading
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -14,6 +12,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 from failing import Failing, under
+from schedulers import dying_scheduler
 
 import sigmalloc as sm
 from sigmalloc import _executors
@@ -200,29 +199,13 @@ class TestExecutors:
     @pytest.mark.slow
     @pytest.mark.skipif(os.name != "posix", reason="processes are killed")
     def test_a_scheduler_that_is_killed(self, tmp_path):
-        distributed = pytest.importorskip("distributed")
-        command, quiet = [sys.executable, "-m"], {"stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
-        address = ["--scheduler-file", str(tmp_path / "address")]
-        scheduler = subprocess.Popen(
-            [*command, "distributed.cli.dask_scheduler", "--port", "0", "--dashboard-address", ":0", *address], **quiet
-        )
-        worker = subprocess.Popen(
-            [*command, "distributed.cli.dask_worker", *address, "--no-nanny", "--nthreads", "2", "--no-dashboard"],
-            **quiet,
-        )
+        pytest.importorskip("distributed")
         many = choices(2000)
-        try:
-            client = distributed.Client(scheduler_file=str(tmp_path / "address"), timeout=30)
-            client.wait_for_workers(1, timeout=30)
-            killer = threading.Timer(1.0, scheduler.kill)
-            killer.start()
-            with pytest.raises(WorkersLostError, match="the executor broke .*Every fit that was done is kept in"):
-                fit(many, LEARNER, starts=4, executor=client.get_executor(), store=tmp_path / "fits")
-            killer.join()
-        finally:
-            for process in (scheduler, worker):
-                process.kill()
-                process.wait()
+        with (
+            dying_scheduler(tmp_path) as client,
+            pytest.raises(WorkersLostError, match="the executor broke .*Every fit that was done is kept in"),
+        ):
+            fit(many, LEARNER, starts=4, executor=client.get_executor(), store=tmp_path / "fits")
         for path in (tmp_path / "fits").glob("*.npz"):
             sm.fit.Fit.load(path)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import our_threads
 import pytest
+from schedulers import dying_scheduler
 
 import sigmalloc as sm
 from sigmalloc._executors import lost_worker
@@ -454,32 +455,15 @@ class TestDask:
     @pytest.mark.slow
     def test_a_scheduler_that_dies(self, tmp_path):
         """The client gives up after the time that it takes to reconnect, and says what to do."""
-        distributed = pytest.importorskip("distributed")
-        command, quiet = [sys.executable, "-m"], {"stderr": subprocess.DEVNULL}
-        with open(tmp_path / "file", "w") as file:
-            scheduler = subprocess.Popen(
-                [*command, "distributed.cli.dask_scheduler", "--port", "0", "--dashboard-address", ":0",
-                 "--scheduler-file", str(tmp_path / "address")], stdout=file, **quiet,
+        pytest.importorskip("distributed")
+        with (
+            dying_scheduler(tmp_path) as client,
+            pytest.raises(WorkersLostError, match="the executor broke .*run the sweep again"),
+        ):
+            sweep(
+                "grid-world", sm.Agent(), {"lam": [0.1, 0.2]}, episodes=10**5, restarts=400, seed=0, keep="all",
+                store=tmp_path / "s", block_size=8, progress=False, executor=client.get_executor(),
             )  # fmt: skip
-        worker = subprocess.Popen(
-            [*command, "distributed.cli.dask_worker", "--scheduler-file", str(tmp_path / "address"), "--no-nanny",
-             "--nthreads", "2", "--no-dashboard"], **quiet,
-        )  # fmt: skip
-        try:
-            client = distributed.Client(scheduler_file=str(tmp_path / "address"), timeout=10)
-            client.wait_for_workers(1, timeout=30)
-            killer = threading.Timer(1.0, scheduler.kill)
-            killer.start()
-            with pytest.raises(WorkersLostError, match="the executor broke .*run the sweep again"):
-                sweep(
-                    "grid-world", sm.Agent(), {"lam": [0.1, 0.2]}, episodes=10**5, restarts=400, seed=0, keep="all",
-                    store=tmp_path / "s", block_size=8, progress=False, executor=client.get_executor(),
-                )  # fmt: skip
-            killer.join()
-        finally:
-            for process in (scheduler, worker):
-                process.kill()
-                process.wait()
 
     @posix
     @pytest.mark.slow
