@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import dataclasses
+import gc
+import os
 import pickle
 import re
 import subprocess
@@ -157,7 +159,47 @@ def test_fits_in_other_processes_get_the_rows_themselves(tmp_path):
     assert_same(ours, pickle.loads(pickle.dumps(theirs)))
 
 
-def test_a_fit_is_saved_over_the_file_it_is_read_from(tmp_path):
+@pytest.fixture(
+    params=[pytest.param(True, marks=pytest.mark.skipif(os.name != "posix", reason="is one of POSIX")), False]
+)
+def stays_open(request, monkeypatch):
+    """Files are open while they are in use, or, as on Windows, while they are read."""
+    monkeypatch.setattr(filed, "_STAYS_OPEN", request.param)
+    return request.param
+
+
+def test_rows_are_found_wherever_a_process_is(tmp_path, monkeypatch, stays_open):
+    ours, _ = both(table(people=3), tmp_path)
+    monkeypatch.chdir(tmp_path)
+    theirs = Choices.load("rows.npz")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert_same(ours, theirs)
+    assert_same(ours, pickle.loads(pickle.dumps(theirs)))
+
+
+def test_rows_whose_file_is_not_wanted_are_there_while_they_are_in_use(tmp_path, stays_open):
+    ours, theirs = both(table(people=3), tmp_path)
+    theirs.subjects.remove_file()
+    assert (tmp_path / "rows.npz").exists() != stays_open
+    assert_same(ours, theirs)
+    del theirs
+    gc.collect()
+    assert not (tmp_path / "rows.npz").exists()
+
+
+def test_a_file_that_was_replaced_is_noticed_or_does_not_matter(tmp_path, stays_open):
+    ours, theirs = both(table(people=3), tmp_path)
+    Choices.from_csv(tmp_path / "table.csv", rows=tmp_path / "other", **COLUMNS | {"payoff": "paid_left"})
+    os.replace(tmp_path / "other.npz", tmp_path / "rows.npz")
+    if stays_open:
+        assert_same(ours, theirs)
+    else:
+        with pytest.raises(ValueError, match=r"rows.npz: the rows of subject 0 are damaged, or were replaced"):
+            theirs[0]
+
+
+def test_a_fit_is_saved_over_the_file_it_is_read_from(tmp_path, stays_open):
     ours, theirs = both(table(people=3), tmp_path)
     path = sm.fit.fit(theirs, SoftmaxLearner(), **QUICK).save(tmp_path / "fit")
     loaded = Fit.load(path)

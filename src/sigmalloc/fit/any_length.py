@@ -28,15 +28,15 @@ _Columns = dict[str, npt.NDArray[Any]]
 
 
 @contextlib.contextmanager
-def filed(
+def reading(
     source: str,
     separator: str,
     target: str,
     subjects: Callable[[Mapping[str, npt.NDArray[Any]], IntArray], Sequence[Subject]],
     owner: str | None,
     names: Sequence[str],
-) -> Iterator[tuple[Index, int, Iterable[bytes]]]:
-    """Index, size and records of the subjects in a table, in order of appearance, while the context lasts.
+) -> Iterator[tuple[Index, Iterable[bytes]]]:
+    """Index and records of the subjects in a table, in order of appearance, while the context lasts.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def filed(
                 builder.add(subject, record)
                 kept.write(record)
         index, begins, ends = builder.finished(appearance=True)
-        yield index, int(index.ends[-1]), _read(kept, begins, ends)
+        yield index, _read(kept, begins, ends)
 
 
 def _read(file: BinaryIO, begins: IntArray, ends: IntArray) -> Iterator[bytes]:

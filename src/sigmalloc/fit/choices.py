@@ -280,12 +280,9 @@ class Choices:
         source = files.checked_path("path", path)
         files.check_is_file(source)
         subjects = partial(_subjects_of, **columns)
-        with any_length.filed(source, separator, str(target), subjects, columns.get("subject"), _named(columns)) as (
-            index,
-            size,
-            records,
-        ):
-            filed.save(target, {"format": FORMAT, "kind": "choices"}, {}, index, size, records)
+        named = _named(columns)
+        with any_length.reading(source, separator, str(target), subjects, columns.get("subject"), named) as found:
+            filed.save(target, {"format": FORMAT, "kind": "choices"}, {}, *found)
         return cls.load(target)
 
     @classmethod

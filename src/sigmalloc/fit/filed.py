@@ -6,11 +6,12 @@ in one member of an archive (`sigmalloc._io.archive`) that is stored as it is; w
 rows it has and its checksum are in members beside it, and in memory: some tens of bytes a subject.
 """
 
+import contextlib
 import hashlib
 import json
 import math
 import os
-import threading
+import weakref
 from array import array
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from .._io import archive
 from .subject import ARRAYS, IntArray, Subject, layout
 
 _HELD = 2**21  # bytes of records that are held in memory: no file need be kept open for so little
+_STAYS_OPEN = os.name == "posix"  # elsewhere a file that is open can neither be replaced nor removed
 
 
 def packed_subject(subject: Subject) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -85,7 +87,7 @@ def subject_in(record: bytes) -> Subject:
             label=facts["label"], n_memories=facts["n_memories"], chosen_only=facts["chosen_only"],
             labels=tuple(tuple(block) for block in facts["labels"]), **found,
         )  # fmt: skip
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"a subject's rows are damaged: {error}") from error
 
 
@@ -156,28 +158,34 @@ class IndexBuilder:
 class Rows(Sequence[Subject]):
     """Subjects whose rows are in a file, or, while they are few, in memory as a file has them.
 
-    Each is read, and its checksum compared, whenever it is asked for; nothing of it is kept. Threads may read at once;
-    a pickle has the name of the file.
+    Each is read, and its checksum compared, whenever it is asked for; nothing of it is kept. Threads may read at once.
+    Where systems allow, the file is open all the while, and its rows are there even if something else gets its name;
+    a pickle has the name alone.
     """
 
     def __init__(self, path: str, begin: int, index: Index, held: bytes | None = None) -> None:
-        self._path, self._begin, self.contents, self._held = path, begin, index, held
-        self._lock = threading.Lock()
+        self._path, self._begin, self.contents, self._held = os.path.abspath(path), begin, index, held
         self._file: BinaryIO | None = None
-        if held is None:
-            self._file = open(path, "rb")  # noqa: SIM115  what was opened is read, whatever gets its name later
+        if held is None and _STAYS_OPEN:
+            self._file = open(path, "rb")  # noqa: SIM115
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_lock": None, "_file": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._lock = threading.Lock()
+        return vars(self) | {"_file": None}
 
     def __del__(self) -> None:
         file = vars(self).get("_file")
         if file is not None:
             file.close()
+
+    def remove_file(self) -> None:
+        """Remove the file: at once where its rows can still be read then, else when nobody has these rows any more."""
+        try:
+            if self._file is not None or self._held is not None:
+                os.unlink(self._path)
+                return
+        except OSError:  # of file servers that keep what is open
+            pass
+        weakref.finalize(self, _remove, self._path)
 
     def __len__(self) -> int:
         return len(self.contents.labels)
@@ -194,7 +202,8 @@ class Rows(Sequence[Subject]):
             subject = subject_in(self.record(number))
         except ValueError as error:
             raise ValueError(f"{self._path}: {error}") from error
-        if subject.label != self.contents.labels[number] or subject.n_rows != self.contents.n_rows[number]:
+        told = self.contents.labels[number], self.contents.n_rows[number], self.contents.n_scored[number]
+        if (subject.label, subject.n_rows, subject.n_scored) != told:
             raise ValueError(f"{self._path}: it has other rows than its index says")
         return subject
 
@@ -222,34 +231,36 @@ class Rows(Sequence[Subject]):
     def _bytes(self, begin: int, length: int) -> bytes:
         if self._held is not None:
             return self._held[begin : begin + length]
-        with self._lock:
-            if self._file is None:
-                self._file = open(self._path, "rb")  # noqa: SIM115
-            if hasattr(os, "pread"):  # not the place of the file, which processes that were forked share
-                return os.pread(self._file.fileno(), length, self._begin + begin)
-            self._file.seek(self._begin + begin)
-            return self._file.read(length)
+        if self._file is not None:  # the place in an open file is shared by threads, and by processes that were forked
+            return os.pread(self._file.fileno(), length, self._begin + begin)
+        with open(self._path, "rb") as file:
+            file.seek(self._begin + begin)
+            return file.read(length)
 
 
-def packed(subjects: Iterable[Subject]) -> tuple[Index, int, Iterable[bytes]]:
-    """The index, the size and the records of subjects, to be written to an archive."""
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+def packed(subjects: Iterable[Subject]) -> tuple[Index, Iterable[bytes]]:
+    """The index and the records of subjects, to be written to an archive."""
     if isinstance(subjects, Rows):
         rows = subjects
-        return rows.contents, int(rows.contents.ends[-1]), (rows.record(number) for number in range(len(rows)))
+        return rows.contents, (rows.record(number) for number in range(len(rows)))
     builder, records = IndexBuilder(), []
     for subject in subjects:
         records.append(record_of(subject))
         builder.add(subject, records[-1])
-    index = builder.finished()[0]
-    return index, int(index.ends[-1]), records
+    return builder.finished()[0], records
 
 
 def save(path: str | os.PathLike[str], facts: Mapping[str, Any], arrays: Mapping[str, npt.ArrayLike],
-         index: Index, size: int, records: Iterable[bytes]) -> None:  # fmt: skip
+         index: Index, records: Iterable[bytes]) -> None:  # fmt: skip
     """Write an archive that has subjects' rows beside other things."""
     archive.save(
         path, dict(facts) | {"rows": {"labels": list(index.labels)}}, dict(arrays) | index.arrays,
-        runs={"rows/records": (size, records)},
+        runs={"rows/records": (int(index.ends[-1]), records)},
     )  # fmt: skip
 
 

@@ -28,12 +28,10 @@ Further keys at the top are those of `fit`: ``method``, ``intervals`` ("none" fo
 ``repetitions``, and a table ``options``; and ``criterion`` ("bic" or "aic"), which the models are compared by.
 """
 
-import contextlib
 import dataclasses
 import os
 import tempfile
 import tomllib
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +41,7 @@ from .._io import files
 from ..agents import FIELDS, Agent
 from .choices import Choices
 from .estimate import Jobs, make_jobs
+from .filed import Rows
 from .model import Model, SoftmaxLearner
 
 _TOP = ("data", "store", "seed", "starts", "method", "intervals", "level", "particles", "repetitions", "options",
@@ -186,16 +185,9 @@ def _data(path: Any, columns: dict[str, Any], folder: str, rows: str) -> Choices
         data = Choices.from_csv(place, rows=rows, **named)
     except OSError as error:
         raise ValueError(f"cannot read {place}: {error.strerror or error}") from error
-    try:
-        os.unlink(rows)
-    except PermissionError:  # Windows keeps what is open
-        weakref.finalize(data.subjects, _remove, rows)
+    assert isinstance(data.subjects, Rows)
+    data.subjects.remove_file()
     return data
-
-
-def _remove(path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(path)
 
 
 def _jobs(data: Choices, given: dict[str, Any], settings: dict[str, Any]) -> Jobs:
