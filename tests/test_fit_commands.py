@@ -1,6 +1,7 @@
 """`sigmalloc fit`: a study in TOML, as a user and a script meet it."""
 
 import csv
+import errno
 import json
 import subprocess
 import sys
@@ -213,6 +214,16 @@ def test_what_is_wrong_is_named_before_any_work(folder, capsys, old, new, messag
     told = capsys.readouterr().err
     assert told.startswith("sigmalloc: error:") and message in told and "study.toml" in told
     assert not (folder / "fits").exists()
+
+
+def test_a_disk_that_is_full_is_told_from_a_table_that_cannot_be_read(folder, capsys, monkeypatch):
+    def full(**named):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    assert run("fit", folder / "study.toml", "--quiet") == 2
+    assert capsys.readouterr().err == f"sigmalloc: error: cannot write to {folder}: No space left on device\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["choices.csv", "study.toml"]
 
 
 def test_a_store_must_be_named(folder, capsys):

@@ -51,25 +51,54 @@ def reading(
         The column of subjects; None: there is one.
     names : sequence of str
         The columns that are needed.
+
+    Raises
+    ------
+    ValueError
+        Of ``subjects``, or where a column has numbers here and texts there.
+    OSError
+        If the table cannot be read, or the folder of ``target`` cannot be written to, which the message says then.
     """
     folder = os.path.dirname(os.path.abspath(target))
     files.make_folder(folder)
-    with tempfile.TemporaryFile(dir=folder) as dealt, tempfile.TemporaryFile(dir=folder) as kept:
+    with _temporary_file(folder) as dealt, _temporary_file(folder) as kept:
         parts = _Parts(dealt, _count(source) if owner is not None else 1)
         first = True
         for begin, frame in _pieces(source, separator):
             if first:  # what is wrong with the arguments is said before the table is read to its end
                 subjects(frame, begin + np.arange(len(next(iter(frame.values()))), dtype=np.int64))
                 first = False
-            parts.deal({name: frame[name] for name in names}, begin, owner)
+            with _writing_to(folder):
+                parts.deal({name: frame[name] for name in names}, begin, owner)
         builder = IndexBuilder()
-        for columns, rows in parts:
-            for subject in subjects(columns, rows):
-                record = record_of(subject)
-                builder.add(subject, record)
-                kept.write(record)
+        with _writing_to(folder):
+            for columns, rows in parts:
+                for subject in subjects(columns, rows):
+                    record = record_of(subject)
+                    builder.add(subject, record)
+                    kept.write(record)
+            kept.flush()
         index, begins, ends = builder.finished(appearance=True)
         yield index, _read(kept, begins, ends)
+
+
+@contextlib.contextmanager
+def _temporary_file(folder: str) -> Iterator[BinaryIO]:
+    with _writing_to(folder):
+        file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+    try:
+        yield file
+    finally:
+        with contextlib.suppress(OSError):  # a disk that is full says so again
+            file.close()
+
+
+@contextlib.contextmanager
+def _writing_to(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, f"cannot write to {folder}: {error.strerror or error}") from error
 
 
 def _read(file: BinaryIO, begins: IntArray, ends: IntArray) -> Iterator[bytes]:

@@ -182,9 +182,12 @@ def _data(path: Any, columns: dict[str, Any], folder: str, rows: str) -> Choices
         for key, value in columns.items()
     }
     try:
-        data = Choices.from_csv(place, rows=rows, **named)
+        files.check_is_file(place)
+        with open(place, "rb"):
+            pass
     except OSError as error:
         raise ValueError(f"cannot read {place}: {error.strerror or error}") from error
+    data = Choices.from_csv(place, rows=rows, **named)
     assert isinstance(data.subjects, Rows)
     data.subjects.remove_file()
     return data
