@@ -208,6 +208,18 @@ def test_a_fit_is_saved_over_the_file_it_is_read_from(tmp_path, stays_open):
     assert_same(ours, Fit.load(path).choices)
 
 
+def test_fits_in_files_of_the_same_rows_are_compared_without_reading_them(tmp_path, monkeypatch):
+    _, theirs = both(table(people=3), tmp_path)
+    first = sm.fit.fit(theirs, SoftmaxLearner(), **QUICK)
+    second = Fit.load(sm.fit.fit(theirs, SoftmaxLearner(beta_rate=0.01), **QUICK).save(tmp_path / "second"))
+    _, turned = both(table(people=3).assign(choice=lambda frame: 1 - frame.choice), tmp_path)
+    third = sm.fit.fit(turned, SoftmaxLearner(), **QUICK)
+    with pytest.raises(ValueError, match="is of other choices of subject 0 than"):
+        sm.fit.compare({"first": first, "third": third})
+    monkeypatch.setattr(filed.Rows, "record", None)
+    assert sm.fit.compare({"first": first, "second": second}).names == ("first", "second")
+
+
 def test_damaged_rows_are_noticed_when_they_are_read(tmp_path):
     _, theirs = both(table(), tmp_path)
     path = tmp_path / "rows.npz"

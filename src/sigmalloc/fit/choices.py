@@ -1,11 +1,11 @@
 """What people chose: rows of options with memories and known numbers, a subject after another, checked row by row."""
 
+import functools
 import math
 import numbers
 import os
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -91,10 +91,13 @@ class Choices:
         return iter(self._subjects)
 
     def __getitem__(self, label: Hashable) -> Subject:
-        labels = self.labels
-        if label not in labels:
-            raise KeyError(f"no subject {label!r}; there are {', '.join(map(repr, labels[:20]))}")
-        return self._subjects[labels.index(label)]
+        if not isinstance(label, Hashable) or label not in self._numbers:
+            raise KeyError(f"no subject {label!r}; there are {', '.join(map(repr, self.labels[:20]))}")
+        return self._subjects[self._numbers[label]]
+
+    @functools.cached_property
+    def _numbers(self) -> dict[Hashable, int]:
+        return {label: number for number, label in enumerate(self.labels)}
 
     def __repr__(self) -> str:
         return f"Choices({len(self)} subjects, {self.n_rows} rows, {self.n_scored} scored)"
@@ -279,7 +282,7 @@ class Choices:
         target = files.with_suffix("rows", rows, ".npz")
         source = files.checked_path("path", path)
         files.check_is_file(source)
-        subjects = partial(_subjects_of, **columns)
+        subjects = functools.partial(_subjects_of, **columns)
         named = _named(columns)
         with any_length.reading(source, separator, str(target), subjects, columns.get("subject"), named) as found:
             filed.save(target, {"format": FORMAT, "kind": "choices"}, {}, *found)

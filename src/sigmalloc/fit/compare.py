@@ -16,6 +16,7 @@ from .._executors import Executors
 from ..agents import Agent
 from .choices import Choices
 from .estimate import Jobs, make_jobs, run_jobs
+from .filed import Rows
 from .groups import Group
 from .likelihood import log_likelihoods
 from .model import FloatArray, Model, SoftmaxLearner, as_model
@@ -294,20 +295,23 @@ def _checked_fits(fits: Mapping[str, Fit | Group]) -> tuple[tuple[str, ...], dic
         other = plain[name]
         if other.labels != first.labels:
             raise ValueError(f"fits[{name!r}] has other subjects than fits[{names[0]!r}]")
-        if _same_file(first, other):
+        if _known_to_be_of_the_same_rows(first, other):
             continue
-        for a, b in zip(first, other, strict=True):
-            if not (np.array_equal(a.subject.choice, b.subject.choice)
-                    and np.array_equal(a.subject.scored, b.subject.scored)):  # fmt: skip
+        for one, two in zip(first, other, strict=True):
+            a, b = one.subject, two.subject
+            if not (np.array_equal(a.choice, b.choice) and np.array_equal(a.scored, b.scored)):
                 raise ValueError(f"fits[{name!r}] is of other choices of subject {a.label!r} than fits[{names[0]!r}]")
     return names, plain
 
 
-def _same_file(a: Fit, b: Fit) -> bool:
-    """Whether two fits are of the same subjects in the same file, which need not be read to tell."""
+def _known_to_be_of_the_same_rows(a: Fit, b: Fit) -> bool:
+    """Whether that can be told without reading them: they are the same ones, or files with the same checksums."""
     one, other = a.subjects, b.subjects
-    return (isinstance(one, SubjectFits) and isinstance(other, SubjectFits) and one.rows is other.rows
-            and one.places is None and other.places is None)  # fmt: skip
+    if not (isinstance(one, SubjectFits) and isinstance(other, SubjectFits) and one.places is other.places is None):
+        return False
+    if isinstance(one.rows, Rows) and isinstance(other.rows, Rows):
+        return np.array_equal(one.rows.contents.sums, other.rows.contents.sums)
+    return one.rows is other.rows
 
 
 def _remarks(names: tuple[str, ...], likelihood: FloatArray) -> tuple[str, ...]:

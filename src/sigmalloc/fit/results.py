@@ -349,10 +349,14 @@ class Fit(Sequence[SubjectFit]):
     def of(self, label: Hashable) -> SubjectFit:
         """The fit of the subject with a label."""
         label = _checks.label("label", label)
-        labels = self.labels
-        if label in labels:
-            return self.subjects[labels.index(label)]
-        raise ValueError(f"label must be one of {', '.join(map(repr, labels[:20]))}, got {_checks.shown(label)}")
+        if label not in self._places:
+            known = ", ".join(map(repr, self.labels[:20]))
+            raise ValueError(f"label must be one of {known}, got {_checks.shown(label)}")
+        return self.subjects[self._places[label]]
+
+    @functools.cached_property
+    def _places(self) -> dict[Hashable, int]:
+        return {label: place for place, label in reversed(list(enumerate(self.labels)))}  # the first of a label counts
 
     @property
     def labels(self) -> tuple[Hashable, ...]:
