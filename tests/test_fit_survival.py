@@ -196,6 +196,23 @@ class TestExecutors:
         with pytest.raises((AttributeError, pickle.PicklingError)):
             _executors.Parcel(lambda job: job + 1, 2).__reduce__()
 
+    @pytest.mark.parametrize("command", ["fit", "sweep"])
+    def test_commands_without_a_scheduler(self, command, tmp_path, monkeypatch, capsys):
+        distributed = pytest.importorskip("distributed")
+
+        def nobody(address, timeout):
+            raise OSError(f"Timed out trying to connect to {address} after {timeout} s")
+
+        monkeypatch.setattr(distributed, "Client", nobody)
+        study(tmp_path)
+        if command == "sweep":
+            (tmp_path / "study.toml").write_text(
+                'task = "planning"\nepisodes = 1\n[agent]\n[grid]\nlam = [1.0]\n', encoding="utf-8"
+            )
+        arguments = [command, str(tmp_path / "study.toml"), "--store", str(tmp_path / "store"), "--dask", "tcp://x:1"]
+        assert main(arguments) == 2
+        assert "--dask: no scheduler at tcp://x:1: Timed out trying to connect" in capsys.readouterr().err
+
     @pytest.mark.slow
     @pytest.mark.skipif(os.name != "posix", reason="processes are killed")
     def test_a_scheduler_that_is_killed(self, tmp_path):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import pickle
 import queue
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
@@ -151,6 +152,32 @@ class Pool:
     def close(self, wait: bool = False) -> None:
         if self.owned:
             self.executor.shutdown(wait=wait, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def of_dask(address: str) -> Iterator[Executor]:
+    """The executor of a Dask cluster, by the address of its scheduler as ``--dask`` gives it.
+
+    Raises
+    ------
+    ImportError
+        If Dask is not installed.
+    ValueError
+        If there is no scheduler.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ImportError("--dask needs distributed: pip install 'sigmalloc[dask]'") from error
+    try:
+        client: Any = Client(address, timeout=20)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise ValueError(f"--dask: no scheduler at {address}: {error}") from error
+    try:
+        yield client.get_executor()
+    finally:
+        with contextlib.suppress(Exception):  # its scheduler may be gone; what matters has been told
+            client.close()
 
 
 def _never(entry: object) -> bool:

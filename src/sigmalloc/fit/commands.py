@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .._executors import Executors, WorkersLostError
+from .._executors import Executors, WorkersLostError, of_dask
 from .._io import files
 from .._io.progress import duration, shown
 from .compare import Comparison, compare
@@ -54,25 +54,8 @@ def run_fit(args: argparse.Namespace) -> int:
     store = study.store
     if store is None:
         raise ValueError("store is missing: name a folder with --store, or in the study")
-    if args.dask is not None:
-        return _on_dask(study, store, args)
-    return _run(study, store, args, None)
-
-
-def _on_dask(study: Study, store: str, args: argparse.Namespace) -> int:
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise ImportError("--dask needs distributed: pip install 'sigmalloc[dask]'") from error
-    try:
-        client: Any = Client(args.dask, timeout=10)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        raise ValueError(f"--dask: no scheduler at {args.dask}: {error}") from error
-    try:
-        return _run(study, store, args, client.get_executor())
-    finally:
-        with contextlib.suppress(Exception):  # its scheduler may be gone; what matters has been told
-            client.close()
+    with contextlib.nullcontext() if args.dask is None else of_dask(args.dask) as executor:
+        return _run(study, store, args, executor)
 
 
 def _run(study: Study, store: str, args: argparse.Namespace, executor: Executors) -> int:

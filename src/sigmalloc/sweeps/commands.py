@@ -12,6 +12,7 @@ import warnings
 from typing import Any
 
 from .. import _checks
+from .._executors import of_dask
 from .._io import files, terminal
 from .._io.progress import duration
 from . import driver, pilot
@@ -107,23 +108,15 @@ def run_sweep(args: argparse.Namespace) -> int:
     shard = _shard(args.shard)
     if args.dry_run:
         return _dry_run(study, args)
-    client = None
     try:
-        executor = None
-        if args.dask is not None:
-            client = _client(args.dask)
-            executor = client.get_executor()
-        result = sweep(**study, executor=executor, workers=args.workers, shard=shard, progress=not args.quiet)
+        with contextlib.nullcontext() if args.dask is None else of_dask(args.dask) as executor:
+            result = sweep(**study, executor=executor, workers=args.workers, shard=shard, progress=not args.quiet)
     except KeyboardInterrupt:
         print(f"sigmalloc: interrupted; run the same command to go on with {study['store']}", file=sys.stderr)
         return INTERRUPTED
     except (OSError, driver.WorkersLostError) as error:
         print(f"sigmalloc: error: {_message(error)}", file=sys.stderr)
         return FAILURE
-    finally:
-        if client is not None:
-            with contextlib.suppress(Exception):  # its scheduler may be gone; what matters has been told
-                client.close()
     facts = _facts(result)
     if args.json:
         print(json.dumps(facts))
@@ -286,14 +279,6 @@ def _shard(text: str | None) -> tuple[int, int] | None:
     if not slash or not (first.isdecimal() and count.isdecimal()):
         raise ValueError(f"--shard must be I/N, such as 0/64, got {_checks.shown(text)}")
     return checked_shard((int(first), int(count)))
-
-
-def _client(address: str) -> Any:
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise ValueError("--dask needs Dask distributed: pip install 'sigmalloc[dask]'") from error
-    return Client(address, timeout=20)  # type: ignore[no-untyped-call]
 
 
 def _message(error: BaseException) -> str:
