@@ -131,13 +131,10 @@ def _facts(fits: dict[str, Fit], comparison: Comparison | None, store: str) -> d
 
 
 def _dry_run(study: Study, store: str, args: argparse.Namespace, workers: int) -> int:
-    waiting = {
-        name: jobs.only([
-            number for number, job in enumerate(jobs) if not files.exists(_folder(store, name) / file_name(job))
-        ])
-        for name, jobs in study.jobs.items()
-    }  # fmt: skip
-    seconds = {name: _seconds(jobs) for name, jobs in waiting.items()}
+    waiting, seconds = {}, {}
+    for name, jobs in study.jobs.items():
+        waiting[name], rows = _missing(jobs, _folder(store, name))
+        seconds[name] = _seconds(waiting[name], rows)
     total = sum(seconds.values())
     facts: dict[str, Any] = {
         "subjects": len(study.data), "choices": study.data.n_scored, "models": list(study.jobs),
@@ -157,15 +154,23 @@ def _dry_run(study: Study, store: str, args: argparse.Namespace, workers: int) -
     return 0
 
 
-def _seconds(jobs: Jobs) -> float:
-    """What the jobs take: one start of the first one, and that by starts and rows."""
+def _missing(jobs: Jobs, folder: Path) -> tuple[Jobs, int]:
+    """Those of which a folder has no fit, and how many rows they have."""
+    numbers, rows = [], 0
+    for number, job in enumerate(jobs):
+        if not files.exists(folder / file_name(job)):
+            numbers.append(number)
+            rows += job.subject.n_rows
+    return jobs.only(numbers), rows
+
+
+def _seconds(jobs: Jobs, rows: int) -> float:
+    """What jobs with so many rows take: one start of the first one, and that by starts and rows."""
     if not jobs:
         return 0.0
-
     first: Job = jobs[0]
     begin = time.perf_counter()
     _, fit = next(iter(as_done(fit_subject, [dataclasses.replace(first, starts=1)], 1)))
     passed = time.perf_counter() - begin
     sets = fit.evaluations + (first.starts - 1) * float(fit.starts.evaluations.mean())
-    rows = sum(job.subject.n_rows for job in jobs) / first.subject.n_rows
-    return passed * sets / max(fit.evaluations, 1) * rows
+    return passed * sets / max(fit.evaluations, 1) * rows / first.subject.n_rows
