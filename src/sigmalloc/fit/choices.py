@@ -469,6 +469,23 @@ class _Table:
         raise ValueError(f"subject {plain(self.owner[row])!r}, row {place}: {message}")
 
     def check(self, coding: str) -> None:
+        """Bring the rows into the form that `subject` needs, or say what is wrong with which."""
+        self._check_options()
+        self._check_known()
+        self._check_names()
+        self.choice = self._choices(coding)
+        for row in np.flatnonzero(self.choice >= self.counts):
+            given = _checks.shown(plain(self.raw_choice[row]))
+            self.fail(int(row), f"choice must be one of the row's {self.counts[row]} options, got {given}")
+        self._check_payoffs()
+        for name in ("payoff", "known", "known_sigma"):
+            large = np.argwhere(np.abs(getattr(self, name)) > _checks.LARGEST)
+            if len(large):
+                row, a = large[0]
+                given = getattr(self, name)[row, a]
+                self.fail(row, f"{name} of option {a} must be within ±{_checks.LARGEST:g}, got {given}")
+
+    def _check_options(self) -> None:
         counts = self.exists.sum(axis=1)
         n = self.names.shape[1]
         gaps = np.flatnonzero((self.exists != (np.arange(n) < counts[:, None])).any(axis=1) | (counts == 0))
@@ -476,15 +493,16 @@ class _Table:
             self.fail(
                 gaps[0], f"the options that exist must come first, and be at least one, got {self.exists[gaps[0]]}"
             )
-        self.counts = counts
-        whole = bool(self.exists.all())
-        if not whole:
+        self.counts, self.whole = counts, bool(self.exists.all())
+        if not self.whole:
             self.names[~self.exists] = -1
         self.labels = list(self.number)
         self.once = Once()
+
+    def _check_known(self) -> None:
         for name in ("known", "known_sigma"):
             given = getattr(self, name)
-            if not whole:
+            if not self.whole:
                 given = np.where(self.exists, given, 0.0)
             wrong = np.argwhere(~np.isfinite(given) | ((name == "known_sigma") & ~(given >= 0)))
             if len(wrong):
@@ -492,20 +510,20 @@ class _Table:
                 least = " and at least 0" if name == "known_sigma" else ""
                 self.fail(row, f"{name} of option {a} must be finite{least}, got {given[row, a]}")
             setattr(self, name, given)
+
+    def _check_names(self) -> None:
         ordered = np.sort(self.names, axis=1)
         twice = np.flatnonzero(((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1))
         if len(twice):
             self.fail(int(twice[0]), f"an option's memory must be its own, got {self._names(twice[0])}")
-        self.choice = self._choices(coding)
-        for row in np.flatnonzero(self.choice >= counts):
-            given = plain(self.raw_choice[row])
-            self.fail(int(row), f"choice must be one of the row's {counts[row]} options, got {_checks.shown(given)}")
+
+    def _check_payoffs(self) -> None:
         if self.payoff.ndim == 1:
             payoff = np.full(self.names.shape, np.nan)
             made = np.flatnonzero(self.choice >= 0)
             payoff[made, self.choice[made]] = self.payoff[made]
             self.payoff = payoff
-        if not whole:
+        if not self.whole:
             self.payoff = np.where(self.exists, self.payoff, np.nan)
         infinite = np.argwhere(np.isinf(self.payoff))
         if len(infinite):
@@ -513,12 +531,6 @@ class _Table:
             self.fail(
                 row, f"payoff of option {a} must be finite, or NaN where it was not shown, got {self.payoff[row, a]}"
             )
-        for name in ("payoff", "known", "known_sigma"):
-            large = np.argwhere(np.abs(getattr(self, name)) > _checks.LARGEST)
-            if len(large):
-                row, a = large[0]
-                given = getattr(self, name)[row, a]
-                self.fail(row, f"{name} of option {a} must be within ±{_checks.LARGEST:g}, got {given}")
 
     def _names(self, row: int) -> list[Hashable]:
         return [self.labels[number] if number >= 0 else None for number in self.names[row]]

@@ -17,9 +17,9 @@ from .._io.progress import shown
 from ..agents import Agent
 from . import optimise
 from .choices import Choices
-from .estimate import Job, assembled, make_jobs, run_jobs
+from .estimate import Job, Jobs, assembled, make_jobs, run_jobs
 from .model import FloatArray, GradientSource, Model, SoftmaxLearner, as_model
-from .results import Fit, SubjectFit
+from .results import Fit, SubjectFit, SubjectFits
 from .target import Normal, Target
 from .work import as_done
 
@@ -165,32 +165,26 @@ def fit_group(
     width = space.box[:, 1] - space.box[:, 0]
     normal = Normal(space.names, space.box.mean(axis=1), np.diag((_FIRST_WIDTH * width) ** 2))
     floor = (_SMALLEST * width) ** 2
-    history, tops, converged = [], np.zeros((0, f)), False
-    kept = jobs.results()
+    history, converged = [], False
+
+    def posteriors(jobs: Jobs) -> tuple[SubjectFits, FloatArray, FloatArray]:
+        kept = run_jobs(jobs, workers=workers, executor=executor, store=store)
+        tops = np.array([fit.coordinates for fit in kept])
+        return kept, tops, _gathered(_posterior_covariance, zip(jobs, tops, strict=True), workers, executor)
+
+    jobs = jobs.replace(priors=normal)
     with shown(progress, iterations, unit="iteration") as bar:
-        for iteration in range(iterations):
-            jobs = jobs.replace(tops[:, None], priors=normal, starts=1) if iteration else jobs.replace(priors=normal)
-            kept = run_jobs(jobs, workers=workers, executor=executor, store=store)
-            tops = np.array([fit.coordinates for fit in kept])
-            spreads = _gathered(_posterior_covariance, zip(jobs, tops, strict=True), workers, executor)
-            mean = tops.mean(axis=0)
-            second = (tops - mean).T @ (tops - mean) / len(tops) + spreads.mean(axis=0)
-            if covariance == "diagonal":
-                second = np.diag(np.diag(second))
-            second[np.diag_indices(f)] = np.maximum(np.diag(second), floor)
-            before = np.sqrt(np.diag(normal.covariance))
-            after = np.sqrt(np.diag(second))
-            moved = max(float(np.max(np.abs(mean - normal.mean) / after)), float(np.max(np.abs(after / before - 1))))
-            normal = Normal(space.names, mean, second)
-            history.append(np.stack([mean, after]))
+        for _ in range(iterations):
+            _, tops, spreads = posteriors(jobs)
+            before = normal
+            normal = _group_of(space.names, tops, spreads, covariance, floor)
+            jobs = jobs.replace(tops[:, None], priors=normal, starts=1)
+            history.append(np.stack([normal.mean, _deviations(normal)]))
             bar.add(1)
-            if moved <= tolerance:
+            if _moved(before, normal) <= tolerance:
                 converged = True
                 break
-    jobs = jobs.replace(tops[:, None], priors=normal, starts=1)
-    kept = run_jobs(jobs, workers=workers, executor=executor, store=store)
-    tops = np.array([fit.coordinates for fit in kept])
-    spreads = _gathered(_posterior_covariance, zip(jobs, tops, strict=True), workers, executor)
+    kept, tops, spreads = posteriors(jobs)
     items = ((job, top, spread, draws, number) for number, (job, top, spread) in
              enumerate(zip(jobs, tops, spreads, strict=True)))  # fmt: skip
     evidence = _gathered(_evidence, items, workers, executor)
@@ -201,6 +195,29 @@ def fit_group(
     return Group(
         fit, normal, spreads, evidence[:, 0], evidence[:, 1], evidence[:, 2], np.array(history), converged, count
     )  # fmt: skip
+
+
+def _group_of(
+    names: tuple[str, ...], tops: FloatArray, spreads: FloatArray, covariance: Covariance, floor: FloatArray
+) -> Normal:
+    """The group that subjects come from, by their modes and the covariances around them; no variance is below the
+    floor."""
+    mean = tops.mean(axis=0)
+    second = (tops - mean).T @ (tops - mean) / len(tops) + spreads.mean(axis=0)
+    if covariance == "diagonal":
+        second = np.diag(np.diag(second))
+    second[np.diag_indices(len(names))] = np.maximum(np.diag(second), floor)
+    return Normal(names, mean, second)
+
+
+def _deviations(normal: Normal) -> FloatArray:
+    return np.asarray(np.sqrt(np.diag(normal.covariance)))
+
+
+def _moved(before: Normal, after: Normal) -> float:
+    """By how much of a standard deviation a mean has moved at most, or by how much of itself a standard deviation."""
+    first, last = _deviations(before), _deviations(after)
+    return max(float(np.max(np.abs(after.mean - before.mean) / last)), float(np.max(np.abs(last / first - 1))))
 
 
 def _gathered(function: Any, items: Iterable[Any], workers: int | None, executor: Executors) -> FloatArray:
