@@ -198,8 +198,9 @@ class Rows(Sequence[Subject]):
         if isinstance(index, slice):
             return tuple(self[number] for number in range(*index.indices(len(self))))
         number = range(len(self))[index]
+        record = self.record(number)
         try:
-            subject = subject_in(self.record(number))
+            subject = subject_in(record)
         except ValueError as error:
             raise ValueError(f"{self._path}: {error}") from error
         told = self.contents.labels[number], self.contents.n_rows[number], self.contents.n_scored[number]
