@@ -1,8 +1,10 @@
 """Rows in a file: the subjects of a table of any length, the fits of those in memory, and nothing that was damaged."""
 
 import concurrent.futures
+import copy
 import dataclasses
 import gc
+import json
 import os
 import pickle
 import re
@@ -235,6 +237,38 @@ def test_damaged_rows_are_noticed_when_they_are_read(tmp_path):
         path.write_bytes(content[:cut])
         with pytest.raises(ValueError, match="is not a readable file of choices"):
             Choices.load(path)
+
+
+def test_whatever_a_record_holds_is_read_or_a_value_error(tmp_path):
+    """Also where its checksum was made to fit: every entry of its head is replaced by what has no place there."""
+    ours, _ = both(table(people=1, trials=4), tmp_path)
+    record = filed.record_of(ours.subjects[0])
+    line, _, rest = record.partition(b"\n")
+    head = json.loads(line)
+    refused = 0
+    for path in places_in(head):
+        for odd in (None, True, -1, 2**70, 1.5, "x,", [], {}, [[1]], "O", "i0"):
+            changed = copy.deepcopy(head)
+            inner = changed
+            for key in path[:-1]:
+                inner = inner[key]
+            inner[path[-1]] = odd
+            try:
+                found = filed.subject_in(json.dumps(changed).encode() + b"\n" + rest)
+                sm.fit.log_likelihood(found, SoftmaxLearner())
+            except ValueError:
+                refused += 1
+    assert refused > 500
+    for damaged in (b"", record[:-1], record + b"x", b"[" * 10**5 + b"\n" + rest):
+        with pytest.raises(ValueError):  # noqa: PT011
+            filed.subject_in(damaged)
+
+
+def places_in(head, path=()):
+    """Ways to everything in JSON."""
+    for key, inner in head.items() if isinstance(head, dict) else enumerate(head) if isinstance(head, list) else ():
+        yield (*path, key)
+        yield from places_in(inner, (*path, key))
 
 
 def test_few_rows_are_held_and_their_file_may_go(tmp_path, monkeypatch):

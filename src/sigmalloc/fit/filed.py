@@ -24,6 +24,7 @@ from .._io import archive
 from .subject import ARRAYS, IntArray, Subject, layout
 
 _HELD = 2**21  # bytes of records that are held in memory: no file need be kept open for so little
+_KINDS = ("|i1", "<i2", "<i4", "<i8", "<f8")  # of numbers in a record
 _STAYS_OPEN = os.name == "posix"  # elsewhere a file that is open can neither be replaced nor removed
 
 
@@ -70,9 +71,9 @@ def subject_in(record: bytes) -> Subject:
         place = end + 1
         found: dict[str, Any] = {}
         for name, kind, shape in head["arrays"]:
+            if kind not in _KINDS or name not in ARRAYS:
+                raise ValueError(f"{name} holds {kind}")
             dtype = np.dtype(kind)
-            if dtype.kind not in "if" or name not in ARRAYS:
-                raise ValueError(f"{name} holds {dtype}")
             count = math.prod(shape)
             part = np.frombuffer(record, dtype, count, place).reshape(shape)
             wanted = np.float64 if dtype.kind == "f" else np.int64
@@ -82,6 +83,8 @@ def subject_in(record: bytes) -> Subject:
             raise ValueError("a subject has more than its arrays")
         found.setdefault("outcome", found["payoff"])
         facts = head["facts"]
+        if type(facts["n_memories"]) is not int or type(facts["chosen_only"]) is not bool:
+            raise ValueError("a subject's facts are of other types")
         _check_shapes(found)
         return Subject(
             label=facts["label"], n_memories=facts["n_memories"], chosen_only=facts["chosen_only"],
