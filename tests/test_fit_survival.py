@@ -332,7 +332,7 @@ class TestStores:
             if len(failing.done) <= fail_at:
                 break
             fail_at += step
-        assert failures >= 500 // step
+        assert failures >= 400 // step
 
     @staticmethod
     def with_bytes_inverted(path, places, data, undisturbed):
