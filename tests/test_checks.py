@@ -68,7 +68,10 @@ def test_integers_that_do_not_fit():
     for huge in (2**63, 2**64, 10**5000):
         with pytest.raises(ValueError, match="^x must be .*at most 2\\^63 − 1|^x must be an array of numbers"):
             _checks.numeric("x", [huge])
+    for huge in (2**63, 2**64, 2**9999):
         assert _checks.seed("x", huge) == huge
+    with pytest.raises(ValueError, match=r"x must be below 2\^10000, got one of 16610 bits"):  # no file holds it
+        _checks.seed("x", 10**5000)
     with pytest.raises(ValueError, match="^x must be in \\[0, 5\\]"):
         _checks.integers("x", np.array([0, 2**63 - 1]), low=0, high=5)
     assert _checks.integers("x", np.array([3], dtype=np.uint64)).dtype == np.int64
@@ -219,3 +222,30 @@ def test_the_command_line_says_what_may_have_been_meant(given, meant, capsys):
     with pytest.raises(SystemExit):
         main(["run", "grid-world", "--colour", "3"])
     assert "did you mean" not in capsys.readouterr().err
+
+
+def test_spans_of_time_are_no_numbers():
+    """NumPy says that they are integers, and counts them in whatever unit they have."""
+    for check in (_checks.integer, _checks.real):
+        with pytest.raises(ValueError, match="^x must be"):
+            check("x", np.timedelta64(5, "ns"))
+
+
+def test_sequences_that_are_none():
+    class Broken:
+        def __len__(self):
+            return 2
+
+        def __iter__(self):
+            raise RuntimeError("broken")
+
+    class Endless(Broken):
+        def __len__(self):
+            return 10**12
+
+    for value, message in (
+        (Broken(), "x must be a sequence"), (Endless(), "x must have at most 100,000,000 entries"),
+        (range(10**9), r"x must have at most 100,000,000 entries, got range\(0, 1000000000\)"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            _checks.sequence("x", value)

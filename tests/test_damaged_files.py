@@ -26,14 +26,14 @@ def trials():
         ("step", lambda rows: rows[:, None], r"step has shape \(\d+, 1\), not"),
         ("q", lambda rows: rows[:, :1], r"q has shape \(\d+, 1\), not"),
         ("state", lambda rows: rows + 10**6, "row 0: state must be in"),
+        ("reward", lambda rows: rows + np.inf, "row 0: reward must be finite, or NaN where it was not shown"),
+        ("sigma", lambda rows: rows + np.inf, "row 0: sigma must be finite"),
         ("cut", None, "it has no cut"),
     ],
 )
 def test_columns_of_trials(trials, tmp_path, name, change, message):
     path = trials.save(tmp_path / "trials")
-    with archive.reading(path) as file:
-        facts = file.facts
-        arrays = {name: file.array(name) for name in file.names if name != archive.FACTS}
+    facts, arrays = held(path)
     if change is None:
         del arrays[name]
     else:
@@ -41,6 +41,41 @@ def test_columns_of_trials(trials, tmp_path, name, change, message):
     archive.save(path, facts, arrays)
     with pytest.raises(ValueError, match=f"trials.npz is not a readable table of trials: {message}"):
         sm.Trials.load(path)
+
+
+@pytest.fixture(scope="module")
+def result():
+    task = sm.tasks.maze(("S.", ".G"), step_limit=20)
+    return sm.train(task, sm.Agent(), episodes=6, restarts=2, seed=0, evaluate_every=3, snapshots=(4,))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("cutoffs", lambda table: table + np.inf, "cutoffs must be whole numbers from 0 to 100, or NaN"),
+        ("cutoffs", lambda table: table - 1, "cutoffs must be whole"),
+        ("cutoffs", lambda table: table + 0.5, "cutoffs must be whole"),
+        ("cutoffs", lambda table: table + 101, "cutoffs must be whole"),
+        ("memory_sigma", lambda table: -table, "memory_sigma has entries that are not above 0"),
+        ("snapshot_memory_sigma", lambda table: 0 * table, "snapshot_memory_sigma has entries that are not above 0"),
+        ("time", lambda table: -table, "time has negative entries"),
+        ("effort", lambda table: -table, "effort has negative entries"),
+        ("samples", lambda table: -table, "samples has negative entries"),
+        ("scale", lambda table: -table, "scale has negative entries"),
+    ],
+)
+def test_numbers_of_results(result, tmp_path, name, change, message):
+    path = result.save(tmp_path / "result")
+    facts, arrays = held(path)
+    archive.save(path, facts, arrays | {name: change(arrays[name])})
+    with pytest.raises(ValueError, match=f"result.npz is not a readable result: {message}"):
+        sm.Result.load(path)
+
+
+def held(path):
+    """The facts and the arrays of an archive."""
+    with archive.reading(path) as file:
+        return file.facts, {name: file.array(name) for name in file.names if name != archive.FACTS}
 
 
 class TestStudies:

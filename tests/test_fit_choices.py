@@ -1,6 +1,7 @@
 """What people chose: every way to give it, and what is refused, by subject and row."""
 
 import copy
+import gzip
 import pickle
 
 import numpy as np
@@ -422,3 +423,89 @@ def test_payoffs_that_would_overflow_are_refused():
     for columns in ({"payoff": [1e101, 0.0]}, {"payoff": [1.0, 0.0], "known": [[1e200, 0.0]] * 2}):
         with pytest.raises(ValueError, match="of option 0 must be within ±1e.100"):
             fit.Choices.from_arrays([[0, 1]] * 2, [0, 1], **columns)
+
+
+@pytest.mark.parametrize(("column", "given", "message"), [
+    ("forced", [0, 1, 2, 0], "forced must be True and False, or 0 and 1"),
+    ("forced", ["no"] * 4, "forced must be True and False, or 0 and 1"),
+    ("forced", [0, 1, np.nan, 0], "forced must be True and False, or 0 and 1"),
+    ("forced", [None] * 4, "forced must be True and False, or 0 and 1"),
+    ("reward", ["1"] * 4, "reward must be numbers, NaN where there is none"),
+    ("reward", [1j] * 4, "reward must be numbers, NaN where there is none"),
+    ("reward", [0, 10**400, 0, 0], "subject 0, row 1: reward must be finite"),
+    ("reward", [0, 0, -1e200, 0], r"subject 0, row 2: reward must be within ±1e\+100, got -1e\+200"),
+    ("state", [0, np.inf, 0, 0], r"row 1: state must be an integer in \[0, 12\], got inf"),
+    ("state", [None] * 4, r"row 0: state must be an integer in \[0, 12\], got None"),
+    ("state", [1j] * 4, r"row 0: state must be an integer in \[0, 12\], got 1j"),
+    ("state", np.array(["2020"] * 4, "M8[s]"), r"row 0: state must be an integer in"),
+    ("next_state", [np.inf] * 4, r"row 0: next_state must be an integer in"),
+    ("subject", [{}] * 4, "subject must have numbers or texts, got {}"),
+    ("episode", [{}] * 4, "episode must have numbers or texts, got {}"),
+    ("session", [{}] * 4, "block must have numbers or texts, got {}"),
+    ("path", ["a"] * 4, "path must be numbers"),
+])  # fmt: skip
+def test_columns_of_choices_in_a_task(column, given, message):
+    task = sm.tasks.two_alternatives()
+    good = {"state": [0, 1, 2, 3], "action": [0, 1, 1, 0], "reward": [1.0, np.nan, 0.0, 1.0], "forced": [0, 1, 0, 0]}
+    assert fit.Choices.from_task(task, good)[0].scored.tolist() == [1, 0, 1, 1]
+    with pytest.raises(ValueError, match=message):
+        fit.Choices.from_task(task, good | {column: given})
+
+
+COLUMNS = {"options": ["l", "r"], "choice": "c", "payoff": "p"}
+TEXT = b"l,r,c,p\n0,1,0,1.0\n0,1,1,0.5\n"
+TABLES = {
+    "a.csv.gz": (b"not packed", "is not a readable table: Not a gzipped"),
+    "b.csv.gz": (gzip.compress(TEXT)[:-9], "is not a readable table: Compressed file ended before"),
+    "c.csv.xz": (b"not packed", "is not a readable table: Input format not supported"),
+    "d.csv.bz2": (b"not packed", "is not a readable table: Invalid data stream"),
+    "e.csv.zip": (b"not packed", "is not a readable table: File is not a zip file"),
+    "f.csv": (b"", "is not a readable table: No columns"),
+    "g.csv": (b"\n\n", "is not a readable table: No columns"),
+    "h.csv": ("l,r,c,p,\xe9\n0,1,0,1,\n".encode("latin-1"), "is not text in UTF-8"),
+    "i.csv": (TEXT.decode().encode("utf-16"), "is not text in UTF-8"),
+    "j.csv": (b'l,r,c,p\n"0,1,0,1\n', "is not a readable table: .*EOF inside string"),
+    "k.csv": (TEXT.replace(b"\n0", b"\n1,0"), "is not a readable table: .*Expected 4 fields in line 2, saw 5"),
+    "l.csv": (TEXT.replace(b"0\n", b"0,\n").replace(b"5\n", b"5,\n"), "Expected 4 fields in line 2, saw 5"),
+    "n.csv": (
+        TEXT + b"0,1,1",
+        "is not a readable table: its last row has 3 fields, and its first 4: it ends too early",
+    ),
+    "o.csv": (TEXT + b"0,1\n\n", "its last row has 2 fields, and its first 4"),
+    "m.csv": (TEXT + b"0,1,1,0.5,7\n", "Expected 4 fields in line 4, saw 5"),
+}
+
+
+@pytest.mark.parametrize("rows", [None, "rows"])
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_that_cannot_be_read(name, rows, tmp_path, monkeypatch):
+    """Rows with more fields than names, too: pandas would take the first field for the name of the row."""
+    monkeypatch.chdir(tmp_path)
+    content, message = TABLES[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"^{name} {message}" if message[:2] == "is" else message) as raised:
+        fit.Choices.from_csv(name, rows=rows, **COLUMNS)
+    assert type(raised.value) is ValueError and name in str(raised.value)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_tables_that_can_be_read(tmp_path):
+    for name, content in {
+        "a.csv": TEXT, "b.csv": b"\xef\xbb\xbf" + TEXT, "c.csv": TEXT.replace(b"\n", b"\r\n"),
+        "d.csv.gz": gzip.compress(TEXT), "e.csv": TEXT.replace(b"\n", b",\n"), "f.csv": b"\n" + TEXT,
+        "g.csv": TEXT[:-1], "h.csv": TEXT + b"\n\n", "i.csv": TEXT.replace(b"0,1,1,0.5", b'"0",1,1,"0.5"'),
+    }.items():  # fmt: skip
+        (tmp_path / name).write_bytes(content)
+        for rows in (None, tmp_path / "rows"):
+            subject = fit.Choices.from_csv(tmp_path / name, rows=rows, **COLUMNS)[0]
+            np.testing.assert_array_equal(subject.payoff, [[1.0, np.nan], [np.nan, 0.5]], err_msg=name)
+
+
+@pytest.mark.parametrize("missing", [pd.NA, pd.NaT, np.nan])
+def test_where_a_column_has_nothing(missing):
+    """Whatever pandas has there is another episode, or another block, each time."""
+    column = np.array(["a", missing, missing, "b"], dtype=object)
+    assert made(episode=column)[0].episode_end.tolist() == [1, 1, 1, 1]
+    assert made(block=column, blocks="carry")[0].block.tolist() == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match="subject: row 1 has none"):
+        made(subject=column)

@@ -240,3 +240,27 @@ def test_empty_names_are_options_without_memory(folder):
     first = study.data.subjects[0]
     assert (first.memory[:, 1] == -1).all() and (first.known[:, 0] == 0).all()
     np.testing.assert_array_equal(first.known[first.situation, 1], first.payoff[:, 1])
+
+
+def test_names_that_a_spreadsheet_would_compute_are_marked_as_text(folder, capsys):
+    table = (folder / "choices.csv").read_text(encoding="utf-8").replace("Ann", "=1+1")
+    (folder / "choices.csv").write_text(table, encoding="utf-8")
+    models = STUDY.replace("models.learner", 'models."=2+2"')
+    (folder / "study.toml").write_text(models.replace("starts = 2", "starts = 1").replace('"laplace"', '"none"'))
+    assert run("fit", folder / "study.toml", "--quiet") == 0
+    for name, labels in (("=2+2.csv", ["'=1+1", "Bob", "Cleo"]), ("comparison.csv", ["'=2+2", "fixed"])):
+        with open(folder / "fits" / name, encoding="utf-8") as file:
+            assert sorted(row[0] for row in list(csv.reader(file))[1:]) == labels
+    assert Fit.load(folder / "fits" / "=2+2.npz").labels == ("=1+1", "Bob", "Cleo")
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ('data = "choices.csv"', 'data = "study.toml"', "study.toml is not a readable table"),
+    ("starts = 2", "seed = 0x" + "f" * 5000, "seed must be below 2^10000"),
+])  # fmt: skip
+def test_the_file_at_fault_is_named(folder, capsys, old, new, message):
+    (folder / "study.toml").write_text(STUDY.replace(old, new, 1), encoding="utf-8")
+    assert run("fit", folder / "study.toml", "--quiet") == 2
+    assert f"study.toml: {message}" in capsys.readouterr().err.replace("[models.learner] ", "").replace(
+        str(folder) + "/", ""
+    )

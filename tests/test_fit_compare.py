@@ -81,6 +81,13 @@ def test_random_effects_are_bounded_by_quadrature(lead):
     np.testing.assert_allclose(found.protected, found.exceedance * (1 - found.omnibus_risk) + found.omnibus_risk / 2)
 
 
+def test_seterr_of_the_caller_does_not_matter():
+    """Models apart by more than a probability can say."""
+    with np.errstate(all="raise"):
+        found = random_effects([[-1e300, 0.0], [-746.0, 0.0], [-2.0, -900.0]])
+    np.testing.assert_array_equal(found.responsibility, [[0, 1], [0, 1], [1, 0]])
+
+
 def test_random_effects_are_exact_where_subjects_are_certain():
     """Then the posterior over frequencies is a Dirichlet, and the bound is tight."""
     evidence = np.where(np.arange(14)[:, None] < 9, [40.0, 0.0], [0.0, 40.0])

@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 import sigmalloc as sm
+from sigmalloc._io import archive
 from sigmalloc.fit import Choices, Fit, Model, SoftmaxLearner, any_length, filed
 from sigmalloc.fit.work import as_done
 
@@ -239,6 +241,139 @@ def test_damaged_rows_are_noticed_when_they_are_read(tmp_path):
             Choices.load(path)
 
 
+def test_the_name_of_a_file_is_needed_by_pickles_only(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ours, theirs = both(table(), Path())
+    sent = pickle.dumps(theirs)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert_same(ours, pickle.loads(sent))
+    (tmp_path / "rows.npz").unlink()
+    assert_same(ours, theirs)
+    assert_same(ours, copy.deepcopy(theirs))
+    with pytest.raises(FileNotFoundError):
+        pickle.loads(sent)[3]
+    os.mkdir(tmp_path / "rows.npz")
+    with pytest.raises(ValueError, match="rows.npz is a folder, not a file"):
+        pickle.loads(sent)[3]
+    os.rmdir(tmp_path / "rows.npz")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "rows.npz")
+        with pytest.raises(ValueError, match="rows.npz is a pipe, not a file"):
+            pickle.loads(sent)[3]
+
+
+def rewritten(path, facts=None, **arrays):
+    """The archive with other facts and arrays, and the checksums of these: nothing is damaged."""
+    with archive.reading(path) as file:
+        old = {name: file.array(name) for name in file.names if name != archive.FACTS}
+        about = file.facts | (facts or {})
+    new = old | arrays
+    records = new.pop("rows/records").tobytes()
+    archive.save(path, about, new, runs={"rows/records": (len(records), [records])})
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fitted")
+    data = Choices.from_frame(table(people=2, trials=12), **COLUMNS)
+    fit = sm.fit.fit(data, SoftmaxLearner(), free=("beta",), starts=1, seed=0, workers=1)
+    return fit.save(folder / "fit"), data.save(folder / "choices")
+
+
+@pytest.mark.parametrize(("facts", "message"), [
+    ({"method": "zap"}, "method must be one of"), ({"level": 1.5}, "level must be in"),
+    ({"settings": None}, "settings must be a dict"), ({"versions": {"sigmalloc": 1}}, "versions must be a table of"),
+    ({"free": {"beta": [1.0, "a"]}}, "free.'beta'. must be a real number"),
+    ({"free": {"beta": [2.0, 1.0]}}, "free.'beta'. must have low < high"),
+    ({"free": {"beta": [0.0, 1.0]}}, "free has bounds without coordinates"), ({"free": {}}, "free must name at least"),
+    ({"free": {"gold": [1.0, 2.0]}}, "free has 'gold'"), ({"free": {"lam": [1.0, 2.0]}}, "free has 'lam', which is no"),
+    ({"model": {"kind": "zap", "agent": {}, "model": {}}}, "kind of model must be one of 'softmax', 'agent'"),
+    ({"samples": "ab"}, "samples must be a sequence"),
+])  # fmt: skip
+def test_facts_of_a_fit_that_cannot_be(fitted, tmp_path, facts, message):
+    path = Path(shutil.copy(fitted[0], tmp_path))
+    rewritten(path, facts)
+    with pytest.raises(ValueError, match=rf"fit.npz is not a readable fit: {message}"):
+        Fit.load(path)
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("estimate", np.nan), ("estimate", -1.0), ("estimate", 1e9), ("lower", -1.0), ("upper", np.inf), ("at_bound", 2),
+    ("log_likelihood", np.nan), ("log_likelihood", np.inf), ("noise", -1.0), ("evaluations", -1),
+    ("covariance", np.inf), ("covariance", -1.0), ("starts/evaluations", -1), ("starts/end", np.nan),
+])  # fmt: skip
+def test_numbers_of_a_fit_that_cannot_be(fitted, tmp_path, name, value):
+    path = Path(shutil.copy(fitted[0], tmp_path))
+    rewritten(path, **{name: np.full_like(archive.load(path)[name], value)})
+    with pytest.raises(ValueError, match=r"fit.npz is not a readable fit: \S+ of subject 0 cannot be that of a fit"):
+        Fit.load(path)
+
+
+def with_record(path, change):
+    """The first subject's record changed, and all that tells of it."""
+    arrays = archive.load(path)
+    ends, records = arrays["rows/end"], arrays["rows/records"].tobytes()
+    each = [records[begin:end] for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
+    each[0] = change(each[0])
+    rewritten(path, **{
+        "rows/end": np.cumsum([len(one) for one in each]), "rows/records": np.frombuffer(b"".join(each), np.uint8),
+        "rows/sum": np.array([filed.sum_of(one) for one in each], dtype=np.uint64),
+    })  # fmt: skip
+
+
+def with_array(name, value):
+    def change(record):
+        subject = filed.subject_in(record)
+        array = np.full(getattr(subject, name).shape, value, dtype=getattr(subject, name).dtype)
+        return filed.record_of(dataclasses.replace(subject, **{name: array}))
+
+    return change
+
+
+def with_facts(**facts):
+    def change(record):
+        head, _, body = record.partition(b"\n")
+        about = json.loads(head)
+        return json.dumps(about | {"facts": about["facts"] | facts}).encode() + b"\n" + body
+
+    return change
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (with_array("scored", 2), "row 0 of a subject does not fit"), (with_array("scored", 0), "it has other rows than"),
+    (with_array("episode_end", 7), "row 0 of a subject does not fit"), (with_array("payoff", np.inf), "a payoff"),
+    (with_array("payoff", 1e200), "a payoff that is infinite or too large"), (with_array("known", np.nan), "a known"),
+    (with_array("known_sigma", -1.0), "a known number, or noise, that cannot be"), (with_array("rows", -1), "no place"),
+    (with_array("start", 2.0), "a probability that is none"), (with_array("start", np.nan), "a probability"),
+    (with_array("block", 3), "blocks are not counted from 0"), (with_array("block_start", 9), "blocks are not counted"),
+    (with_array("block_memories", 1), "other memories than they name"), (with_array("choice", 5), "row 0 of a subject"),
+    (with_facts(n_memories="3"), "a subject's facts cannot be"), (with_facts(n_memories=10**30), "a subject's facts"),
+    (with_facts(chosen_only=2), "facts cannot be"), (with_facts(label=None), "facts cannot be"),
+    (with_facts(labels="abc"), "have no names"), (with_facts(labels=[[None] * 3]), "have no names"),
+    (with_facts(labels=[[0, 1]]), "other memories than they name"), (with_facts(labels=[]), "not counted from 0"),
+    (lambda record: b"[" * 10**5, "subsection not found"), (lambda record: b"[" * 10**5 + b"\n", "rows are damaged"),
+    (lambda record: record.replace(b"[12]", b"[%d]" % 10**30, 1), "damaged"), (lambda record: b"1\n", "damaged"),
+    (lambda record: record + b"1", "more than its arrays"), (lambda record: record[:-9], "buffer is smaller"),
+])  # fmt: skip
+def test_rows_that_cannot_be(fitted, tmp_path, change, message):
+    path = Path(shutil.copy(fitted[1], tmp_path))
+    with_record(path, change)
+    data = Choices.load(path)
+    assert data[3].n_rows == 12
+    with pytest.raises(ValueError, match=f"{re.escape(str(path))}: .*{message}"):
+        data[0]
+
+
+def test_what_a_fit_holds_is_read_only(fitted):
+    """As it is made, as it is read, and as it comes back from pickle and deepcopy."""
+    fit = Fit.load(fitted[0])
+    for one in (fit[0], pickle.loads(pickle.dumps(fit[0])), copy.deepcopy(fit[0]), dataclasses.replace(fit[0])):
+        for array in (one.estimate, one.covariance, one.starts.end, one.space.box, one.subject.payoff):
+            with pytest.raises(ValueError, match="read-only"):
+                array += 1.0
+
+
 def test_whatever_a_record_holds_is_read_or_a_value_error(tmp_path):
     """Also where its checksum was made to fit: every entry of its head is replaced by what has no place there."""
     ours, _ = both(table(people=1, trials=4), tmp_path)
@@ -292,7 +427,7 @@ def test_no_more_subjects_are_read_than_are_worked_on():
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
 def test_memory_is_flat_in_the_number_of_subjects():
-    """2000 subjects take less than 11 MB more than 40, in Python and on the command line."""
+    """2000 subjects take less than 10 MB more than 40, in Python and on the command line."""
     bench = Path(__file__).parents[1] / "bench" / "fit_memory.py"
     done = subprocess.run([sys.executable, bench, "--subjects", "40", "2000"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -228,6 +228,21 @@ def test_an_environment_of_ones_own_is_walked():
     same_tables(from_gymnasium(uncopied), from_gymnasium(without_gaps()))
 
 
+def test_an_environment_that_cuts_episodes_off_by_itself():
+    class Impatient(Walked):
+        def reset(self, **given):
+            self.steps = 0
+            return super().reset(**given)
+
+        def step(self, action):
+            self.steps += 1
+            *came, _, info = super().step(action)
+            return *came, self.steps >= 2 and not came[2], info
+
+    refused("env: step cuts an episode off after 2 steps .truncated=True.* give step_limit=", Impatient())
+    assert from_gymnasium(Impatient(), step_limit=2).step_limit == 2
+
+
 MALFORMED = {
     "P must be a sequence": 5,
     "P must be P.state..action.": np.zeros((2, 2, 2)),

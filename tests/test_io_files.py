@@ -144,6 +144,32 @@ def test_what_is_not_replaced(tmp_path):
     assert (tmp_path / "link").is_symlink() and (tmp_path / "folder" / "target").read_text() == "content"
 
 
+def test_many_threads_write_one_folder(tmp_path):
+    """Such as a Zarr data set: it is one of theirs, whole, and nothing is left beside it."""
+    path, failed = tmp_path / "data.zarr", []
+
+    def put(number):
+        def make(part):
+            os.mkdir(part)
+            for name in "ab":
+                files.write(os.path.join(part, name), str(number))
+
+        try:
+            for _ in range(8):
+                files.write_by_name(path, make)
+        except OSError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=put, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert len({(path / name).read_text() for name in "ab"}) == 1
+    assert os.listdir(tmp_path) == ["data.zarr"] and sorted(os.listdir(path)) == ["a", "b"]
+
+
 def test_many_threads_write_one_file(tmp_path):
     """Each reader sees one of the whole files."""
     path = tmp_path / "file.npz"

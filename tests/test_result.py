@@ -356,3 +356,14 @@ def test_many_runs_take_little_more_memory_than_their_result():
     finally:
         tracemalloc.stop()
     assert peak < 1.8 * sum(getattr(result, name).nbytes for name in ARRAYS)
+
+
+def test_runs_that_diverged_can_be_printed_and_kept(tmp_path):
+    """Evaluations that they did not reach are NaN, and are not counted."""
+    task = sm.TabularMDP(next_state=[[1, 1], [1, 1]], reward=[[1e308, 0], [0, 0]], start=0, terminal=[1])
+    with pytest.raises(sm.DivergenceError) as raised:
+        sm.train(task, sm.Agent(), episodes=20, restarts=2, seed=0, evaluate_every=5)
+    result = raised.value.result
+    assert np.isnan(result.cutoffs).all()
+    assert "0 of the last 0 evaluation episodes were cut off" in repr(result)
+    assert repr(sm.Result.load(result.save(tmp_path / "diverged"))) == repr(result)

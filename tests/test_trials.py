@@ -1,5 +1,6 @@
 """Trials out and in, agents as policies, runs that go on."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -293,6 +294,15 @@ def test_probabilities_of_a_policy():
             assert abs(frequency - p[1]) < 4 * np.sqrt(max(p[0] * p[1], 1e-4) / 4000)
 
 
+def test_a_policy_acts_whatever_seterr_says():
+    """Of two actions whose recalls are apart by far more than 745/β, the better one."""
+    task = sm.tasks.bandit([0.0, 1.0], sd=0.0)
+    actor = sm.train(task, sm.Agent(), episodes=1, restarts=1, q=[[0.0, 1e3]], seed=0).policy()
+    with np.errstate(all="raise"):
+        assert actor.act(0, np.random.default_rng(0)) == 1
+        actor.step(0, 1, 1.0, 1)
+
+
 def test_a_policy_learns_online():
     """Bandit with certain rewards: q̄ by hand; and on average the runs of `train` are alike."""
     task = sm.tasks.bandit([0.0, 1.0], sd=0.0)
@@ -528,3 +538,22 @@ class TestColumnsAndRows:
             trials[mask.astype(int)]
         with pytest.raises(ValueError, match="rows must not be a masked array"):
             trials[np.ma.array(mask, mask=~mask)]
+
+
+@pytest.mark.parametrize(
+    "label", ["=1+1", "'x", "''=x", "-1", "@a", "+a", "\t=1", "a\nb", "a\u2028b", 'q"q', "a,b", "01", "1e3", "\ufeffa"]
+)
+def test_labels_come_back_from_text(label, tmp_path):
+    """Those that a spreadsheet would compute are marked as text, and others may have lines of their own."""
+    trials = sm.simulate(sm.tasks.bandit([0.0, 1.0]), sm.Agent(), episodes=2, restarts=2, seed=0)
+    subject = np.array([label.strip("\t"), "other"])[trials.subject]
+    path = dataclasses.replace(trials, subject=subject).to_csv(tmp_path / "trials.csv")
+    assert path.read_text(encoding="utf-8").splitlines()[1][:1] not in ("=", "+", "-", "@")
+    assert sm.Trials.read_csv(path, trials.task).subject.tolist() == subject.tolist()
+
+
+def test_a_field_that_is_too_long(tmp_path):
+    path = tmp_path / "trials.csv"
+    path.write_text("state,action\n0," + "1" * 200_000 + "\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"trials.csv is not a readable table: field larger than field limit"):
+        sm.Trials.read_csv(path, sm.tasks.bandit([0.0, 1.0]))

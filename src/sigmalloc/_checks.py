@@ -22,6 +22,9 @@ PROBABILITY_TOLERANCE = 1e-3
 """How far a sum of probabilities may be from 1: rounding to three digits or more, as in .3333 × 3, is normalised."""
 _ROUNDING = 1e-9  # a sum as close as this is 1 but for the arithmetic: such probabilities keep their bits
 _MOST_AXES = 32
+_NO_NUMBERS = (bool, np.bool_, np.timedelta64)  # which Python, or NumPy, says are integers
+_LONGEST = 10**8  # entries of what is no list yet
+_LONGEST_SEED = 10_000  # bits: Python prints and reads integers of up to 4300 digits
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -34,7 +37,7 @@ def real(name: str, value: Any, *, low: float = -math.inf, high: float = math.in
     """A finite float in [low, high], or in (low, high] with ``low_open``."""
     if type(value) is not float:  # what most are, where there are many
         value = scalar(name, value)
-        if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        if isinstance(value, _NO_NUMBERS) or not isinstance(value, numbers.Real):
             raise ValueError(f"{name} must be a real number, got {shown(value)}")
     try:
         number = float(value)
@@ -51,7 +54,7 @@ def integer(name: str, value: Any, *, low: int | None = None, high: int | None =
     """An int in [low, high]; None: unbounded."""
     if type(value) is not int:
         value = scalar(name, value)
-        if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        if isinstance(value, _NO_NUMBERS) or not isinstance(value, numbers.Integral):
             raise ValueError(f"{name} must be an integer, got {shown(value)}")
     number = int(value)
     if (low is not None and number < low) or (high is not None and number > high):
@@ -63,8 +66,11 @@ def integer(name: str, value: Any, *, low: int | None = None, high: int | None =
 
 
 def seed(name: str, value: Any) -> int:
-    """An int of any size, at least 0."""
-    return integer(name, value, low=0, high=None)
+    """An int of any size that files can hold, at least 0."""
+    number = integer(name, value, low=0, high=None)
+    if number.bit_length() > _LONGEST_SEED:
+        raise ValueError(f"{name} must be below 2^{_LONGEST_SEED}, got one of {number.bit_length()} bits")
+    return number
 
 
 def flag(name: str, value: Any) -> bool:
@@ -130,9 +136,16 @@ def sequence(name: str, value: Any) -> tuple[Any, ...]:
         return tuple(value)
     if isinstance(value, (str, bytes, bytearray, Mapping, set, frozenset, np.ndarray, type)):
         raise ValueError(f"{name} must be a sequence, got {shown(value)}")
-    if not hasattr(value, "__len__") or not hasattr(value, "__iter__"):
-        raise ValueError(f"{name} must be a sequence, got {shown(value)}")
-    return tuple(value)
+    try:
+        if not hasattr(value, "__len__") or not hasattr(value, "__iter__"):
+            raise TypeError
+        too_long = len(value) > _LONGEST
+        listed = () if too_long else tuple(value)
+    except Exception:  # whatever an object that claims to be a sequence does
+        raise ValueError(f"{name} must be a sequence, got {shown(value)}") from None
+    if too_long:
+        raise ValueError(f"{name} must have at most {_LONGEST:,} entries, got {shown(value)}")
+    return listed
 
 
 def mapping(name: str, value: Any) -> dict[Any, Any]:

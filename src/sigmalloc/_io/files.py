@@ -24,6 +24,7 @@ from typing import Any, BinaryIO
 from .. import _checks
 
 WEEK = 7 * 86400.0  # seconds after which a temporary file of an unknown process is taken to be abandoned
+_TURNS = 1000  # attempts to replace a folder that others replace, too
 PATIENCE = 3.0  # seconds after which an empty file is taken to be a claim that was abandoned
 
 _TEMPORARY = re.compile(
@@ -322,15 +323,8 @@ def _refuse(path: str, suffix: str) -> None:
 
 def _publish(part: str, path: str, exclusive: bool) -> bool:
     if not exclusive:
-        if os.path.isdir(part) and os.path.isdir(path):
-            aside = os.path.join(os.path.dirname(path), temporary_name())
-            os.rename(path, aside)
-            try:
-                os.rename(part, path)
-            except BaseException:
-                os.rename(aside, path)
-                raise
-            _remove(aside)
+        if os.path.isdir(part):
+            _replace_folder(part, path)
         else:
             os.replace(part, path)
         return True
@@ -339,6 +333,30 @@ def _publish(part: str, path: str, exclusive: bool) -> bool:
             return False
         os.replace(part, path)
     return True
+
+
+def _replace_folder(part: str, path: str) -> None:
+    """Put a folder in the place of another, which is put aside first: others may be doing so at the same time."""
+    for _ in range(_TURNS):
+        aside = os.path.join(os.path.dirname(path), temporary_name())
+        there = os.path.isdir(path)
+        if there:
+            try:
+                os.rename(path, aside)
+            except FileNotFoundError:
+                there = False
+        try:
+            os.rename(part, path)
+        except BaseException as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                _remove(aside)  # somebody else's is there already, and newer
+                continue
+            if there:
+                os.rename(aside, path)
+            raise
+        _remove(aside)
+        return
+    raise OSError(errno.EBUSY, "others replace it all the time")
 
 
 def _claimed(part: str, path: str) -> bool:

@@ -99,7 +99,16 @@ def cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = printable(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "'") else text
+    return f"'{text}" if _is_marked(text) else text
+
+
+def of_cell(text: str) -> str:
+    """The text that `cell` marked."""
+    return text[1:] if text[:1] == "'" and _is_marked(text[1:]) else text
+
+
+def _is_marked(text: str) -> bool:
+    return text.lstrip()[:1] in tuple("=+-@'")
 
 
 def label(text: str) -> str:

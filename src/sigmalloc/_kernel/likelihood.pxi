@@ -1,6 +1,6 @@
 """The loop over a subject's rows, eight parameter sets side by side. Included by the module of each build."""
 
-from libc.math cimport sqrt
+from libc.math cimport fabs, sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
@@ -21,9 +21,13 @@ cdef extern from *:
     """
     #define SM_REACH 8.4 /* standard deviations; Phi(-8.4) = 2e-17 */
     #define SM_FLOOR 1e-7 /* of the range of the largest recall; an error of its square */
+    #define SM_LARGEST 1e100 /* of payoffs and known numbers, as _checks.LARGEST */
+    #define SM_ROUNDING 1e-9 /* by which probabilities may exceed 1 */
     """
     const double REACH "SM_REACH"
     const double FLOOR "SM_FLOOR"
+    const double LARGEST "SM_LARGEST"
+    const double ROUNDING "SM_ROUNDING"
 
 
 cdef inline double soft_high(double s) noexcept nogil:
@@ -778,19 +782,37 @@ cdef class ChoiceRows:
                  and transition.shape[1] == n_options and transition.shape[2] == situations)
         ):
             raise ValueError("the arrays of a subject do not fit together")
-        cdef Py_ssize_t t, a
+        cdef Py_ssize_t t, a, s
+        cdef double total
         for t in range(rows):
             if not (
                 0 <= situation[t] < situations and -1 <= following[t] < situations
                 and -1 <= choice[t] < options[situation[t]] and options[situation[t]] > 0
                 and 0 <= block_memories[t] <= n_memories and (following[t] < 0 or options[following[t]] > 0)
-                and (scored[t] == 0 or choice[t] >= 0)
+                and (scored[t] == 0 or scored[t] == 1 and choice[t] >= 0)
+                and 0 <= episode_end[t] <= 1 and 0 <= block_start[t] <= CARRIED
             ):
                 raise ValueError(f"row {t} of a subject does not fit its situations")
+            for a in range(n_options):
+                if fabs(payoff[t, a]) > LARGEST or fabs(outcome[t, a]) > 2.0 * LARGEST:  # NaN: it was not shown
+                    raise ValueError(f"row {t} of a subject has a payoff that is infinite or too large")
         for t in range(situations):
             for a in range(n_options):
                 if not -1 <= memory[t, a] < n_memories or options[t] > n_options:
                     raise ValueError(f"situation {t} of a subject does not fit its memories")
+                if not (fabs(known[t, a]) <= LARGEST and 0.0 <= known_sigma[t, a] <= LARGEST):
+                    raise ValueError(f"situation {t} of a subject has a known number, or noise, that cannot be")
+            if not 0.0 <= start[t] <= 1.0 + ROUNDING:
+                raise ValueError(f"situation {t} of a subject has a probability that is none")
+        for t in range(transition.shape[0]):
+            for a in range(n_options):
+                total = 0.0
+                for s in range(situations):
+                    if not 0.0 <= transition[t, a, s]:
+                        raise ValueError(f"situation {t} of a subject has a probability that is none")
+                    total += transition[t, a, s]
+                if not total <= 1.0 + ROUNDING:
+                    raise ValueError(f"situation {t} of a subject has probabilities that sum to more than 1")
         if block_start[0] != NEW:
             raise ValueError("a subject's first row must begin a block in which everything is new")
         self.data.n_rows, self.data.n_options, self.data.n_situations = rows, n_options, situations

@@ -17,11 +17,11 @@ import numpy.typing as npt
 from .._io import files
 from .filed import Index, IndexBuilder, record_of
 from .subject import IntArray, Subject, missing, plain
+from .texts import PACKED, pieces_of
 
 _PIECE = 2**13  # rows read at once
 _PART = 2**18  # bytes of text in a part, about
 _MOST_PARTS = 2**10
-_PACKED = (".gz", ".bz2", ".zip", ".xz", ".zst")
 _PACKED_BY = 6  # about what texts of numbers are packed by
 
 _Columns = dict[str, npt.NDArray[Any]]
@@ -108,20 +108,17 @@ def _read(file: BinaryIO, begins: IntArray, ends: IntArray) -> Iterator[bytes]:
 
 
 def _count(source: str) -> int:
-    size = os.path.getsize(source) * (_PACKED_BY if source.lower().endswith(_PACKED) else 1)
+    size = os.path.getsize(source) * (_PACKED_BY if source.lower().endswith(PACKED) else 1)
     return min(1 + size // _PART, _MOST_PARTS)
 
 
 def _pieces(source: str, separator: str) -> Iterator[tuple[int, _Columns]]:
     """Some rows at a time, and the number of their first."""
-    import pandas as pd
-
     begin = 0
-    with pd.read_csv(source, sep=separator, chunksize=_PIECE, low_memory=False) as reader:
-        for frame in reader:
-            if len(frame) or not begin:
-                yield begin, {str(name): _plain_column(np.asarray(frame[name])) for name in frame.columns}
-            begin += len(frame)
+    for frame in pieces_of(source, separator, _PIECE):
+        if len(frame) or not begin:
+            yield begin, {str(name): _plain_column(np.asarray(frame[name])) for name in frame.columns}
+        begin += len(frame)
 
 
 def _plain_column(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

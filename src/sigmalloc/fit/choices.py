@@ -15,11 +15,14 @@ import numpy.typing as npt
 from .. import _checks
 from .._io import archive, files
 from . import any_length, filed
+from .columns import a_float, flags, floats
+from .columns import column as one_column
 from .filed import Rows
-from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, Once, changes, groups, missing, nothing, plain
+from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, Once, changes, groups, nothing, plain
 from .subject import Blocks as Blocks
 from .subject import Subject as Subject
 from .tasks import choices_in_task
+from .texts import read_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -398,7 +401,7 @@ def _subjects_of(
     return _checked(
         memory, n_rows, choice=chosen, payoff=payoffs, known=amounts, known_sigma=None, exists=None,
         block=in_block, subject=None if subject is None else column("subject", subject),
-        forced=None if forced is None else _flags("forced", column("forced", forced)),
+        forced=None if forced is None else flags("forced", column("forced", forced)),
         episode=None if episode is None else column("episode", episode),
         blocks=blocks, coding=coding, chosen_only=chosen_only, place=place,
     )  # fmt: skip
@@ -424,21 +427,21 @@ def _checked(
 ) -> list[Subject]:
     """See `Choices.from_arrays`; memories by option, None for one that has none."""
     shape = (n_rows, len(memory))
-    owner = _column("subject", 0 if subject is None else subject, n_rows)
+    owner = one_column("subject", 0 if subject is None else subject, n_rows)
     number: dict[Hashable, int] = {}
     table = _Table(
         place=place,
         names=np.stack([_numbers_of("memory", column, n_rows, number) for column in memory], axis=1),
         number=number,
         owner=owner,
-        raw_choice=_column("choice", choice, n_rows),
+        raw_choice=one_column("choice", choice, n_rows),
         payoff=_payoffs(payoff, shape),
         known=_numbers("known", known, shape),
         known_sigma=_numbers("known_sigma", known_sigma, shape),
         exists=_mask("exists", exists, shape, True),
-        block=_column("block", 0 if block is None else block, n_rows),
+        block=one_column("block", 0 if block is None else block, n_rows),
         forced=_mask("forced", forced, (n_rows,), False),
-        episode=None if episode is None else _column("episode", episode, n_rows),
+        episode=None if episode is None else one_column("episode", episode, n_rows),
     )
     table.check(coding)
     return [table.subject(label, rows, blocks, chosen_only) for label, rows in groups(owner)]
@@ -551,7 +554,7 @@ class _Table:
                 made[row] = not nothing(given)
                 if made[row]:
                     whole = isinstance(given, numbers.Real) and math.isfinite(given) and given == math.floor(given)
-                    good[row], number[row] = whole, _float(given) if whole else 0.0
+                    good[row], number[row] = whole, a_float(given) if whole else 0.0
         for row in np.flatnonzero(~good | (made & (number < first)))[:1]:
             counted = f", counted from {first}" if good[row] else ""
             given = _checks.shown(plain(self.raw_choice[row]))
@@ -650,56 +653,6 @@ def _numbers_of(field: str | None, names: Any, n_rows: int, number: dict[Hashabl
         else:
             raise ValueError(f"{field} must have names of memories, numbers or texts, got {_checks.shown(name)}")
     return out
-
-
-def _column(field: str, value: Any, n_rows: int) -> npt.NDArray[Any]:
-    given = _checks.as_array(field, value)
-    if given.ndim == 0:
-        given = np.broadcast_to(given, (n_rows,))
-    if given.shape != (n_rows,):
-        raise ValueError(f"{field} must have shape ({n_rows},), got {given.shape}")
-    if given.dtype == object:
-        for entry in given.tolist():
-            if not (isinstance(entry, (str, numbers.Real, np.generic, tuple)) or nothing(entry)):
-                raise ValueError(f"{field} must have numbers or texts, got {_checks.shown(entry)}")
-    return given
-
-
-def read_text(field: str, path: Any, separator: str) -> "pd.DataFrame":
-    """A text file with a line of column names."""
-    import pandas as pd
-
-    source = files.checked_path(field, path)
-    files.check_is_file(source)
-    return pd.read_csv(source, sep=separator)
-
-
-def floats(field: str, value: Any) -> FloatArray:
-    """Numbers of any shape, NaN where there is none."""
-    given = _checks.as_array(field, value)
-    if given.dtype == object:
-        entries = [math.nan if missing(entry) else entry for entry in given.reshape(-1).tolist()]
-        if not all(isinstance(entry, numbers.Real) for entry in entries):
-            raise ValueError(f"{field} must be numbers, NaN where there is none, got {_checks.shown(value)}")
-        return np.array([_float(entry) for entry in entries]).reshape(given.shape)
-    if given.dtype.kind not in "biuf":
-        raise ValueError(f"{field} must be numbers, NaN where there is none, got dtype {given.dtype}")
-    with np.errstate(over="ignore"):
-        return given.astype(np.float64)
-
-
-def _float(value: Any) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
-def _flags(field: str, value: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """A column of booleans, or of 0 and 1 as files have them."""
-    if value.dtype != bool and not (value.dtype.kind in "iuf" and np.isin(value, (0, 1)).all()):
-        raise ValueError(f"{field} must be True and False, or 0 and 1, got {_checks.shown(value)}")
-    return value.astype(bool)
 
 
 def _numbers(field: str, value: npt.ArrayLike | None, shape: tuple[int, ...]) -> FloatArray:

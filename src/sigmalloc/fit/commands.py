@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .._executors import Executors, WorkersLostError, of_dask
-from .._io import files
+from .._io import files, terminal
 from .._io.progress import duration, shown
 from .compare import Comparison, compare
 from .estimate import Job, Jobs, assembled, file_name, fit_subject, run_jobs
@@ -108,11 +108,12 @@ def _write(fits: dict[str, Fit], comparison: Comparison | None, store: str) -> N
         fit.save(Path(store) / f"{name}.npz")
         files.write(os.path.join(store, f"{name}.csv"), partial(_put, fit.to_frame()))
     if comparison is not None:
-        files.write(os.path.join(store, "comparison.csv"), comparison.to_frame().to_csv())
+        files.write(os.path.join(store, "comparison.csv"), partial(_put, comparison.to_frame()))
 
 
 def _put(frame: "pd.DataFrame", file: BinaryIO) -> None:
     """A table as text, some rows at a time."""
+    frame = frame.set_axis(frame.index.map(terminal.cell).rename(frame.index.name))
     for begin in range(0, len(frame), _WRITTEN):
         file.write(frame[begin : begin + _WRITTEN].to_csv(header=not begin).encode("utf-8", "backslashreplace"))
 

@@ -13,6 +13,7 @@ from scipy import special, stats
 
 from .. import _checks
 from .._executors import Executors
+from .._floats import quietly
 from ..agents import Agent
 from .choices import Choices
 from .estimate import Jobs, make_jobs, run_jobs
@@ -67,6 +68,7 @@ class RandomEffects:
         return np.asarray(self.concentration / self.concentration.sum())
 
 
+@quietly
 def random_effects(log_evidence: npt.ArrayLike, *, seed: int = 0) -> RandomEffects:
     """Random-effects model selection from log evidences, in nats.
 

@@ -13,8 +13,8 @@ from .. import _checks, _kernel
 from ..agents import ALLOCATIONS, GRADIENTS
 from ..agents.rules import look_up
 from ..runs.engine import seeded_streams
-from .choices import Subject
 from .model import GRADIENT_SOURCES, PARAMETERS, FloatArray, Setting
+from .subject import Subject
 
 LANES = 8
 _STICKINESS = PARAMETERS.index("stickiness")
@@ -107,11 +107,17 @@ def run(
     return out
 
 
-def kernel_rows(subject: Subject, kernel: ModuleType) -> Any:
+def kernel_rows(subject: Subject, kernel: ModuleType | None = None) -> Any:
     """The kernel's view of a subject, made once while the subject is in work.
 
     A view takes about as much as the rows of a short experiment, so those of the last subjects only are kept.
+
+    Raises
+    ------
+    ValueError
+        If the subject's numbers cannot be, or do not fit together.
     """
+    kernel = _kernel.kernel if kernel is None else kernel
     key = (id(subject), kernel.__name__)
     with _lock:
         owner, made = _views.pop(key, (None, None))

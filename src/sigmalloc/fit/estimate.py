@@ -22,6 +22,7 @@ from .._io.progress import shown
 from ..agents import Agent
 from . import optimise, samplers
 from .choices import Choices
+from .contents import METHODS
 from .filed import packed_subject
 from .likelihood import log_likelihoods
 from .model import FloatArray, GradientSource, Model, SoftmaxLearner, as_model
@@ -35,7 +36,6 @@ from .work import as_done
 Method: TypeAlias = Literal["lbfgsb", "bads", "emcee", "vbmc"]
 Intervals: TypeAlias = Literal["auto", "laplace", "profile"]
 
-METHODS: tuple[str, ...] = ("lbfgsb", "bads", "emcee", "vbmc")
 INTERVALS: tuple[str, ...] = ("auto", "laplace", "profile")
 _PACKAGES = {"bads": ("pybads", "bads"), "emcee": ("emcee", "emcee"), "vbmc": ("pyvbmc", "vbmc")}
 _CHAIN = {"walkers": 0, "steps": 2000, "burn": 1000, "thin": 10}

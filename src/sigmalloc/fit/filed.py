@@ -20,7 +20,8 @@ from typing import Any, BinaryIO, overload
 import numpy as np
 import numpy.typing as npt
 
-from .._io import archive
+from .._io import archive, files
+from .engine import kernel_rows
 from .subject import ARRAYS, IntArray, Subject, layout
 
 _HELD = 2**21  # bytes of records that are held in memory: no file need be kept open for so little
@@ -71,7 +72,7 @@ def subject_in(record: bytes) -> Subject:
         place = end + 1
         found: dict[str, Any] = {}
         for name, kind, shape in head["arrays"]:
-            if kind not in _KINDS or name not in ARRAYS:
+            if kind not in _KINDS or name not in ARRAYS or name in found:
                 raise ValueError(f"{name} holds {kind}")
             dtype = np.dtype(kind)
             count = math.prod(shape)
@@ -82,16 +83,43 @@ def subject_in(record: bytes) -> Subject:
         if place != len(record):
             raise ValueError("a subject has more than its arrays")
         found.setdefault("outcome", found["payoff"])
-        facts = head["facts"]
-        if type(facts["n_memories"]) is not int or type(facts["chosen_only"]) is not bool:
-            raise ValueError("a subject's facts are of other types")
-        _check_shapes(found)
-        return Subject(
-            label=facts["label"], n_memories=facts["n_memories"], chosen_only=facts["chosen_only"],
-            labels=tuple(tuple(block) for block in facts["labels"]), **found,
-        )  # fmt: skip
+        return unpacked_subject(head["facts"], found)
     except (KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"a subject's rows are damaged: {error}") from error
+
+
+def unpacked_subject(facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Subject:
+    """The subject that `packed_subject` packed.
+
+    Raises
+    ------
+    ValueError
+        If shapes, types or numbers are not those of a subject.
+    """
+    _check_shapes(arrays)
+    label, memories, chosen_only, names = (facts[key] for key in ("label", "n_memories", "chosen_only", "labels"))
+    block, rows = arrays["block"], arrays["rows"]
+    if not (type(memories) is int and 0 <= memories < 2**31 and type(chosen_only) is bool and _is_label(label)):
+        raise ValueError("a subject's facts cannot be")
+    if not (isinstance(names, list) and all(isinstance(one, list) and all(map(_is_label, one)) for one in names)):
+        raise ValueError("a subject's memories have no names")
+    starts = arrays["block_start"] > 0
+    if not np.array_equal(block, np.cumsum(starts) - 1) or len(names) < int(starts.sum()):
+        raise ValueError("a subject's blocks are not counted from 0")
+    counts = np.array([len(one) for one in names])
+    if counts.max() != memories or not np.array_equal(arrays["block_memories"], counts[block]):
+        raise ValueError("a subject's blocks have other memories than they name")
+    if rows.min() < 0:
+        raise ValueError("a subject's rows have no place in a table")
+    subject = Subject(
+        label=label, n_memories=memories, chosen_only=chosen_only, labels=tuple(tuple(one) for one in names), **arrays
+    )
+    kernel_rows(subject)
+    return subject
+
+
+def _is_label(name: Any) -> bool:
+    return isinstance(name, (int, float, str))
 
 
 def _check_shapes(found: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -175,6 +203,13 @@ class Rows(Sequence[Subject]):
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_file": None}
 
+    def __copy__(self) -> "Rows":
+        return self
+
+    def __deepcopy__(self, memo: Any) -> "Rows":
+        """Nothing of it changes; and what was opened need not have its name any more."""
+        return self
+
     def __del__(self) -> None:
         file = vars(self).get("_file")
         if file is not None:
@@ -237,6 +272,7 @@ class Rows(Sequence[Subject]):
             return self._held[begin : begin + length]
         if self._file is not None:  # the place in an open file is shared by threads, and by processes that were forked
             return os.pread(self._file.fileno(), length, self._begin + begin)
+        files.check_is_file(self._path)
         with open(self._path, "rb") as file:
             file.seek(self._begin + begin)
             return file.read(length)
@@ -281,9 +317,14 @@ def opened(path: str, file: archive.Archive) -> Rows:
     count, scored, ends = (file.array(f"rows/{name}", "i", (n,)) for name in ("count", "scored", "end"))
     sums = file.array("rows/sum", "u", (n,)).astype(np.uint64, copy=False)
     (size,) = file.shape("rows/records")
-    if not n or (np.diff(ends, prepend=0) <= 0).any() or ends[-1] != size or (count < 1).any():
+    if (
+        not n
+        or (np.diff(ends, prepend=0) <= 0).any()
+        or ends[-1] != size
+        or ((count < 1) | (scored < 0) | (scored > count)).any()
+    ):
         raise ValueError("its rows have no such index")
-    if not all(isinstance(label, (int, float, str)) for label in labels) or len(set(labels)) != n:
+    if not all(map(_is_label, labels)) or len(set(labels)) != n:
         raise ValueError("its subjects have no labels of their own")
     index = Index(labels, count, scored, ends, sums)
     if size <= _HELD:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks, _kernel
+from .._floats import quietly
 from ..agents import Agent
 from . import engine
 from .choices import Subject
@@ -34,6 +35,7 @@ class FilterEstimate:
     repetitions: FloatArray
 
 
+@quietly
 def filter_log_likelihoods(
     subject: Subject,
     model: Model,

@@ -13,6 +13,7 @@ from scipy import special, stats
 from .. import _checks
 from .._choices.policy import Policy
 from .._executors import Executors
+from .._floats import quietly
 from .._io.progress import shown
 from ..agents import Agent
 from . import optimise
@@ -248,6 +249,7 @@ def _posterior_covariance(item: tuple[Job, FloatArray]) -> FloatArray:
     return np.asarray(shrunk @ shrunk.T)
 
 
+@quietly
 def _evidence(item: tuple[Job, FloatArray, FloatArray, int, int]) -> FloatArray:
     """ln evidence, its standard deviation, and the effective number of draws."""
     job, top, spread, draws, number = item

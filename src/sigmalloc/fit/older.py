@@ -7,10 +7,11 @@ from typing import Any
 import numpy.typing as npt
 
 from .._io import archive
+from .contents import unpacked_space
+from .filed import unpacked_subject
 from .optimise import Starts
-from .parameters import Space
 from .samplers import Samples
-from .subject import Subject, layout
+from .subject import layout
 
 
 def fits_of_format_2(facts: Mapping[str, Any], file: archive.Archive) -> list[dict[str, Any]]:
@@ -64,12 +65,8 @@ def _unpacked(facts: Mapping[str, Any], columns: _Columns) -> dict[str, Any]:
     rows, (situations, options) = sizes["subject/situation"][0], sizes["subject/memory"]
     shapes = layout(rows, situations, options, "subject/transition" in sizes)
     arrays = {name: read(f"subject/{name}", *shape) for name, shape in shapes.items()}
-    subject = Subject(
-        label=about["label"], n_memories=about["n_memories"], chosen_only=about["chosen_only"],
-        labels=tuple(tuple(block) for block in about["labels"]), **arrays,
-    )  # fmt: skip
-    free = facts["free"]
-    space = Space(tuple(free), tuple(ends[0] for ends in free.values()), tuple(ends[1] for ends in free.values()))
+    subject = unpacked_subject(about, arrays)
+    space = unpacked_space(facts["free"])
     f = space.size
     begin = read("starts/begin", "f", (None, f))
     n = len(begin)

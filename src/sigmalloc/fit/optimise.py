@@ -7,6 +7,7 @@ import numpy.typing as npt
 from scipy import optimize, stats
 from scipy.stats import qmc
 
+from .._frozen import Frozen, freeze
 from .model import FloatArray
 from .target import Target
 
@@ -19,7 +20,7 @@ _PRECISE = 0.02  # of a profile's drop at its end
 
 
 @dataclass(frozen=True, eq=False)
-class Starts:
+class Starts(Frozen):
     """Where an optimiser went from each start, all in coordinates.
 
     Attributes
@@ -37,6 +38,9 @@ class Starts:
     value: FloatArray
     converged: npt.NDArray[np.bool_]
     evaluations: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        freeze(self)
 
     @property
     def best(self) -> int:

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._floats import quietly
+from .._frozen import Frozen
 from .model import PARAMETERS, RANGES, SMALLEST_SCALE, FloatArray, Model
 from .subject import Subject
 
@@ -38,7 +40,7 @@ _DEFAULT_FREE = {
 
 
 @dataclass(frozen=True)
-class Space:
+class Space(Frozen):
     """Free parameters and the box in which they are looked for.
 
     Coordinates are ln θ of what is a scale (β, λ, α₂, every σ), ln(θ/(1 − θ)) of what lies between 0 and 1 (α₁, γ,
@@ -73,7 +75,9 @@ class Space:
     @cached_property
     def box(self) -> FloatArray:
         """Bounds of the coordinates, shape (f, 2)."""
-        return np.stack([self.to_coordinates(self.low), self.to_coordinates(self.high)], axis=1)
+        box = np.stack([self.to_coordinates(self.low), self.to_coordinates(self.high)], axis=1)
+        box.setflags(write=False)
+        return box
 
     def _rows(self, name: str, given: npt.ArrayLike) -> FloatArray:
         found = _checks.numeric(name, given).astype(np.float64, copy=False)
@@ -92,6 +96,7 @@ class Space:
                 out[..., i] = np.log(theta[..., i] / (1.0 - theta[..., i]))
         return out
 
+    @quietly
     def to_values(self, coordinates: npt.ArrayLike) -> FloatArray:
         """Parameters in their own units, shape (..., f), kept within the bounds."""
         x = self._rows("coordinates", coordinates)

@@ -7,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
-from .choices import Blocks, Choices, Coding, floats, read_text
+from .choices import Blocks, Choices, Coding
+from .columns import floats
 from .subject import FloatArray
+from .texts import read_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._frozen import Frozen, freeze
 from .._io import archive, files
 from ..agents import Agent
 from ..runs.result import versions
 from .choices import Choices
+from .contents import check_fit, check_model, settings_of, unpacked_space
 from .filed import Rows, opened, packed
 from .filed import save as save_rows
 from .likelihood import Trajectories, log_likelihoods, simulate, trajectories
@@ -52,7 +54,7 @@ class Filed:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class SubjectFit:
+class SubjectFit(Frozen):
     """One subject's fit.
 
     Attributes
@@ -102,6 +104,9 @@ class SubjectFit:
     samples: Samples | None = None
     noise: float = 0.0
     evaluations: int = 0
+
+    def __post_init__(self) -> None:
+        freeze(self)
 
     @property
     def subject(self) -> Subject:
@@ -254,6 +259,11 @@ class SubjectFits(Sequence[SubjectFit]):
         ])  # fmt: skip
         if fit.samples is not None:
             self._samples[number] = fit.samples
+
+    def put_checked(self, number: int, fit: SubjectFit) -> None:
+        """Keep a fit that was read, if it can be one."""
+        check_fit(fit)
+        self.put(number, fit)
 
     @property
     def labels(self) -> tuple[Hashable, ...]:
@@ -501,7 +511,7 @@ class Fit(Sequence[SubjectFit]):
                 found = _unpacked(facts, file, opened(place, file))
             else:
                 raise ValueError(f"it is {facts.get('kind')!r} of format {facts.get('format')!r}, no fit of {FORMAT}")
-            return cls(found, facts["method"], facts["level"], facts["settings"], facts["versions"])
+            return cls(found, *settings_of(facts))
 
     def __repr__(self) -> str:
         lines = [
@@ -568,7 +578,8 @@ def packed_model(model: Model) -> dict[str, Any]:
 
 def unpacked_model(facts: Mapping[str, Any]) -> Model:
     """The model that `packed_model` packed."""
-    agent = SoftmaxLearner(**facts["agent"]) if facts["kind"] == "softmax" else Agent(**facts["agent"])
+    kind = _checks.choice("kind of model", facts["kind"], ("softmax", "agent"))
+    agent = SoftmaxLearner(**facts["agent"]) if kind == "softmax" else Agent(**facts["agent"])
     return Model(agent=agent, **facts["model"])
 
 
@@ -606,8 +617,7 @@ def _columns(fits: Fit) -> dict[str, npt.NDArray[Any]]:
 
 
 def _unpacked(facts: Mapping[str, Any], file: archive.Archive, rows: Rows) -> SubjectFits:
-    free = facts["free"]
-    space = Space(tuple(free), tuple(ends[0] for ends in free.values()), tuple(ends[1] for ends in free.values()))
+    space = unpacked_space(facts["free"])
     n, f = len(rows), space.size
     each = {name: file.array(name, "f", (n, f)) for name in ("estimate", "lower", "upper")}
     each["covariance"] = file.array("covariance", "f", (n, f, f))
@@ -621,12 +631,12 @@ def _unpacked(facts: Mapping[str, Any], file: archive.Archive, rows: Rows) -> Su
     value, converged = file.array("starts/value", "f", (total,)), file.array("starts/converged", "b", (total,))
     taken = file.array("starts/evaluations", "i", (total,))
     samples = _samples(facts.get("samples"), file, n, f)
-    out = SubjectFits(rows, unpacked_model(facts["model"]), space)
+    out = SubjectFits(rows, check_model(unpacked_model(facts["model"]), space), space)
     last = 0
     for i in range(n):
         part = slice(last, last + int(count[i]))
         last = part.stop
-        out.put(i, SubjectFit(
+        out.put_checked(i, SubjectFit(
             rows=out._rows_of(i, int(rows.contents.n_scored[i])), template=out.template, space=space,
             estimate=each["estimate"][i], lower=each["lower"][i], upper=each["upper"][i], interval=kinds(i),
             at_bound=at_bound[i].astype(np.int64), note=notes(i), log_likelihood=float(each["log_likelihood"][i]),
@@ -640,10 +650,10 @@ def _unpacked(facts: Mapping[str, Any], file: archive.Archive, rows: Rows) -> Su
 
 def _fits_of_format_2(facts: Mapping[str, Any], file: archive.Archive) -> SubjectFits:
     each = fits_of_format_2(facts, file)
-    template = unpacked_model(each[0]["template"])
+    template = check_model(unpacked_model(each[0]["template"]), each[0]["space"])
     out = SubjectFits([given["rows"] for given in each], template, each[0]["space"])
     for number, given in enumerate(each):
-        out.put(number, SubjectFit(**given | {"template": template}))
+        out.put_checked(number, SubjectFit(**given | {"template": template}))
     return out
 
 
@@ -654,6 +664,7 @@ def _words(name: str, codes: npt.NDArray[Any], words: tuple[str, ...]) -> Callab
 
 
 def _whole(name: str, count: npt.NDArray[Any]) -> int:
+    """The sum of counts."""
     if (count < 1).any() or (count > 2**40).any():
         raise ValueError(f"{name} has counts that cannot be")
     return int(count.sum())
@@ -662,7 +673,7 @@ def _whole(name: str, count: npt.NDArray[Any]) -> int:
 def _samples(given: Any, file: archive.Archive, n: int, f: int) -> dict[int, Samples]:
     if given is None:
         return {}
-    who = [number for number, facts in enumerate(given) if facts is not None]
+    who = [number for number, facts in enumerate(_checks.sequence("samples", given)) if facts is not None]
     if len(given) != n or not who:
         raise ValueError("samples are of other subjects")
     shapes = file.array("samples/shape", "i", (len(who), 2))

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from .._frozen import Frozen, freeze
 from .._io.extras import needed
 from .model import FloatArray
 from .target import NoisyTarget, Target
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
+class Samples(Frozen):
     """Draws from a posterior, in coordinates.
 
     Attributes
@@ -26,6 +27,9 @@ class Samples:
     draws: FloatArray
     log_density: FloatArray
     facts: dict[str, float]
+
+    def __post_init__(self) -> None:
+        freeze(self)
 
 
 def ensemble(

@@ -1,5 +1,7 @@
 """Choices made in a finite task: its states are the situations, its memory map and known values the subject's."""
 
+import math
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +10,8 @@ import numpy.typing as npt
 
 from .. import _checks
 from ..tasks import TabularMDP
-from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, Once, Subject, changes, groups, plain
+from .columns import a_float, column, flags, floats
+from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, Once, Subject, changes, groups, nothing, plain
 
 _MODES = {"reset": NEW, "carry": CARRIED, "reset_q": NEW_Q}
 
@@ -30,15 +33,18 @@ class _Rows:
         self.options, self.place = _options(task)
         state = _needed(trials, "state")
         n = len(state)
-        self.owner = _default(_column(trials, "subject", n), n)
-        self.block = _default(_needed(trials, block, n) if block else _column(trials, "session", n), n)
+        self.owner = column("subject", _default(_column(trials, "subject", n), n), n)
+        self.block = column(
+            "block", _default(_needed(trials, block, n) if block else _column(trials, "session", n), n), n
+        )
         self.state = self._integers("state", state, task.n_states)
         self.choice = self._choices(_needed(trials, "action", n))
         self.reward = self._rewards(_needed(trials, "reward", n))
         forced, path = _column(trials, "forced", n), _column(trials, "path", n)
-        self.forced = np.zeros(n, dtype=bool) if forced is None else forced.astype(bool)
-        if path is not None and path.any():
-            self.fail(int(np.flatnonzero(path)[0]), "paths that were planned in one trial are not choices")
+        self.forced = np.zeros(n, dtype=bool) if forced is None else flags("forced", forced)
+        planned = np.zeros(0) if path is None else floats("path", path)
+        if planned.any():
+            self.fail(int(np.flatnonzero(planned)[0]), "paths that were planned in one trial are not choices")
         following, episode = _column(trials, "next_state", n), _column(trials, "episode", n)
         self.longer = bool((task.probability[~task.terminal[task.next_state] & task.exists[:, :, None]] > 0).any())
         if self.longer and following is None:
@@ -50,6 +56,8 @@ class _Rows:
             entered = self._integers("next_state", following, task.n_states, missing=self.choice < 0)
             self.following = np.where((entered < 0) | task.terminal[entered], -1, entered)
         self.episode = np.arange(n) if episode is None and not self.longer else episode
+        if self.episode is not None:
+            column("episode", self.episode, n)
 
     def fail(self, row: int, message: str) -> None:
         raise ValueError(f"subject {plain(self.owner[row])!r}, row {row}: {message}")
@@ -61,13 +69,14 @@ class _Rows:
         for row, value in enumerate(values.tolist()):
             if missing is not None and missing[row]:
                 continue
-            if isinstance(value, (str, bytes)) or value != value or value != int(value) or not 0 <= value < below:
+            number = a_float(value) if isinstance(value, numbers.Real) else math.nan
+            if not (0 <= number < below and number == math.floor(number)):
                 self.fail(row, f"{name} must be an integer in [0, {below - 1}], got {_checks.shown(value)}")
-            out[row] = int(value)
+            out[row] = int(number)
         return out
 
     def _choices(self, values: npt.NDArray[Any]) -> IntArray:
-        blank = np.array([value is None or value != value or value == -1 for value in values.tolist()], dtype=bool)
+        blank = np.array([nothing(value) for value in values.tolist()], dtype=bool)
         action = self._integers("action", values, self.task.n_actions, missing=blank)
         out = np.where(blank, -1, self.place[self.state, action])
         wrong = np.flatnonzero(~blank & (out < 0))
@@ -80,9 +89,14 @@ class _Rows:
         return out
 
     def _rewards(self, values: npt.NDArray[Any]) -> FloatArray:
-        reward = values.astype(np.float64)
-        if np.isinf(reward).any():
-            self.fail(int(np.flatnonzero(np.isinf(reward))[0]), "reward must be finite, or NaN where it was not shown")
+        reward = floats("reward", values)
+        for wrong, what in (
+            (np.isinf(reward), "finite, or NaN where it was not shown"),
+            (np.abs(reward) > _checks.LARGEST, f"within ±{_checks.LARGEST:g}"),
+        ):
+            if wrong.any():
+                row = int(np.flatnonzero(wrong)[0])
+                self.fail(row, f"reward must be {what}, got {_checks.shown(values.tolist()[row])}")
         return reward
 
     def subject(self, label: Any, rows: IntArray, blocks: str) -> Subject:

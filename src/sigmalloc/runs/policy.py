@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from .. import _checks, pairing
 from .._choices.solver import solve_choices
+from .._floats import quietly
 from ..agents import Agent
 from ..memories import MemoryMap
 from ..tasks.base import Task
@@ -137,6 +138,7 @@ class Policy:
             q[fixed], sigma[fixed] = held.known_q[state, actions[fixed]], held.known_sigma[state, actions[fixed]]
         return actions, q, sigma * self.agent.averaging(self.samples[state])
 
+    @quietly
     def _recall(self, state: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.intp], Floats, Floats]:
         """One recall: the actions, their softmax (one-hot for the hard policy), and q̄."""
         actions, q, sigma = self._shown(state)

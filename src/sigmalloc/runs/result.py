@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import __version__, _checks
+from .._floats import quietly
 from .._io import archive, files, terminal
 from .._io.extras import needed
 from .._io.html import table
@@ -350,10 +351,10 @@ class Result:
             timed = self.agent.has_effort or self.agent.opportunity_cost > 0 or self.agent.learn_search_budget
             for name in ("reward", "cost", *(("time_cost", "effort", "reward_rate") if timed else ()), "objective"):
                 lines.append(f"  {name:<{11 if timed else 9}} {mean_and_sem(getattr(self, name)[:, -1])}")
-            cut = int(self.cutoffs[:, -1].sum())
+            reached = self.cutoffs[np.isfinite(self.cutoffs[:, -1]), -1]  # runs that diverged did not get there
             lines.append(
-                f"  {cut} of the last {self.evaluation_episodes * self.restarts} evaluation episodes were cut off by "
-                f"the limit of {self.task.step_limit} steps"
+                f"  {int(reached.sum())} of the last {self.evaluation_episodes * len(reached)} evaluation episodes "
+                f"were cut off by the limit of {self.task.step_limit} steps"
             )
         else:
             lines.append("  not evaluated (evaluate_every was not given)")
@@ -437,6 +438,7 @@ def _from_format_1(task: Task, facts: dict[str, Any], arrays: dict[str, Any]) ->
     return kept | nothing
 
 
+@quietly
 def mean_and_sem(values: npt.ArrayLike) -> str:
     """ "mean ± standard error" over runs, for messages."""
     values = np.asarray(values)
@@ -514,6 +516,15 @@ def _check(facts: dict[str, Any], fields: dict[str, Any]) -> None:
     for name in ("steps", "training_cutoffs"):
         if fields[name].min() < 0:
             raise ValueError(f"{name} has negative entries")
+    for name in ("memory_sigma", "snapshot_memory_sigma"):
+        if (fields[name] <= 0).any():
+            raise ValueError(f"{name} has entries that are not above 0")
+    for name in ("time", "effort", "samples", "usage", "scale"):
+        if (fields[name] < 0).any():
+            raise ValueError(f"{name} has negative entries")
+    cut = fields["cutoffs"]
+    if not (np.isnan(cut) | ((cut >= 0) & (cut <= facts["evaluation_episodes"]) & (cut == np.floor(cut)))).all():
+        raise ValueError(f"cutoffs must be whole numbers from 0 to {facts['evaluation_episodes']}, or NaN")
     for name in ("episodes", "snapshot_episodes"):
         numbers = [0, *fields[name].tolist(), facts["training_episodes"] + 1]
         if not all(one < other for one, other in itertools.pairwise(numbers)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -305,10 +306,13 @@ class Trials:
             text = files.read(source).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise ValueError(f"{source} is not text in UTF-8: {error}") from None
-        lines = csv.reader(text.splitlines(), delimiter=separator)
-        header = next(lines, None)
-        if not header:
+        try:
+            lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+        except csv.Error as error:
+            raise ValueError(f"{source} is not a readable table: {error}") from None
+        if not lines or not lines[0]:
             raise ValueError(f"{source} is empty")
+        header = lines.pop(0)
         names = _names_in(header, mapping)
         for name, theirs in names.items():
             if theirs not in header and (name in mapping or name in ("state", "action")):
@@ -325,6 +329,8 @@ class Trials:
             for name, theirs in names.items()
             if theirs in header
         }
+        if "subject" in raw and tuple(header[: len(COLUMNS)]) == COLUMNS:  # a table of ours
+            raw["subject"] = [terminal.of_cell(label) for label in raw["subject"]]
         return _checked_rows(task, raw, lambda row, message: ValueError(f"{source}, line {where[row]}: {message}"))
 
     @classmethod
@@ -474,6 +480,17 @@ def _check(trials: Trials, fail: Fail) -> None:
             row = int(np.flatnonzero(wrong)[0])
             raise fail(row, message(row))
 
+    for name in ("reward", *OPTIONAL, *TABLES):
+        column = getattr(trials, name)
+        if column is not None:
+            wrong = np.isinf(column.reshape(n, -1)).any(axis=1)
+            refuse(wrong, lambda r, name=name: f"{name} must be finite, or NaN where it was not shown")  # type: ignore[misc]
+    for name in ("probability", "time"):
+        column = getattr(trials, name)
+        if column is not None:
+            refuse(column < 0, lambda r, name=name: f"{name} must not be negative")  # type: ignore[misc]
+    if trials.probability is not None:
+        refuse(trials.probability > 1 + 1e-9, lambda r: "probability must be at most 1")
     inside = lambda values, low, high: (values >= low) & (values < high)  # noqa: E731
     refuse(~inside(state, 0, task.n_states), lambda r: f"state must be in [0, {task.n_states - 1}], got {state[r]}")  # type: ignore[no-untyped-call]
     refuse(~inside(following, 0, task.n_states), lambda r: f"next_state {following[r]} is not a state of the task")  # type: ignore[no-untyped-call]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -51,7 +52,7 @@ def from_gymnasium(env: Any, **keywords: Any) -> TabularMDP:
         leave its table true are accepted (``TimeLimit``, ``OrderEnforcing``, ``PassiveEnvChecker``,
         ``RecordEpisodeStatistics`` and those that draw), no subclasses of them. Your own environment must step as its
         ``P`` says: ``P[state][action]`` is a list of (probability, next state, reward, terminated). A short walk in a
-        copy of it is compared with the table.
+        copy of it is compared with the table; where it cuts episodes off by itself, give ``step_limit``.
     **keywords
         As for `TabularMDP`, to override what the environment says (``step_limit=…``, ``name=…``). With an id, all
         others go to ``gymnasium.make``: ``from_gymnasium("FrozenLake-v1", is_slippery=False)``.
@@ -121,7 +122,7 @@ def _task(env: Any, keywords: dict[str, Any]) -> TabularMDP:
     start = _start_distribution(inner, n_states)
     if not _TOYS.match(type(inner).__module__):
         with contextlib.suppress(_CannotBeWalked):
-            _check_walk(inner, table, start)
+            _check_walk(inner, table, start, None if "step_limit" in keywords else limit or math.inf)
     ends, goes_on = _reached(table, np.flatnonzero(start > 0).tolist())
     both = ends & goes_on  # entered both as an end and on the way: the end gets a state of its own
     end_of = {s: n_states + i for i, s in enumerate(np.flatnonzero(both).tolist())}
@@ -224,8 +225,9 @@ def _checked_table(inner: Any) -> tuple[list[dict[int, list[_Outcome]]], int]:
     return table, n_actions
 
 
-def _check_walk(inner: Any, table: list[dict[int, list[_Outcome]]], start: _checks.Floats) -> None:
-    """A short random walk in a copy of the environment, as far as that goes: all that happens is in P.
+def _check_walk(inner: Any, table: list[dict[int, list[_Outcome]]], start: _checks.Floats, limit: float | None) -> None:
+    """A short random walk in a copy of the environment, as far as that goes: all that happens is in P, and no episode
+    is cut off before the limit (None: whenever it is).
 
     An environment that fails on the way says nothing against its table.
     """
@@ -258,7 +260,7 @@ def _check_walk(inner: Any, table: list[dict[int, list[_Outcome]]], start: _chec
         return _checks.integer("env: the state that step and reset return", state, low=0, high=len(table) - 1)
 
     seeded = "seed" in inspect.signature(walked.reset).parameters
-    state = begin(seed=0) if seeded else begin()
+    state, steps = begin(seed=0) if seeded else begin(), 0
     for _ in range(_STEPS):
         actions = sorted(table[state])
         if not actions:
@@ -278,7 +280,17 @@ def _check_walk(inner: Any, table: list[dict[int, list[_Outcome]]], start: _chec
                 f"env: step does not follow the table: in state {state}, action {action + first} led to state {after} "
                 f"with reward {reward:g} and terminated={terminated}, which P[{state}][{action + first}] does not have"
             )
-        state = begin() if terminated or (len(more) == 2 and more[0]) else after
+        cut = len(more) == 2 and bool(more[0])
+        steps += 1
+        if cut and limit is not None and steps < limit:
+            raise ValueError(
+                f"env: step cuts an episode off after {steps} steps (truncated=True), which is neither in the table P "
+                "nor the limit of a wrapper TimeLimit: give step_limit=…"
+            )
+        if terminated or cut:
+            state, steps = begin(), 0
+        else:
+            state = after
 
 
 def _start_of(inner: Any, space: str) -> int:
