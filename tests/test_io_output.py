@@ -1,9 +1,11 @@
 """What goes to terminals: any text on any of them, and progress that never disturbs what it tells of."""
 
+import contextlib
 import io
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import our_threads
@@ -12,7 +14,7 @@ import pytest
 import sigmalloc as sm
 from sigmalloc import cli
 from sigmalloc._io import terminal
-from sigmalloc._io.progress import Progress, Silence, shown
+from sigmalloc._io.progress import Portion, Progress, Silence, shown
 from sigmalloc._threads import Threads
 
 SMALL = ("--episodes", "4", "--restarts", "1", "--evaluation-episodes", "2", "--no-figures")
@@ -188,6 +190,51 @@ class TestProgress:
         progress.close()
         progress.close()
         assert progress.done == 10
+
+    @pytest.mark.parametrize("error", [BrokenPipeError, KeyboardInterrupt])
+    def test_other_bars_go_on(self, error):
+        """All bars share a lock, which is given back, and no thread is left that an exit would wait for."""
+
+        class Breaks(Terminal):
+            intact = 1000
+
+            def write(self, text):
+                self.intact -= 1
+                if self.intact < 0:
+                    raise error
+                return super().write(text)
+
+        before = threading.active_count()
+        progress = Progress(10, 0, stream := Breaks())
+        stream.intact = 0
+        with pytest.raises(error) if error is KeyboardInterrupt else contextlib.nullcontext():
+            progress.bar.last_print_t -= 1
+            progress.add(1)
+        stream.intact = 1000
+        progress.close()
+        assert threading.active_count() == before
+        other = threading.Thread(target=lambda: Progress(10, 0, Terminal()).close(), daemon=True)
+        other.start()
+        other.join(10)
+        assert not other.is_alive()
+
+    @pytest.mark.parametrize("stream", [Terminal, io.StringIO, Broken])
+    def test_parts_of_a_whole(self, stream):
+        now, out = [0.0], stream()
+        with Portion(out, lambda: now[0]) as portion:
+            portion.tell(0.0, "mazes")
+            for fraction, now[0] in ((0.25, 60.0), (0.2, 120.0), (1.5, 180.0)):
+                if portion.bar is not None:
+                    portion.bar.last_print_t -= 1
+                portion.tell(fraction, "slot machines")
+        lines = out.getvalue()
+        if stream is io.StringIO:
+            assert lines.splitlines() == [
+                "25 %, 3 min 0 s left: slot machines", "25 %, 6 min 0 s left: slot machines",
+                "100 %, 0 s left: slot machines",
+            ]  # fmt: skip
+        elif stream is Terminal:
+            assert " 25% |" in lines and "slot machines" in lines and "100%" in lines
 
     def test_no_standard_error(self, monkeypatch):
         monkeypatch.setattr(sys, "stderr", None)

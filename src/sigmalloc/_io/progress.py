@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -34,25 +35,26 @@ class Progress:
         Whether the bar, or a last line, stays when all is done.
     """
 
+    style: str | None = None  # tqdm's own
+
     def __init__(
         self, total: int | None = None, done: int = 0, stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic, *, unit: str = "run", leave: bool = True,
     ) -> None:  # fmt: skip
-        self.total, self.done, self.first, self.unit = total, done, done, unit
+        self.total, self.first, self.unit = total, done, unit
+        self.done: float = done
         self.stream = sys.stderr if stream is None else stream
         self.clock, self.leave = clock, leave
         self.begin = self.last = clock()
         self.bar: Any = None
         with self._quietly():
             if self.stream.isatty() or (stream is None and _in_notebook()):
-                from tqdm.auto import tqdm
-
                 # in a notebook tqdm draws where it wants; without its widgets it says so by an ImportError
                 with contextlib.suppress(ImportError):
                     # an older tqdm that cannot write while it is being made complains when it is deleted
-                    self.bar = tqdm(
+                    self.bar = _bar_type()(
                         total=total, initial=done, unit=f" {unit}", unit_scale=unit != "run", smoothing=0.05,
-                        leave=leave, file=self.stream, delay=0.001,
+                        leave=leave, file=self.stream, delay=0.001, miniters=1, bar_format=self.style,
                     )  # fmt: skip
                     self.bar.refresh()
                     self.bar.delay = 0
@@ -61,7 +63,7 @@ class Progress:
         """Count finished units."""
         self.update(self.done + units)
 
-    def update(self, done: int, total: int | None = None) -> None:
+    def update(self, done: float, total: int | None = None) -> None:
         """Tell how many units are done, and of how many: what `train` calls."""
         if total is not None:
             self.total = total
@@ -118,6 +120,30 @@ class Progress:
             if self.bar is not None:
                 self.bar.disable = True  # nothing is written when it is deleted
             self.bar = self.stream = None
+
+
+class Portion(Progress):
+    """How much of a whole is done, whose parts are named."""
+
+    style = "{percentage:3.0f}% |{bar}| {elapsed}, {remaining} left  {desc}"
+    what = ""
+
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(100, 0, stream, clock, leave=False)
+
+    def tell(self, fraction: float, what: str) -> None:
+        """Tell which fraction is done, in [0, 1], and what is being done."""
+        self.what = what
+        if self.bar is not None:
+            with self._quietly():
+                self.bar.set_description_str(what[:48], refresh=False)
+        self.update(max(self.done, 100 * min(fraction, 1.0)))
+
+    def line(self) -> str:
+        left = (
+            ", " + duration((100 - self.done) * (self.clock() - self.begin) / self.done) + " left" if self.done else ""
+        )
+        return f"{self.done:.0f} %{left}: {self.what}"
 
 
 class Silence:
@@ -180,6 +206,21 @@ class _Told(Silence):
     def update(self, done: int, total: int | None = None) -> None:
         self.done, self.total = done, self.total if total is None else total
         self.tell(self.done, self.total)
+
+
+@functools.cache
+def _bar_type() -> Any:
+    from tqdm.auto import tqdm
+
+    class Bar(tqdm):  # type: ignore[misc]
+        monitor_interval = 0  # no thread that others wait for at exit: with `miniters=1` there is nothing to watch
+
+        def refresh(self, nolock: bool = False, lock_args: Any = None) -> Any:
+            # tqdm's own keeps the lock that all bars share when what it writes fails or is interrupted
+            with contextlib.nullcontext() if nolock else self.get_lock():
+                return super().refresh(nolock=True)
+
+    return Bar
 
 
 def _in_notebook() -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import __version__, _checks
 from .._io import files
-from .._io.progress import duration
+from .._io.progress import Portion, duration
 from .._threads import Threads
 from ..runs import CutOffWarning
 from . import batch, cache, estimate, report
@@ -217,7 +217,8 @@ def reproduce(
                     drawn[name].append(animate(data, out / "figures" / f"{name}.gif", quick))
 
     draw()
-    with _bar() if progress is True else contextlib.nullcontext(progress or None) as tell:
+    with Portion() if progress is True else contextlib.nullcontext() as bar:
+        tell = progress or None if bar is None else bar.tell
         for study, settings, path, wanted, one, arrays in _computed(todo, quick, workers, tell):
             cache.save(path, wanted, arrays)
             kept[one].data[study.name] = _labelled(arrays, settings)
@@ -366,21 +367,3 @@ def machine() -> str:
 def _slug(selected: Any) -> str:
     text = "+".join(_plain(name) for name in selected)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-class _bar:
-    """A progress bar on standard error, as a callable."""
-
-    def __enter__(self) -> Any:
-        from tqdm import tqdm
-
-        style = "{percentage:3.0f}% |{bar}| {elapsed}, {remaining} left  {desc}"
-        self.bar = tqdm(total=100, leave=False, bar_format=style)
-        return self.tell
-
-    def tell(self, fraction: float, what: str) -> None:
-        self.bar.set_description_str(what[:48], refresh=False)
-        self.bar.update(max(0.0, 100 * min(fraction, 1.0) - self.bar.n))
-
-    def __exit__(self, *_: Any) -> None:
-        self.bar.close()
