@@ -22,7 +22,9 @@ PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 TUTORIALS = ("train", "own_task", "memories", "sweep", "optimal", "fit", "kernel", "choosing", "trials")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [
+    *(pytest.param(page, id=page.stem, marks=() if page.stem == "README" else pytest.mark.slow) for page in PAGES),
+])  # fmt: skip
 def test_page(page, tmp_path, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "Agg")
     for line, printed, expected in snippets.run(page, tmp_path):
@@ -68,6 +70,7 @@ def test_an_error_names_the_line_of_the_page(tmp_path):
 # the gallery
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", gallery_pages.SCRIPTS, ids=lambda script: script.stem)
 def test_gallery(script, tmp_path):
     if "import gymnasium" in script.read_text(encoding="utf-8"):

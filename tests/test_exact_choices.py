@@ -51,7 +51,7 @@ def by_brute_force(q, sigma, beta):
 
 @pytest.mark.parametrize(("policy", "beta"), POLICIES)
 @pytest.mark.parametrize("decades", [0, 1, 3, 6])
-@pytest.mark.parametrize("n_actions", [2, 3, 4, 7])
+@pytest.mark.parametrize("n_actions", [2, 3, 4, pytest.param(7, marks=pytest.mark.slow)])
 def test_probabilities_agree_with_brute_force(n_actions, decades, policy, beta):
     q, sigma = memories(n_actions, decades, n_states=3)
     expected = [by_brute_force(*row, beta) for row in zip(q, sigma, strict=True)]

@@ -52,7 +52,7 @@ def test_one_state_and_two_actions_in_closed_form(sigma, n, rho):
 
 
 @pytest.mark.parametrize("learn", ["shared", "state"])
-@pytest.mark.parametrize("lam", [0.003, 0.03, 0.3])
+@pytest.mark.parametrize("lam", [0.03, *(pytest.param(lam, marks=pytest.mark.slow) for lam in (0.003, 0.3))])
 @pytest.mark.parametrize("omega", [0.01, 0.1, 1.0])
 def test_joint_optimum_of_the_closed_form(omega, lam, learn):
     agent = Agent(lam=lam, opportunity_cost=omega, learn_samples=learn)

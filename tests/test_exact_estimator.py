@@ -68,7 +68,9 @@ def sampled(task, agent, q, sigma, n, seed):
 
 
 @pytest.mark.parametrize("gamma", [1.0, 0.8])
-@pytest.mark.parametrize("psi", ["advantage", "q", "reinforce", "return"])
+@pytest.mark.parametrize("psi", [
+    "advantage", "return", *(pytest.param(psi, marks=pytest.mark.slow) for psi in ("q", "reinforce")),
+])  # fmt: skip
 def test_moments_against_simulation(psi, gamma):
     task = small_task()
     q, sigma = memories(task)

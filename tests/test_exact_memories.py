@@ -205,7 +205,9 @@ def sampled(task, agent, q, sigma, n, seed):
 
 
 @pytest.mark.parametrize("gamma", [1.0, 0.8])
-@pytest.mark.parametrize("psi", ["advantage", "q", "reinforce", "return"])
+@pytest.mark.parametrize("psi", [
+    "advantage", "return", *(pytest.param(psi, marks=pytest.mark.slow) for psi in ("q", "reinforce")),
+])  # fmt: skip
 def test_moments_of_the_estimator_against_simulation(psi, gamma):
     sd = np.random.default_rng(9).uniform(0, 1, size=(8, 3, 2))
     task, agent = shared_task(reward_sd=sd), Agent(beta=3.0, gamma=gamma, gradient=psi, n_trajectories=1)

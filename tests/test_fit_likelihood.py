@@ -115,7 +115,10 @@ def has_these_bits(subject, model, build, scalar):
         assert found[: len(p)] == p
 
 
-@pytest.mark.parametrize(("n_options", "blocks"), [(2, "carry"), (2, "reset_q"), (3, "reset"), (4, "carry")])
+@pytest.mark.parametrize(("n_options", "blocks"), [
+    (2, "carry"), (3, "reset"),
+    *(pytest.param(*case, marks=pytest.mark.slow) for case in ((2, "reset_q"), (4, "carry"))),
+])  # fmt: skip
 def test_same_bits_as_the_twin(n_options, blocks):
     rows = 48 if n_options == 2 else 26
     subject, design = (mixed(n_options, rows=rows, blocks=blocks, hidden=share) for share in (0.2, 0))
@@ -124,7 +127,9 @@ def test_same_bits_as_the_twin(n_options, blocks):
         same_as_the_twin(subject, model, design)
 
 
-@pytest.mark.parametrize("beta", [0.2, 1.0, 2.0, 8.0, 40.0])  # each has another rule for a noisy recall
+@pytest.mark.parametrize("beta", [  # each has another rule for a noisy recall
+    0.2, 8.0, *(pytest.param(beta, marks=pytest.mark.slow) for beta in (1.0, 2.0, 40.0)),
+])  # fmt: skip
 @pytest.mark.parametrize("source", SOURCES)
 def test_same_bits_as_the_twin_with_soft_choices_among_three(source, beta):
     subject = mixed(3, rows=8, blocks="reset", hidden=0)

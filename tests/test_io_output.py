@@ -72,7 +72,7 @@ class TestText:
     def test_help_in_a_process_of_its_own(self):
         assert "--sigma-0" in sigmalloc("run", "--help", encoding="ascii")[1]
 
-    @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+    @pytest.mark.parametrize("encoding", ["ascii", pytest.param("cp1252", marks=pytest.mark.slow)])
     def test_commands(self, encoding, tmp_path):
         _, out, err = sigmalloc("run", "planning", *SMALL, "--gap", "--out", tmp_path / "out", encoding=encoding)
         assert "mean" in out and "result.npz" in out and err == ""
@@ -104,7 +104,10 @@ class TestText:
 
 class TestStreams:
     @posix
-    @pytest.mark.parametrize("shell", ["2>&-", "2>/dev/full", "2>&- </dev/null"])
+    @pytest.mark.parametrize(
+        "shell",
+        ["2>&-", *(pytest.param(shell, marks=pytest.mark.slow) for shell in ("2>/dev/full", "2>&- </dev/null"))],
+    )
     def test_without_standard_error(self, tmp_path, shell):
         """Nothing that is meant for standard error is printed elsewhere."""
         if "full" in shell and not os.path.exists("/dev/full"):
@@ -129,8 +132,8 @@ class TestStreams:
             assert (tmp_path / "result.npz").exists()
 
     @pytest.mark.parametrize("backend", [
-        "module://matplotlib_inline.backend_inline", "nonsense",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("module://x.y", "TkAgg", "")),
+        "module://matplotlib_inline.backend_inline",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("nonsense", "module://x.y", "TkAgg", "")),
     ])  # fmt: skip
     def test_backends_that_notebooks_export(self, tmp_path, backend):
         assert sm.__version__ in sigmalloc("--version", MPLBACKEND=backend)[1]

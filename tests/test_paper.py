@@ -151,7 +151,9 @@ def test_cache_depends_on_what_a_study_is_computed_by(tmp_path, monkeypatch):
     assert sources.digest.__wrapped__("sigmalloc.study") != before
 
 
-@pytest.mark.parametrize("harm", ["truncate", "overwrite", "flip", "empty"])
+@pytest.mark.parametrize("harm", [
+    "flip", *(pytest.param(harm, marks=pytest.mark.slow) for harm in ("truncate", "overwrite", "empty")),
+])  # fmt: skip
 def test_damaged_file_is_computed_again(tiny, tmp_path, harm):
     first = reproduce(tmp_path, only="1b", quick=True)
     (path,) = first.data

@@ -259,7 +259,7 @@ def test_a_small_buffer_gives_the_same_table(case):
 # policies
 
 
-@pytest.mark.parametrize("policy", ["soft", "hard"])
+@pytest.mark.parametrize("policy", ["hard", pytest.param("soft", marks=pytest.mark.slow)])
 def test_a_policy_in_a_loop_of_gymnasium(policy):
     """FrozenLake itself: the mean return of 1500 episodes is what `evaluate` says, within 4 standard errors."""
     gymnasium = pytest.importorskip("gymnasium")
