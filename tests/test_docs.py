@@ -23,7 +23,7 @@ TUTORIALS = ("train", "own_task", "memories", "sweep", "optimal", "fit", "kernel
 
 
 @pytest.mark.parametrize("page", [
-    *(pytest.param(page, id=page.stem, marks=() if page.stem == "README" else pytest.mark.slow) for page in PAGES),
+    pytest.param(page, id=page.stem, marks=() if page.stem == "README" else pytest.mark.slow) for page in PAGES
 ])  # fmt: skip
 def test_page(page, tmp_path, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "Agg")

@@ -82,13 +82,14 @@ class Progress:
 
     def line(self) -> str:
         """How far it is, in words."""
-        elapsed = self.clock() - self.begin
-        rate = (self.done - self.first) / elapsed if elapsed > 0 else 0.0
+        rate = self._rate()
         if self.total is None:
             return f"{self.done:,} {self.unit}s, {rate:,.3g} {self.unit}s/s"
-        left = duration((self.total - self.done) / rate) + " left" if rate else "time left unknown"
         percent = 100 * self.done / self.total if self.total else 100.0
-        return f"{self.done:,} of {self.total:,} {self.unit}s ({percent:.1f} %), {rate:,.3g} {self.unit}s/s, {left}"
+        return (
+            f"{self.done:,} of {self.total:,} {self.unit}s ({percent:.1f} %), {rate:,.3g} {self.unit}s/s, "
+            f"{self._left(rate)}"
+        )
 
     def close(self) -> None:
         """Finish the bar, or write the last line."""
@@ -105,6 +106,14 @@ class Progress:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def _rate(self) -> float:
+        elapsed = self.clock() - self.begin
+        return (self.done - self.first) / elapsed if elapsed > 0 else 0.0
+
+    def _left(self, rate: float) -> str:
+        assert self.total is not None
+        return duration((self.total - self.done) / rate) + " left" if rate else "time left unknown"
 
     def _write_line(self) -> None:
         with self._quietly():
@@ -140,10 +149,7 @@ class Portion(Progress):
         self.update(max(self.done, 100 * min(fraction, 1.0)))
 
     def line(self) -> str:
-        left = (
-            ", " + duration((100 - self.done) * (self.clock() - self.begin) / self.done) + " left" if self.done else ""
-        )
-        return f"{self.done:.0f} %{left}: {self.what}"
+        return f"{self.done:.0f} %, {self._left(self._rate())}: {self.what}"
 
 
 class Silence:

@@ -218,7 +218,7 @@ def reproduce(
 
     draw()
     with Portion() if progress is True else contextlib.nullcontext() as bar:
-        tell = progress or None if bar is None else bar.tell
+        tell = (progress or None) if bar is None else bar.tell
         for study, settings, path, wanted, one, arrays in _computed(todo, quick, workers, tell):
             cache.save(path, wanted, arrays)
             kept[one].data[study.name] = _labelled(arrays, settings)
