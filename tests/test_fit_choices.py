@@ -2,6 +2,7 @@
 
 import copy
 import gzip
+import lzma
 import pickle
 
 import numpy as np
@@ -467,11 +468,13 @@ TABLES = {
     "j.csv": (b'l,r,c,p\n"0,1,0,1\n', "is not a readable table: .*EOF inside string"),
     "k.csv": (TEXT.replace(b"\n0", b"\n1,0"), "is not a readable table: .*Expected 4 fields in line 2, saw 5"),
     "l.csv": (TEXT.replace(b"0\n", b"0,\n").replace(b"5\n", b"5,\n"), "Expected 4 fields in line 2, saw 5"),
-    "n.csv": (
-        TEXT + b"0,1,1",
-        "is not a readable table: its last row has 3 fields, and its first 4: it ends too early",
-    ),
-    "o.csv": (TEXT + b"0,1\n\n", "its last row has 2 fields, and its first 4"),
+    "n.csv": (TEXT + b"0,1,1", "is not a readable table: line 4 has 3 fields, and its first row 4"),
+    "o.csv": (TEXT + b"0,1\n\n", "line 4 has 2 fields, and its first row 4"),
+    "p.csv": (TEXT + b"\n0,1\n0,1,1,2\n", "line 5 has 2 fields, and its first row 4"),
+    "q.csv": (TEXT + b'0,1\n0,1,1,"2"\n', "line 4 has 2 fields, and its first row 4"),
+    "r.csv": (TEXT + b'"0",1,1,2\n0,1\n0,1,1,2\n', "line 5 has 2 fields, and its first row 4"),
+    "s.csv.gz": (gzip.compress(TEXT + b"0,1\n0,1,1,2\n"), "line 4 has 2 fields, and its first row 4"),
+    "t.csv.xz": (lzma.compress(TEXT + b"0,1\n0,1,1,2\n"), "line 4 has 2 fields, and its first row 4"),
     "m.csv": (TEXT + b"0,1,1,0.5,7\n", "Expected 4 fields in line 4, saw 5"),
 }
 

@@ -13,6 +13,7 @@ import sigmalloc as sm
 from sigmalloc._io import files
 from sigmalloc._io.progress import Progress, duration
 from sigmalloc.sweeps import commands, open_sweep, plot_curves, plot_heatmap, plot_parameter, read_study, sweep
+from sigmalloc.sweeps import store as stores
 from sigmalloc.sweeps.driver import WorkersLostError
 from sigmalloc.sweeps.grid import axis_values
 from sigmalloc.sweeps.pilot import block_size
@@ -691,3 +692,11 @@ class TestProgress:
     def test_on_standard_error(self, tmp_path, capsys):
         sweep("planning", PLANNING, {"lam": [1]}, store=tmp_path, **(SMALL | {"progress": True}))
         assert sys.stderr is not None and "5 of 5 runs (100.0 %)" in capsys.readouterr().err
+
+
+def test_the_same_sweep_is_known_without_looking_for_its_runs(tmp_path, monkeypatch):
+    """A specification that was read has its agent's fields in another order."""
+    study = SMALL | {"grid": {"lam": [0.1, 0.2]}, "restarts": 1, "store": tmp_path / "s"}
+    first = sweep("planning", PLANNING, **study)
+    monkeypatch.setattr(stores, "contains", lambda *_: pytest.fail("runs were looked for"))
+    assert_same(sweep("planning", PLANNING, **study), first)

@@ -1,6 +1,5 @@
 """The particle filter of agents with finitely many trajectories: lanes are particles. Included after likelihood.pxi."""
 
-from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free

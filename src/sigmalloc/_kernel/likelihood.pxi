@@ -1,5 +1,6 @@
 """The loop over a subject's rows, eight parameter sets side by side. Included by the module of each build."""
 
+from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport fabs, sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -28,6 +29,10 @@ cdef extern from *:
     const double FLOOR "SM_FLOOR"
     const double LARGEST "SM_LARGEST"
     const double ROUNDING "SM_ROUNDING"
+
+
+cdef enum:
+    SLICE_OF_WORK = 16384  # situations of two options, eight parameter sets each, after which signals are looked at
 
 
 cdef inline double soft_high(double s) noexcept nogil:
@@ -963,15 +968,28 @@ cdef class Likelihood:
         with nogil:
             self.walk(n, streams.shape[0] > 0, total, pointwise, probability, choice, q, sigma)
 
-    cdef void walk(self, Py_ssize_t n_sets, bint draws, double[::1] total, double[:, ::1] pointwise,
-                   double[:, :, ::1] probability, int64_t[:, ::1] choice, double[:, :, ::1] q,
-                   double[:, :, ::1] sigma) noexcept nogil:
+    cdef Py_ssize_t work_of(self, Py_ssize_t row) noexcept nogil:
+        """What a row takes, in situations of two options."""
+        cdef const ChoiceData* data = &self.rows.data
+        cdef Py_ssize_t s = data.n_situations, situations = 1
+        if data.episode_end[row] and self.setting.update != NO_UPDATE:
+            if self.setting.source == REPLAY:
+                situations += self.course.n_active
+            elif self.setting.source == EXPERIENCE:
+                situations += row - self.course.begin
+            else:
+                situations += s if data.transition == NULL else s + s * s * s // 64
+        return situations * (1 if data.n_options <= 2 else 2 * data.n_options * data.n_options)
+
+    cdef int walk(self, Py_ssize_t n_sets, bint draws, double[::1] total, double[:, ::1] pointwise,
+                  double[:, :, ::1] probability, int64_t[:, ::1] choice, double[:, :, ::1] q,
+                  double[:, :, ::1] sigma) except -1 nogil:
         cdef const ChoiceData* data = &self.rows.data
         cdef Bundle* bundle = &self.bundle
         cdef Course* course = &self.course
         cdef const FitSetting* setting = &self.setting
         cdef Scratch* scratch = &self.scratch
-        cdef Py_ssize_t t, s, n, c, a
+        cdef Py_ssize_t t, s, n, c, a, work = 0
         cdef int lane
         cdef bint learns_sigma = setting.update != NO_UPDATE
         # nothing but the term is wanted of a row
@@ -986,6 +1004,11 @@ cdef class Likelihood:
             )
         empty_window(course)
         for t in range(data.n_rows):
+            work += self.work_of(t)
+            if work > SLICE_OF_WORK:  # whoever is at the keyboard is heard in between
+                work = 0
+                with gil:
+                    PyErr_CheckSignals()
             s, c = data.situation[t], data.choice[t]
             n = data.options[s]
             if data.block_start[t]:
@@ -1033,6 +1056,7 @@ cdef class Likelihood:
             self.record(data.n_rows, n_sets, q, sigma)
         for lane in range(n_sets):
             total[lane] = sums[lane]
+        return 0
 
     cdef void record(self, Py_ssize_t t, Py_ssize_t n_sets, double[:, :, ::1] q,
                      double[:, :, ::1] sigma) noexcept nogil:

@@ -13,6 +13,7 @@ from .._choices.policy import Policy
 from .._floats import quietly
 from .._mdp.chain import ImproperPolicyError
 from .._mdp.problem import Floats, Point, Problem
+from .._threads import aside
 from ..agents import Agent
 from ..runs.evaluate import evaluate as simulated
 from ..tasks.base import Task
@@ -151,16 +152,18 @@ def cma_es(
 
     losses = exactly if objective == "exact" else by_simulation
     first = np.full(allocated.sum(), np.log(agent.sigma_0))
-    search = cma.CMAEvolutionStrategy(first, step, {
+    options = {
         "bounds": [low, high], "verbose": -9, "seed": np.nan, "maxfevals": evaluations,
         "randn": lambda *shape: generator.standard_normal(shape),
-    })  # fmt: skip
+    }  # fmt: skip
+    # Ctrl-C does not end what looks for eigenvectors, which takes long in many dimensions
+    search = aside(cma.CMAEvolutionStrategy, first, step, options)
     counts: list[int] = []
     best: list[float] = []
     while not counts or not search.stop():
-        points = search.ask()
+        points = aside(search.ask)
         found = losses(points)
-        search.tell(points, found)
+        aside(search.tell, points, found)
         counts.append(search.result.evaluations)
         best.append(-min(found))
     result: Any

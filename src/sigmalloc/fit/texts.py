@@ -1,9 +1,14 @@
 """Tables in text files, as pandas reads them; whatever is wrong with one is a ValueError that names the file."""
 
+import bz2
 import contextlib
-import os
+import csv
+import gzip
+import io
+import lzma
+import zipfile
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from .._io import files
 
@@ -12,7 +17,6 @@ if TYPE_CHECKING:
 
 
 PACKED = (".gz", ".bz2", ".zip", ".xz", ".zst", ".tar")
-_END = 2**16  # bytes at either end of a file that are looked at
 
 
 def read_text(field: str, path: Any, separator: str) -> "pd.DataFrame":
@@ -38,7 +42,7 @@ def read_text(field: str, path: Any, separator: str) -> "pd.DataFrame":
     import pandas as pd
 
     with _readable(source):
-        _check_ends(source, separator)
+        _check_rows(source, separator)
         return pd.read_csv(source, sep=separator)
 
 
@@ -47,30 +51,52 @@ def pieces_of(source: str, separator: str, rows: int) -> "Iterator[pd.DataFrame]
     import pandas as pd
 
     with _readable(source):
-        _check_ends(source, separator)
+        _check_rows(source, separator)
         with pd.read_csv(source, sep=separator, chunksize=rows, low_memory=False) as reader:
             yield from reader
 
 
-def _check_ends(source: str, separator: str) -> None:
+def _check_rows(source: str, separator: str) -> None:
     """Raise an error if the first row has more fields than there are names, since pandas would take its first field for
-    the name of the row, and all others for columns of the field before them; or if the last row has fewer than the
-    first, as where a file was cut off, since pandas takes what is not there for nothing."""
+    the name of the row, and all others for columns of the field before them; or if a row has fewer than the first, as
+    where a file was cut off, since pandas takes what is not there for nothing."""
     import pandas as pd
 
     pd.read_csv(source, sep=separator, header=None, nrows=2)
-    with open(source, "rb") as file:
-        begin = file.read(_END)
-        file.seek(max(0, os.path.getsize(source) - _END))
-        end = file.read()
-    lines, last = begin.split(b"\n"), end.rstrip(b"\r\n").split(b"\n")[-1]
-    mark = separator.encode()
-    if len(lines) < 3 or b'"' in b"".join((*lines[:2], last)) or source.lower().endswith(PACKED):
-        return
-    first = lines[1].count(mark) + 1
-    found = last.count(mark) + 1
-    if found < first:
-        raise ValueError(f"its last row has {found} fields, and its first {first}: it ends too early")
+    mark, first = separator.encode(), None
+    with _unpacked(source) as file:
+        for number, line in enumerate(file, start=1):
+            if b'"' in line:  # a field may hold separators, and ends of lines
+                break
+            if number == 1 or line.isspace():
+                continue
+            found = line.count(mark) + 1
+            if first is None:
+                first = found
+            elif found < first:
+                raise ValueError(f"line {number} has {found} fields, and its first row {first}")
+        else:
+            return
+    with _unpacked(source) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        rows, first = csv.reader(text, delimiter=separator), None
+        next(rows)
+        for row in rows:
+            if first is None:
+                first = len(row) or None
+            elif row and len(row) < first:
+                raise ValueError(f"line {rows.line_num} has {len(row)} fields, and its first row {first}")
+
+
+def _unpacked(source: str) -> IO[bytes]:
+    """A file's bytes, by the end of its name, as pandas does; of a format that only pandas opens, none."""
+    name = source.lower()
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(source) as packed:
+            return packed.open(packed.namelist()[0])
+    for end, opened in ((".gz", gzip.open), (".bz2", bz2.open), (".xz", lzma.open)):
+        if name.endswith(end):
+            return cast(IO[bytes], opened(source, "rb"))
+    return io.BytesIO() if name.endswith(PACKED) else open(source, "rb")
 
 
 @contextlib.contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +33,8 @@ COLUMNS = (*KEYS, "state", "action", "reward", "next_state", "ended", "cut", "fo
 OPTIONAL = ("probability", "time")
 TABLES = ("q", "sigma")
 UNITS = {"reward": "reward", "q": "reward", "sigma": "reward", "time": "time"}
+_MEASURED = frozenset({"reward", *OPTIONAL})  # hardly twice the same
+_PIECE = 256  # rows of a text that are read together: as many as stay in the cache
 _NO_ANSWER = frozenset({"", "na", "nan", "none", "null"})
 
 
@@ -302,33 +306,7 @@ class Trials:
         mapping = _checks.mapping("columns", columns)
         separator = _checks.separator("separator", separator)
         _checks.only(mapping, (*COLUMNS, *OPTIONAL), "column")
-        try:
-            text = files.read(source).decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{source} is not text in UTF-8: {error}") from None
-        try:
-            lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-        except csv.Error as error:
-            raise ValueError(f"{source} is not a readable table: {error}") from None
-        if not lines or not lines[0]:
-            raise ValueError(f"{source} is empty")
-        header = lines.pop(0)
-        names = _names_in(header, mapping)
-        for name, theirs in names.items():
-            if theirs not in header and (name in mapping or name in ("state", "action")):
-                raise ValueError(f"{source}: there is no column {theirs!r}; the columns are {', '.join(header)}")
-            if header.count(theirs) > 1:
-                raise ValueError(f"{source}: there are {header.count(theirs)} columns {theirs!r}")
-        kept = [(number, row) for number, row in enumerate(lines, start=2) if row]
-        for number, row in kept:
-            if len(row) != len(header):
-                raise ValueError(f"{source}, line {number}: {len(row)} fields, but {len(header)} columns")
-        where = np.array([number for number, _ in kept])
-        raw = {
-            name: [row[header.index(theirs)].strip() for _, row in kept]
-            for name, theirs in names.items()
-            if theirs in header
-        }
+        header, where, raw = _read_table(source, mapping, separator)
         if "subject" in raw and tuple(header[: len(COLUMNS)]) == COLUMNS:  # a table of ours
             raw["subject"] = [terminal.of_cell(label) for label in raw["subject"]]
         return _checked_rows(task, raw, lambda row, message: ValueError(f"{source}, line {where[row]}: {message}"))
@@ -355,6 +333,54 @@ class Trials:
             if len(values) != len(raw["state"]):
                 raise ValueError(f"{name} must have {len(raw['state'])} rows, as state has, got {len(values)}")
         return _checked_rows(task, raw, lambda row, message: ValueError(f"row {row}: {message}"))
+
+
+class _Words(dict[str, str]):
+    """Words without the space around them. Of one that is there a million times, one is kept."""
+
+    def __missing__(self, word: str) -> str:
+        stripped = word.strip()
+        self[word] = kept = stripped if stripped == word else self[stripped]
+        return kept
+
+
+def _read_table(
+    source: str, mapping: Mapping[str, str], separator: str
+) -> tuple[list[str], list[int], dict[str, list[str]]]:
+    """A text file's names, the line of each row, and those of our columns that it has."""
+    text = io.TextIOWrapper(io.BytesIO(files.read(source)), encoding="utf-8-sig", newline="")
+    rows = csv.reader(text, delimiter=separator)
+    try:
+        header = next(rows, [])
+        if not header:
+            raise ValueError(f"{source} is empty")
+        names = _names_in(header, mapping)
+        for name, theirs in names.items():
+            if theirs not in header and (name in mapping or name in ("state", "action")):
+                raise ValueError(f"{source}: there is no column {theirs!r}; the columns are {', '.join(header)}")
+            if header.count(theirs) > 1:
+                raise ValueError(f"{source}: there are {header.count(theirs)} columns {theirs!r}")
+        places = {name: header.index(theirs) for name, theirs in names.items() if theirs in header}
+        raw: dict[str, list[str]] = {name: [] for name in places}
+        where: list[int] = []
+        words = _Words()
+        number = 1
+        while part := list(itertools.islice(rows, _PIECE)):
+            lines = [line for line, row in enumerate(part, start=number + 1) if row]
+            number += len(part)
+            part = [row for row in part if row]
+            for line, row in zip(lines, part, strict=True):
+                if len(row) != len(header):
+                    raise ValueError(f"{source}, line {line}: {len(row)} fields, but {len(header)} columns")
+            where += lines
+            columns = list(zip(*part, strict=True))
+            for name, place in places.items() if part else ():
+                raw[name] += map(str.strip if name in _MEASURED else words.__getitem__, columns[place])
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{source} is not text in UTF-8: {error}") from None
+    except csv.Error as error:
+        raise ValueError(f"{source} is not a readable table: {error}") from None
+    return header, where, raw
 
 
 def _names_in(header: Sequence[Any], mapping: Mapping[str, str]) -> dict[str, str]:
@@ -415,9 +441,9 @@ def _checked_rows(task: Task, raw: dict[str, list[str]], fail: Fail) -> Trials:
     if not n:
         raise ValueError("there are no rows")
     labels = raw.get("subject", ["0"] * n)
-    for row, label in enumerate(labels):
+    for label in dict.fromkeys(labels):
         if label.lower() in _NO_ANSWER:
-            raise fail(row, "the subject is empty")
+            raise fail(labels.index(label), "the subject is empty")
     subject = _numbers_or_text(labels)
     state = _named("state", raw["state"], task.state_names, task.n_states, fail)
     action = _named("action", raw["action"], task.action_names, task.n_actions, fail, missing=-1)
@@ -641,36 +667,51 @@ def _numbers_or_text(values: list[str]) -> Column:
     return np.array(numbers, dtype=np.int64)
 
 
+def _by_word(name: str, values: list[str], dtype: type, meaning: Callable[[str], Any], fail: Fail) -> Column:
+    """What each value means. ``meaning`` is asked once for each that is different, in their order, and says in a
+    ValueError what is wrong with one."""
+    table = {}
+    for value in dict.fromkeys(values):
+        try:
+            table[value] = meaning(value)
+        except ValueError as error:
+            raise fail(values.index(value), f"{name} {error}") from None
+    return np.fromiter(map(table.__getitem__, values), dtype, len(values))
+
+
 def _named(
     name: str, values: list[str], names: Sequence[str] | None, count: int, fail: Fail, missing: int | None = None
 ) -> npt.NDArray[np.int64]:
     known = {label: number for number, label in enumerate(names or ())}
-    out = np.empty(len(values), dtype=np.int64)
-    for row, value in enumerate(values):
+
+    def meaning(value: str) -> int:
         if value in known:
-            out[row] = known[value]
-        elif value.lower() in _NO_ANSWER and missing is not None:
-            out[row] = missing
-        else:
-            try:
-                out[row] = int(value)
-            except (ValueError, OverflowError):
-                hint = "" if names is None else f"; the names are {', '.join(list(names)[:12])}"
-                raise fail(row, f"{name} {value!r} is neither a number nor a name of the task{hint}") from None
-            if not 0 <= out[row] < count:
-                raise fail(row, f"{name} must be in [0, {count - 1}], got {value}")
-    return out
+            return known[value]
+        if value.lower() in _NO_ANSWER and missing is not None:
+            return missing
+        try:
+            number = int(value)
+        except ValueError:
+            hint = "" if names is None else f"; the names are {', '.join(list(names)[:12])}"
+            raise ValueError(f"{value!r} is neither a number nor a name of the task{hint}") from None
+        if not 0 <= number < count:
+            raise ValueError(f"must be in [0, {count - 1}], got {_checks.shown(number)}")
+        return number
+
+    return _by_word(name, values, np.int64, meaning, fail)
 
 
 def _whole(name: str, values: list[str] | None, n: int, fail: Fail) -> npt.NDArray[np.int64]:
     if values is None:
         return np.zeros(n, dtype=np.int64)
-    out = np.empty(n, dtype=np.int64)
-    for row, value in enumerate(values):
-        try:
-            out[row] = int(value)
-        except (ValueError, OverflowError):
-            raise fail(row, f"{name} must be a whole number, got {_checks.shown(value)}") from None
+
+    def meaning(value: str) -> int:
+        with contextlib.suppress(ValueError):
+            if abs(number := int(value)) <= _checks.LARGEST_INTEGER:
+                return number
+        raise ValueError(f"must be a whole number, got {_checks.shown(value)}")
+
+    out = _by_word(name, values, np.int64, meaning, fail)
     low = out.min()
     if name in ("episode", "session", "step") and low == 1:  # counted from 1, as people do
         out -= 1
@@ -680,26 +721,34 @@ def _whole(name: str, values: list[str] | None, n: int, fail: Fail) -> npt.NDArr
 
 
 def _real(name: str, values: list[str] | None, n: int, fail: Fail) -> npt.NDArray[np.float64]:
-    out = np.full(n, np.nan)
-    for row, value in enumerate(values or ()):
-        if value.lower() not in _NO_ANSWER:
-            try:
-                out[row] = float(value)
-            except ValueError:
-                raise fail(row, f"{name} must be a number, got {_checks.shown(value)}") from None
-            if np.isinf(out[row]):
-                raise fail(row, f"{name} must be finite, got {_checks.shown(value)}")
-    return out
+    if values is None:
+        return np.full(n, np.nan)
+
+    def meaning(value: str) -> float:
+        if value.lower() in _NO_ANSWER:
+            return math.nan
+        try:
+            number = float(value)
+        except ValueError:
+            raise ValueError(f"must be a number, got {_checks.shown(value)}") from None
+        if math.isinf(number):
+            raise ValueError(f"must be finite, got {_checks.shown(value)}")
+        return number
+
+    return _by_word(name, values, np.float64, meaning, fail)
 
 
 def _flags(name: str, values: list[str] | None, n: int, fail: Fail) -> npt.NDArray[np.bool_]:
-    out = np.zeros(n, dtype=bool)
+    if values is None:
+        return np.zeros(n, dtype=bool)
     words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
-    for row, value in enumerate(values or ()):
+
+    def meaning(value: str) -> bool:
         if value.lower() not in words:
-            raise fail(row, f"{name} must be true or false, got {_checks.shown(value)}")
-        out[row] = words[value.lower()]
-    return out
+            raise ValueError(f"must be true or false, got {_checks.shown(value)}")
+        return words[value.lower()]
+
+    return _by_word(name, values, np.bool_, meaning, fail)
 
 
 def _written(name: str, column: Column) -> Iterator[str] | list[str]:

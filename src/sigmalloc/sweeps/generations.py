@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .._threads import aside
 from .specification import Specification
+
+_PIECE = 2**18  # runs that are looked up together: Ctrl-C is heard in between
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +86,17 @@ class Lookup:
 
     def __init__(self, specification: Specification) -> None:
         keys = specification.keys(np.arange(specification.n_runs))
-        self.order = np.argsort(keys[:, 0], kind="stable")
+        self.order = aside(np.argsort, keys[:, 0], kind="stable")
         self.keys = keys[self.order]
 
     def find(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         """Run number of each key, or −1."""
-        at = np.minimum(np.searchsorted(self.keys[:, 0], keys[:, 0]), len(self.keys) - 1)
-        return np.where((self.keys[at] == keys).all(axis=1), self.order[at], -1)
+        found = np.empty(len(keys), dtype=np.int64)
+        for first in range(0, len(keys), _PIECE):
+            part = keys[first : first + _PIECE]
+            at = np.minimum(np.searchsorted(self.keys[:, 0], part[:, 0]), len(self.keys) - 1)
+            found[first : first + _PIECE] = np.where((self.keys[at] == part).all(axis=1), self.order[at], -1)
+        return found
 
 
 def contains(larger: Specification, smaller: Specification) -> bool:
