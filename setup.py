@@ -146,6 +146,7 @@ class BuildExt(build_ext):
             extension.extra_link_args += [flag for flag in BUILDS[BUILD] if flag.startswith("-fsanitize")]
             if extension.name.endswith(".avx2"):
                 extension.extra_compile_args += AVX2[kind]
+        self.parallel = self.parallel or os.cpu_count()  # each takes the better part of a minute
         super().build_extensions()
 
 
