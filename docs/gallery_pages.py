@@ -4,6 +4,7 @@ import ast
 import os
 import runpy
 import shutil
+import warnings
 from contextlib import chdir, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -14,6 +15,7 @@ ORDER = (
     "bandit", "two_step", "slot_machines", "maze", "rooms", "planning", "mountain_car", "frontier", "matched_cost",
     "effort", "fit", "sweep", "frozen_lake",
 )  # fmt: skip
+OLDER = ("matplotlib", "pyparsing")  # than pyparsing may matplotlib be
 
 
 def told(script):
@@ -22,11 +24,15 @@ def told(script):
     return title.strip(), text.strip()
 
 
-def run(script, folder):
-    """Run a script in a folder: what it prints, and the pictures that it makes."""
+def run(script, folder, strict=False):
+    """Run a script in a folder: what it prints, and the pictures that it makes. Strictly: a warning is an error."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     out = StringIO()
-    with chdir(folder), redirect_stdout(out):
+    with chdir(folder), redirect_stdout(out), warnings.catch_warnings():
+        if strict:
+            warnings.simplefilter("error")
+            for module in OLDER:
+                warnings.filterwarnings("ignore", category=DeprecationWarning, module=module)
         runpy.run_path(os.fspath(script), run_name="__main__")
     return out.getvalue(), sorted(Path(folder).glob("*.png"))
 
@@ -37,9 +43,9 @@ def write_pages(app):
     shutil.rmtree(pictures, ignore_errors=True)
     cards = []
     for script in sorted(SCRIPTS, key=lambda path: ORDER.index(path.stem)):
-        printed, drawn = run(script, pictures / script.stem)
-        if not drawn:
-            raise ValueError(f"{script.name} makes no picture")
+        printed, drawn = run(script, pictures / script.stem, strict=app.config.gallery_strict)
+        if [path.stem for path in drawn] != [script.stem]:
+            raise ValueError(f"{script.name} makes {len(drawn)} pictures, and one of its own name was wanted")
         title, text = told(script)
         pages = [f"# {title}", text]
         pages += [f"![{title}](../{path.relative_to(HERE)}){{w=440px}}" for path in drawn]
@@ -64,5 +70,6 @@ def write_pages(app):
 
 
 def setup(app):
+    app.add_config_value("gallery_strict", False, "")  # -D gallery_strict=1: a script's warnings are errors
     app.connect("builder-inited", write_pages)
     return {"parallel_read_safe": True}

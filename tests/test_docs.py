@@ -2,7 +2,6 @@
 
 import html
 import html.parser
-import os
 import re
 import shutil
 import subprocess
@@ -70,23 +69,32 @@ def test_an_error_names_the_line_of_the_page(tmp_path):
 # the gallery
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("script", gallery_pages.SCRIPTS, ids=lambda script: script.stem)
-def test_gallery(script, tmp_path):
-    if "import gymnasium" in script.read_text(encoding="utf-8"):
-        pytest.importorskip("gymnasium")
+def test_scripts_of_the_gallery_say_what_they_are(script):
     title, text = gallery_pages.told(script)
     assert title and len(text) > 80 and script.stem in gallery_pages.ORDER
-    older = ["ignore:::pyparsing"]  # than pyparsing may matplotlib be
-    parts = ("matplotlib._mathtext", "matplotlib._fontconfig_pattern", "pyparsing.util", "pyparsing.core")
-    older += [f"ignore::DeprecationWarning:{part}" for part in parts]
-    options = [f"-W{option}" for option in ("error", *older)]
-    done = subprocess.run(
-        [sys.executable, *options, script], cwd=tmp_path, env={**os.environ, "MPLBACKEND": "Agg"},
-        capture_output=True, text=True, timeout=120,
+
+
+def test_a_script_runs_strictly_when_the_site_is_built_so(tmp_path):
+    """Then its warnings are errors, as for the tests below."""
+    script = tmp_path / "drawing.py"
+    script.write_text(
+        "import warnings\nimport matplotlib.pyplot as plt\nprint('drawn')\nplt.figure().savefig('drawing.png')\n"
+        "warnings.warn('never')\n", encoding="utf-8",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert [path.stem for path in tmp_path.glob("*.png")] == [script.stem]
+    with pytest.warns(UserWarning, match="never"):
+        printed, drawn = gallery_pages.run(script, tmp_path / "pictures")
+    assert printed == "drawn\n" and [path.name for path in drawn] == ["drawing.png"]
+    with pytest.raises(UserWarning, match="never"):
+        gallery_pages.run(script, tmp_path / "pictures", strict=True)
+
+
+@pytest.mark.slow
+def test_gallery(site):
+    """Each script was run, without a warning, to make its page."""
+    for script in gallery_pages.SCRIPTS:
+        page = (site / "gallery" / f"{script.stem}.html").read_text(encoding="utf-8")
+        assert gallery_pages.told(script)[0] in html.unescape(page) and f"{script.stem}.png" in page
 
 
 def test_marked_lines_of_the_readme():
@@ -139,8 +147,8 @@ def site(tmp_path_factory):
         pytest.importorskip(module)
     folder = tmp_path_factory.mktemp("site") / "html"
     done = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", ROOT / "docs", folder], capture_output=True,
-        text=True, timeout=600,
+        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-D", "gallery_strict=1", ROOT / "docs", folder],
+        capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return folder

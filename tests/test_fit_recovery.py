@@ -179,7 +179,7 @@ def test_posteriors_are_calibrated():
     x = space.box[:, 0] + rng.random((n, 2)) * (space.box[:, 1] - space.box[:, 0])
     data = simulated_choices(rows, model, space, space.to_values(x), seed=7)
     found = fit(data, model, free=space.names, bounds=bounds, method="emcee", starts=1, seed=3,
-                options={"walkers": 16, "steps": 900, "burn": 400, "thin": 50})  # fmt: skip
+                options={"walkers": 8, "steps": 600, "burn": 200, "thin": 50})  # fmt: skip
     for i in range(2):
         ranks = []
         for one, true in zip(found, x, strict=True):

@@ -458,15 +458,6 @@ def test_comparison_agents_differ_in_one_field():
         assert sum(a != b for a, b in zip(agent.to_dict().values(), other.to_dict().values(), strict=True)) <= 1
 
 
-@pytest.mark.slow
-def test_whole_paper_quick(tmp_path):
-    found = reproduce(tmp_path, quick=True)
-    assert [claim["id"] for claim in found.claims] == IDS
-    assert {path.stem for path in found.figures} == set(catalogue.FIGURES)
-    assert found.report.name == "report.html" and (tmp_path / "claims.json").exists()
-    assert reproduce(tmp_path, quick=True).computed == []
-
-
 def test_a_thorough_run_says_how_often_verdicts_agree(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(reproducing, "SEEDS", 3)
     study = STUDIES["grid"]

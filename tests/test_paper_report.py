@@ -1,4 +1,4 @@
-"""The report in a real browser: nothing sticks out of the page, at laptop and phone width."""
+"""The whole report, quickly made; in a real browser nothing sticks out of the page, at laptop and phone width."""
 
 import html
 import json
@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from sigmalloc.paper import reproduce
+from sigmalloc.paper import catalogue, reproduce
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PROBE = """
@@ -44,8 +44,23 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    return reproduce(tmp_path_factory.mktemp("paper"), quick=True).report
+def paper(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("paper")
+    return folder, reproduce(folder, quick=True)
+
+
+@pytest.fixture
+def report(paper):
+    return paper[1].report
+
+
+@pytest.mark.slow
+def test_whole_paper_quick(paper):
+    folder, found = paper
+    assert [claim["id"] for claim in found.claims] == list(catalogue.CLAIMS)
+    assert {path.stem for path in found.figures} == set(catalogue.FIGURES)
+    assert found.report.name == "report.html" and (folder / "claims.json").exists()
+    assert reproduce(folder, quick=True).computed == []
 
 
 @pytest.mark.slow

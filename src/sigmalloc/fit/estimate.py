@@ -331,6 +331,8 @@ def _kept(path: Path, jobs: Jobs, job: Job) -> SubjectFit | None:
     try:
         fit = Fit.load(path)
         _check_asked(fit, jobs, job)
+    except files.NotAFile:  # nothing could be written there
+        raise
     except ValueError as error:
         warnings.warn(f"{error}: it is not used, and made again", files.StoreWarning, stacklevel=4)
         return None
