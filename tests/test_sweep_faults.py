@@ -221,7 +221,7 @@ class TestDamage:
             whole_file = content.startswith(b"{") or (mask == 255 and content != another)
             return range(0, len(content), 1 if whole_file else 11)
 
-        seen = attack(whole, tmp_path, places, (mask,), 7 if mask == 255 else 1)
+        seen = attack(whole, tmp_path, places, (mask,), 7)
         assert min(seen.values()) > 30, seen
 
     def test_a_bit_outside_the_keys_is_repaired(self, whole, tmp_path):

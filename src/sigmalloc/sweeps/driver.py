@@ -21,7 +21,7 @@ from . import work
 from .generations import Block
 from .store import Store
 
-GRACE = 0.8  # seconds that running blocks are given to notice that the sweep was stopped
+GRACE = 0.5  # seconds that running blocks are given to notice that the sweep was stopped
 _KEPT = "Everything committed is kept: run the sweep again to go on"
 UNSEEN = 60.0  # seconds that file servers may take to show a file that another machine has written
 
