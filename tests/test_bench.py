@@ -70,6 +70,7 @@ def test_the_check_fails_by_its_exit_status(everything, results, monkeypatch, ca
     now = copy.deepcopy(results)
     now["tasks"]["grid-world"]["ns_per_step"]["Numba, tuned"]["ratio"] *= fallen
     monkeypatch.setattr(everything.steps, "measured", lambda *_, **__: now["tasks"])
+    monkeypatch.setattr(everything.small, "measured", lambda _: now["small"])
     monkeypatch.setattr(everything.scaling, "threads", lambda _: now["threads"])
     assert everything.check(RESULTS, 1) == status
     assert ("grid-world: Numba, tuned / sigmalloc is" in capsys.readouterr().err) == bool(status)

@@ -172,14 +172,14 @@ def test_posteriors_are_calibrated():
     pytest.importorskip("emcee")
     bounds = {"learning_rate_q": (0.05, 0.9), "beta": (0.2, 5.0)}
     model = Model(agent=LEARNER)
-    n = 320
+    n = 160
     rows = [design_from_task(BANDIT, 80, seed=number) for number in range(n)]
     space = make_space(rows, model, tuple(bounds), bounds)
     rng = np.random.default_rng(7)
     x = space.box[:, 0] + rng.random((n, 2)) * (space.box[:, 1] - space.box[:, 0])
     data = simulated_choices(rows, model, space, space.to_values(x), seed=7)
     found = fit(data, model, free=space.names, bounds=bounds, method="emcee", starts=1, seed=3,
-                options={"walkers": 8, "steps": 600, "burn": 200, "thin": 50})  # fmt: skip
+                options={"walkers": 8, "steps": 400, "burn": 200, "thin": 40})  # fmt: skip
     for i in range(2):
         ranks = []
         for one, true in zip(found, x, strict=True):

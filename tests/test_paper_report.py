@@ -35,56 +35,30 @@ addEventListener("load", () => {
 """
 
 
-@pytest.fixture(scope="module")
-def browser():
-    found = os.environ.get("BROWSER_FOR_TESTS") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"no browser is installed (looked for {', '.join(BROWSERS)})")
-    return found
-
-
-@pytest.fixture(scope="module")
-def paper(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("paper")
-    return folder, reproduce(folder, quick=True)
-
-
-@pytest.fixture
-def report(paper):
-    return paper[1].report
-
-
 @pytest.mark.slow
-def test_whole_paper_quick(paper):
-    folder, found = paper
+def test_whole_paper_quick(tmp_path):
+    """One test, so that the paper is made once, whoever runs which test."""
+    found = reproduce(tmp_path / "paper", quick=True)
     assert [claim["id"] for claim in found.claims] == list(catalogue.CLAIMS)
     assert {path.stem for path in found.figures} == set(catalogue.FIGURES)
-    assert found.report.name == "report.html" and (folder / "claims.json").exists()
-    assert reproduce(folder, quick=True).computed == []
+    assert found.report.name == "report.html" and (tmp_path / "paper" / "claims.json").exists()
+    assert reproduce(tmp_path / "paper", quick=True).computed == []
 
-
-@pytest.mark.slow
-@pytest.mark.parametrize("width", [1366, 820, 500])
-def test_layout(browser, report, width, tmp_path):
-    page = tmp_path / "page.html"
-    page.write_text(report.read_text(encoding="utf-8").replace("</body>", PROBE + "</body>"), encoding="utf-8")
-    facts = json.loads(title(browser, page, width, tmp_path))
-    check(facts, width)
-
-
-@pytest.mark.slow
-def test_layout_on_a_phone(browser, report, tmp_path):
+    browser = os.environ.get("BROWSER_FOR_TESTS") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        pytest.skip(f"its layout: no browser is installed (looked for {', '.join(BROWSERS)})")
+    page = found.report.read_text(encoding="utf-8").replace("</body>", PROBE + "</body>")
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    for width in (1366, 820, 500):
+        check(json.loads(title(browser, tmp_path / "page.html", width, tmp_path)), width)
     # a window cannot be narrower than 500 pixels, a frame can
-    inner = report.read_text(encoding="utf-8").replace("</body>", PROBE + "</body>")
-    (tmp_path / "inner.html").write_text(inner, encoding="utf-8")
-    page = tmp_path / "phone.html"
-    page.write_text(
-        '<!doctype html><title></title><iframe src="inner.html" style="width:390px;height:844px;border:0"></iframe>'
+    (tmp_path / "phone.html").write_text(
+        '<!doctype html><title></title><iframe src="page.html" style="width:390px;height:844px;border:0"></iframe>'
         '<script>addEventListener("load", () => setTimeout(() => '
         "document.title = frames[0].document.title, 300))</script>",
         encoding="utf-8",
     )
-    check(json.loads(title(browser, page, 800, tmp_path)), 390)
+    check(json.loads(title(browser, tmp_path / "phone.html", 800, tmp_path)), 390)
 
 
 def check(facts, width):

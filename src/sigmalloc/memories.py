@@ -44,9 +44,6 @@ class MemoryMap(Frozen):
     known_q: npt.NDArray[np.float64] | None = None
     known_sigma: npt.NDArray[np.float64] | None = None
 
-    def __post_init__(self) -> None:
-        freeze(self)
-
     @property
     def mask(self) -> npt.NDArray[np.bool_]:
         """Where there is a memory, shape (states, actions)."""

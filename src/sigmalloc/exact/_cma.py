@@ -11,6 +11,7 @@ import numpy.typing as npt
 from .. import _checks
 from .._choices.policy import Policy
 from .._floats import quietly
+from .._frozen import Frozen
 from .._mdp.chain import ImproperPolicyError
 from .._mdp.problem import Floats, Point, Problem
 from .._threads import aside
@@ -25,7 +26,7 @@ OBJECTIVES = ("exact", "simulated")
 
 
 @dataclass(frozen=True, eq=False)
-class BlackBox:
+class BlackBox(Frozen):
     """What CMA-ES found.
 
     Attributes

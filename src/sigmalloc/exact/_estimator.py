@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from .._choices.solver import score_moments
 from .._floats import finite, quietly
+from .._frozen import Frozen
 from .._mdp.chain import Chain
 from .._mdp.problem import Floats, Point, Problem
 from ..agents import Agent
@@ -30,7 +31,7 @@ _COLUMNS = 4_000_000  # numbers in the tables of some memories that are held at 
 
 
 @dataclass(frozen=True, eq=False)
-class Estimator:
+class Estimator(Frozen):
     """Moments of the sampled gradient of the objective, averaged over N_traj trajectories.
 
     Attributes

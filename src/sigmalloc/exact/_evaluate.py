@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .._choices.policy import Policy
 from .._floats import quietly
+from .._frozen import Frozen
 from .._mdp.problem import Point, Problem
 from ..agents import Agent
 from ..tasks.base import Task
@@ -18,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class Evaluation(Frozen):
     """What an agent with given q̄, σ and effort can expect.
 
     Attributes

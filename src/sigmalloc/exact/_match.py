@@ -13,6 +13,7 @@ from scipy.optimize import brentq
 from .. import _checks
 from .._choices.policy import Policy
 from .._floats import quietly
+from .._frozen import Frozen
 from .._mdp.chain import ImproperPolicyError
 from .._mdp.problem import LAST_EPISODE, Floats, Problem
 from ..agents import Agent
@@ -25,7 +26,7 @@ _CLOSE = 1e-9  # of the cost
 
 
 @dataclass(frozen=True, eq=False)
-class CostMatch:
+class CostMatch(Frozen):
     """The best σ of a given cost, and what it is worth.
 
     Attributes

@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 from .. import _checks
 from .._choices.policy import Policy
 from .._floats import quietly
+from .._frozen import Frozen
 from .._io.progress import check as check_progress
 from .._io.progress import shown
 from .._mdp.chain import ImproperPolicyError
@@ -29,7 +30,7 @@ _EFFORT_LEVELS = 7  # of the scan of one σ and effort
 
 
 @dataclass(frozen=True, eq=False)
-class Optimum:
+class Optimum(Frozen):
     """The best σ (and effort) that was found, and what it is worth.
 
     Attributes

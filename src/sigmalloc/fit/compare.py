@@ -14,6 +14,7 @@ from scipy import special, stats
 from .. import _checks
 from .._executors import Executors
 from .._floats import quietly
+from .._frozen import Frozen
 from ..agents import Agent
 from .choices import Choices
 from .estimate import Jobs, make_jobs, run_jobs
@@ -32,7 +33,7 @@ _DRAWS = 1_000_000  # of the Dirichlet, for exceedance probabilities
 
 
 @dataclass(frozen=True, eq=False)
-class RandomEffects:
+class RandomEffects(Frozen):
     """Random-effects model selection [1]_ [2]_: each subject has one of the models, each with an unknown frequency.
 
     Attributes
@@ -129,7 +130,7 @@ def _exceedance(alpha: FloatArray, seed: int) -> FloatArray:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Frozen):
     """Models compared, subject by subject.
 
     Attributes

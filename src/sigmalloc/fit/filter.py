@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from .. import _checks, _kernel
 from .._floats import quietly
+from .._frozen import Frozen
 from ..agents import Agent
 from . import engine
 from .choices import Subject
@@ -16,7 +17,7 @@ from .model import FloatArray, Model
 
 
 @dataclass(frozen=True)
-class FilterEstimate:
+class FilterEstimate(Frozen):
     """What a particle filter says of parameter sets.
 
     Attributes

@@ -14,6 +14,7 @@ from .. import _checks
 from .._choices.policy import Policy
 from .._executors import Executors
 from .._floats import quietly
+from .._frozen import Frozen
 from .._io.progress import shown
 from ..agents import Agent
 from . import optimise
@@ -32,7 +33,7 @@ _SMALLEST = 1e-3  # of the box: a group's standard deviation is not less
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
+class Group(Frozen):
     """A group of subjects.
 
     Attributes

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from .. import _checks
 from .._choices.policy import Policy
+from .._frozen import Frozen
 from ..agents import Agent
 from .designs import Design, subject_of
 from .likelihood import simulate, trajectories
@@ -25,7 +26,7 @@ _FORGOTTEN = 1e-9  # information, in 1/coordinate²: a coordinate that is determ
 
 
 @dataclass(frozen=True, eq=False)
-class Information:
+class Information(Frozen):
     """Fisher information of one subject's choices about coordinates (logarithms, log odds), at given parameters.
 
     Attributes

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from .. import _checks
 from .._choices.policy import Policy
+from .._frozen import Frozen
 from ..agents import Agent
 from . import engine
 from .choices import Choices, Subject
@@ -21,7 +22,7 @@ _R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
-class Trajectories:
+class Trajectories(Frozen):
     """What parameter sets have in mind on each row of a subject.
 
     Attributes

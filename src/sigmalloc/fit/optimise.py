@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy import optimize, stats
 from scipy.stats import qmc
 
-from .._frozen import Frozen, freeze
+from .._frozen import Frozen
 from .model import FloatArray
 from .target import Target
 
@@ -38,9 +38,6 @@ class Starts(Frozen):
     value: FloatArray
     converged: npt.NDArray[np.bool_]
     evaluations: npt.NDArray[np.int64]
-
-    def __post_init__(self) -> None:
-        freeze(self)
 
     @property
     def best(self) -> int:
@@ -198,7 +195,7 @@ def is_sound(
 
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(Frozen):
     """One end of a profile likelihood interval.
 
     Attributes

@@ -15,6 +15,7 @@ from scipy import stats
 from .. import _checks
 from .._choices.policy import Policy
 from .._executors import Executors
+from .._frozen import Frozen
 from ..agents import Agent
 from ..sweeps import grid as axes_of
 from ..tasks.registry import TASKS
@@ -37,7 +38,7 @@ _OF_CONFUSIONS = ("accuracy",)
 
 
 @dataclass(frozen=True, eq=False)
-class Recovery:
+class Recovery(Frozen):
     """Parameters that were simulated, and those that were found.
 
     Attributes
@@ -267,7 +268,7 @@ def simulated_choices(rows: Sequence[Subject], model: Model, space: Space, truth
 
 
 @dataclass(frozen=True, eq=False)
-class Confusion:
+class Confusion(Frozen):
     """Which agent is taken for which.
 
     Attributes
@@ -424,7 +425,7 @@ def _gaps(
 
 
 @dataclass(frozen=True, eq=False)
-class DesignGrid:
+class DesignGrid(Frozen):
     """Recovery over a grid of designs.
 
     Attributes

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
-from .._frozen import Frozen, freeze
+from .._frozen import Frozen
 from .._io import archive, files
 from ..agents import Agent
 from ..runs.result import versions
@@ -104,9 +104,6 @@ class SubjectFit(Frozen):
     samples: Samples | None = None
     noise: float = 0.0
     evaluations: int = 0
-
-    def __post_init__(self) -> None:
-        freeze(self)
 
     @property
     def subject(self) -> Subject:

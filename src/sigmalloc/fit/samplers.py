@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .._frozen import Frozen, freeze
+from .._frozen import Frozen
 from .._io.extras import needed
 from .model import FloatArray
 from .target import NoisyTarget, Target
@@ -27,9 +27,6 @@ class Samples(Frozen):
     draws: FloatArray
     log_density: FloatArray
     facts: dict[str, float]
-
-    def __post_init__(self) -> None:
-        freeze(self)
 
 
 def ensemble(

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks, pairing
+from .._frozen import Frozen
 from .._io.progress import shown
 from ..agents import Agent
 from ..tasks.base import Task
@@ -26,7 +27,7 @@ LARGEST_VISITS = 2**22  # counts that are held at once: 32 MiB, and as much for 
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Frozen):
     """Simulated performance of given q̄ and σ, with leading axes as theirs.
 
     Attributes

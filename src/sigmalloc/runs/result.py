@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from .. import __version__, _checks
 from .._floats import quietly
+from .._frozen import Frozen, freeze, read_only
 from .._io import archive, files, terminal
 from .._io.extras import needed
 from .._io.html import table
@@ -69,8 +70,8 @@ class _Unevaluated(np.ndarray[Any, Any]):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result:
-    """Trained agents and their evaluations.
+class Result(Frozen):
+    """Trained agents and their evaluations. Arrays are read only.
 
     Attributes
     ----------
@@ -161,6 +162,7 @@ class Result:
         if not self.episodes.size:
             for name in CHECKPOINTS:
                 object.__setattr__(self, name, getattr(self, name).view(_Unevaluated))
+        freeze(self)
 
     @property
     def restarts(self) -> int:
@@ -187,11 +189,12 @@ class Result:
 
     @functools.cached_property
     def q(self) -> Floats:
-        return _map_after(self.task, self.training_episodes).gather_q(self.memory_q)
+        return read_only(_map_after(self.task, self.training_episodes).gather_q(self.memory_q))
 
     @functools.cached_property
     def sigma(self) -> Floats:
-        return _map_after(self.task, self.training_episodes).gather_sigma(self.memory_sigma, self.agent.sigma_base)
+        held = _map_after(self.task, self.training_episodes)
+        return read_only(held.gather_sigma(self.memory_sigma, self.agent.sigma_base))
 
     @functools.cached_property
     def snapshot_q(self) -> Floats:
@@ -207,7 +210,7 @@ class Result:
         tables = np.empty(shape)
         for i, episode in enumerate(self.snapshot_episodes.tolist()):
             tables[:, i] = gather(_map_after(self.task, episode), values[:, i])
-        return tables
+        return read_only(tables)
 
     @property
     def resumable(self) -> bool:
@@ -269,7 +272,7 @@ class Result:
         return needed("pandas", "pandas").DataFrame(columns)
 
     def to_xarray(self) -> xarray.Dataset:
-        """Evaluations, final q̄ and σ, and snapshots as an xarray Dataset, with units."""
+        """Evaluations, final q̄ and σ, and snapshots as an xarray Dataset of its own, with units."""
         curve, cells = ("restart", "episode"), ("restart", "state", "action")
         unit = {"units": "reward"}
         variables: dict[str, Any] = {
@@ -299,7 +302,7 @@ class Result:
             "sigmalloc": self.versions["sigmalloc"],
         }  # fmt: skip
         made: xarray.Dataset = needed("xarray", "xarray").Dataset(variables, coordinates, facts)
-        return made
+        return made.copy(deep=True)
 
     def _repr_html_(self) -> str:
         title = f"{self.task.name}: {self.restarts} runs × {self.training_episodes} episodes, seed {self.seed}"

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _checks
+from .._frozen import Frozen, freeze
 from .._io import archive, files, terminal
 from .._io.extras import needed
 from .._io.html import table
@@ -39,8 +40,8 @@ _NO_ANSWER = frozenset({"", "na", "nan", "none", "null"})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Trials:
-    """A table of trials: one row a choice, ordered by subject, session, episode, path and step.
+class Trials(Frozen):
+    """A table of trials: one row a choice, ordered by subject, session, episode, path and step. Columns are read only.
 
     Attributes
     ----------
@@ -100,6 +101,7 @@ class Trials:
             if column.shape != shape:
                 raise ValueError(f"{name} must have shape {shape}, got {column.shape}")
             object.__setattr__(self, name, column)
+        freeze(self)
 
     def __len__(self) -> int:
         return len(self.state)
@@ -206,13 +208,13 @@ class Trials:
         return needed("pandas", "pandas").DataFrame(self._flat())
 
     def to_xarray(self) -> xarray.Dataset:
-        """An xarray Dataset over rows and actions."""
+        """An xarray Dataset of its own, over rows and actions."""
         module = needed("xarray", "xarray")
         variables: dict[str, Any] = {name: ("row", column, _unit(name)) for name, column in self.columns.items()}
         for name, values in self.tables.items():
             variables[name] = (("row", "action_number"), values, _unit(name))
         made: xarray.Dataset = module.Dataset(variables, {"row": np.arange(len(self))}, {"task": self.task.name})
-        return made
+        return made.copy(deep=True)
 
     def _flat(self) -> dict[str, Column]:
         flat = dict(self.columns)
