@@ -48,7 +48,7 @@ typedef int64_t Py_ssize_t;
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sources(tmp_path_factory):
     """The C that Cython makes of the kernel."""
     pytest.importorskip("Cython")

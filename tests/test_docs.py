@@ -141,7 +141,7 @@ FRAME = """<script>addEventListener("message", told => document.body.setAttribut
 <iframe src="{page}" width="{width}" height="900" style="border: 0"></iframe>"""  # windows are wider than telephones
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory):
     for module in ("sphinx", "myst_parser", "numpydoc", "furo", "sphinx-mathjax-offline"):
         pytest.importorskip(module)

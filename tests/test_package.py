@@ -119,7 +119,7 @@ def test_the_conda_recipe_needs_what_the_package_needs():
     assert f"sigmalloc = {project['project']['scripts']['sigmalloc']}" in recipe
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # tests of this file are not run one after the other
 def dist(tmp_path_factory):
     """The sdist, and the wheel that is built from it in an environment of its own."""
     pytest.importorskip("build")
@@ -130,7 +130,7 @@ def dist(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def wheel(dist):
     (path,) = dist.glob("*.whl")
     return path
