@@ -177,7 +177,7 @@ def test_reward_rate_counts_every_sample():
     assert evaluate(task, agent, q, sigma, samples=nearly).value == pytest.approx(thrice.value, rel=1e-11)
 
 
-@pytest.mark.parametrize("name", ["maze", "paths", "rate"])
+@pytest.mark.parametrize("name", [pytest.param("maze", marks=pytest.mark.slow), "paths", "rate"])
 def test_joint_optimum_elsewhere_is_a_maximum(name):
     task, agent, _ = CASES[name]
     changes = {"opportunity_cost": 0.01, "decision_time": 0.002} if name == "rate" else {"opportunity_cost": 1.0}

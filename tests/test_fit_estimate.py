@@ -378,6 +378,7 @@ def kept_and_peak(made):
     return after - before, peak - before, found
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_rows_and_results():
     """Of 120 subjects of 100 trials what they chose and were paid, 60 bytes a row, and a few objects; a fit adds the
     terms of the log-likelihood, 8 bytes a row, and less than 6 kB; and what fitting needs meanwhile stays the same."""

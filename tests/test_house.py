@@ -136,6 +136,7 @@ print("seen", len(seen))
 """
 
 
+@pytest.mark.slow
 def test_one_writer_at_work(tmp_path):
     """Whatever opens a file for writing while results, trials, stores and figures are written is `_io/files.py`."""
     study = tmp_path / "study.toml"

@@ -72,7 +72,8 @@ class TestText:
     def test_help_in_a_process_of_its_own(self):
         assert "--sigma-0" in sigmalloc("run", "--help", encoding="ascii")[1]
 
-    @pytest.mark.parametrize("encoding", ["ascii", pytest.param("cp1252", marks=pytest.mark.slow)])
+    @pytest.mark.slow
+    @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
     def test_commands(self, encoding, tmp_path):
         _, out, err = sigmalloc("run", "planning", *SMALL, "--gap", "--out", tmp_path / "out", encoding=encoding)
         assert "mean" in out and "result.npz" in out and err == ""

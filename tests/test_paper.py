@@ -191,9 +191,9 @@ def test_folders(tiny, tmp_path, monkeypatch):
 
 
 def test_same_seed_same_claims(tiny, tmp_path):
-    one = reproduce(tmp_path / "one", only=["1b", "1-eq"], quick=True, workers=1, seed=4)
-    two = reproduce(tmp_path / "two", only=["1b", "1-eq"], quick=True, workers=2, seed=4)
-    other = reproduce(tmp_path / "one", only=["1b", "1-eq"], quick=True, seed=5)
+    one = reproduce(tmp_path / "one", only="1b", quick=True, workers=1, seed=4)
+    two = reproduce(tmp_path / "two", only="1b", quick=True, workers=2, seed=4)
+    other = reproduce(tmp_path / "one", only="1b", quick=True, seed=5)
     assert one.claims == two.claims != other.claims
 
 

@@ -206,7 +206,7 @@ def attack(whole, tmp_path, places_of, masks, mend_every=1):
 
 class TestDamage:
     def test_some_bytes_inverted(self, whole, tmp_path):
-        seen = attack(whole, tmp_path, lambda content: range(5, len(content), 61), (255,))
+        seen = attack(whole, tmp_path, lambda content: range(5, len(content), 101), (255,))
         assert min(seen.values()) > 5, seen
 
     @pytest.mark.slow

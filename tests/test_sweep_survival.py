@@ -85,11 +85,12 @@ def end(process):
 
 class TestKilledDrivers:
     @posix
-    def test_ten_times_at_random_moments(self, tmp_path, undisturbed):
+    @pytest.mark.parametrize("times", [4, pytest.param(10, marks=pytest.mark.slow)])
+    def test_at_random_moments(self, tmp_path, undisturbed, times):
         store = tmp_path / "store"
         rng = np.random.default_rng(20)
         committed, progress = {}, []
-        for _ in range(10):
+        for _ in range(times):
             process = start(tmp_path, store)
             wanted = len(committed) + rng.integers(0, 9)
             while process.poll() is None and count_blocks(store) < wanted:
@@ -103,8 +104,8 @@ class TestKilledDrivers:
             progress.append(len(now))
             if (store / "manifest.json").exists():
                 assert open_sweep(store).n_blocks == len(now)
-        assert sum(0 < count < N_BLOCKS for count in progress) >= 5, progress
-        assert len(set(progress)) >= 4, progress
+        assert sum(0 < count < N_BLOCKS for count in progress) >= times // 2, progress
+        assert len(set(progress)) >= times // 2 - 1, progress
         sweep("planning", PLANNING, store=store, progress=False, **STUDY)
         assert_identical(store, undisturbed)
         assert not [name for name in os.listdir(store / "blocks") if name[0] == "."]

@@ -15,6 +15,7 @@ import io
 import json
 import math
 import os
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, BinaryIO
@@ -28,7 +29,17 @@ LARGEST = 64 * 2**30  # bytes that an archive may unpack to
 LONGEST = 2**30  # bytes that facts may unpack to
 FACTS = "facts"
 _MARK = b"sigmalloc: the comment of each member is a BLAKE2b of its array"
-_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_HEADERS = {  # what reads it, and the bytes that its length takes
+    (1, 0): (np.lib.format.read_array_header_1_0, 2),
+    (2, 0): (np.lib.format.read_array_header_2_0, 4),
+}
+_LONGEST_HEADER = 10_000  # NumPy's own limit
+# A header as NumPy writes it. Its reader goes through Python's parser, which fails now and then where several threads
+# use it at once (CPython's issue 106905).
+_PLAIN = re.compile(
+    rb"\{'descr': '([<>|=]?[?A-Za-z][0-9]*)', 'fortran_order': (True|False), 'shape': "
+    rb"\(((?:[0-9]+, )*[0-9]+|[0-9]+,|)\), \} *\n"
+)
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _KINDS = "biufcSU"
 _PIECE = 2**24  # bytes
@@ -303,7 +314,17 @@ def _header(name: str, stream: IO[bytes], size: int) -> tuple[tuple[int, ...], b
     version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:
         raise ValueError(f"{name} has format {version}")
-    shape, fortran_order, dtype = _HEADERS[version](stream)
+    reader, bytes_of_length = _HEADERS[version]
+    length = stream.read(bytes_of_length)
+    if int.from_bytes(length, "little") > _LONGEST_HEADER:
+        raise ValueError(f"{name} has a header of {int.from_bytes(length, 'little')} bytes")
+    header = stream.read(int.from_bytes(length, "little"))
+    if plain := _PLAIN.fullmatch(header):
+        kind, order, lengths = plain.groups()
+        dtype, fortran_order = np.dtype(kind.decode()), order == b"True"
+        shape = tuple(int(digits) for digits in lengths.split(b",") if digits.strip())
+    else:
+        shape, fortran_order, dtype = reader(io.BytesIO(length + header))
     if dtype.hasobject:
         raise ValueError(f"{name} holds objects, which are never loaded")
     if dtype.kind not in _KINDS or dtype.names is not None or not dtype.itemsize:
