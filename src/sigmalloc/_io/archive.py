@@ -34,8 +34,8 @@ _HEADERS = {  # what reads it, and the bytes that its length takes
     (2, 0): (np.lib.format.read_array_header_2_0, 4),
 }
 _LONGEST_HEADER = 10_000  # NumPy's own limit
-# A header as NumPy writes it. Its reader goes through Python's parser, which fails now and then where several threads
-# use it at once (CPython's issue 106905).
+# A header as NumPy writes it. NumPy reads it with Python's parser, which fails now and then where several threads use
+# it at once (CPython's issue 106905).
 _PLAIN = re.compile(
     rb"\{'descr': '([<>|=]?[?A-Za-z][0-9]*)', 'fortran_order': (True|False), 'shape': "
     rb"\(((?:[0-9]+, )*[0-9]+|[0-9]+,|)\), \} *\n"
@@ -315,16 +315,17 @@ def _header(name: str, stream: IO[bytes], size: int) -> tuple[tuple[int, ...], b
     if version not in _HEADERS:
         raise ValueError(f"{name} has format {version}")
     reader, bytes_of_length = _HEADERS[version]
-    length = stream.read(bytes_of_length)
-    if int.from_bytes(length, "little") > _LONGEST_HEADER:
-        raise ValueError(f"{name} has a header of {int.from_bytes(length, 'little')} bytes")
-    header = stream.read(int.from_bytes(length, "little"))
+    promised = stream.read(bytes_of_length)
+    length = int.from_bytes(promised, "little")
+    if length > _LONGEST_HEADER:
+        raise ValueError(f"{name} has a header of {length} bytes")
+    header = stream.read(length)
     if plain := _PLAIN.fullmatch(header):
         kind, order, lengths = plain.groups()
         dtype, fortran_order = np.dtype(kind.decode()), order == b"True"
         shape = tuple(int(digits) for digits in lengths.split(b",") if digits.strip())
     else:
-        shape, fortran_order, dtype = reader(io.BytesIO(length + header))
+        shape, fortran_order, dtype = reader(io.BytesIO(promised + header))
     if dtype.hasobject:
         raise ValueError(f"{name} holds objects, which are never loaded")
     if dtype.kind not in _KINDS or dtype.names is not None or not dtype.itemsize:
