@@ -121,7 +121,9 @@ def test_the_conda_recipe_needs_what_the_package_needs():
 
 @pytest.fixture(scope="session")  # tests of this file are not run one after the other
 def dist(tmp_path_factory):
-    """The sdist, and the wheel that is built from it in an environment of its own."""
+    """The sdist, and the wheel that is built from it in an environment of its own: in $SIGMALLOC_DIST, or made here."""
+    if "SIGMALLOC_DIST" in os.environ:
+        return Path(os.environ["SIGMALLOC_DIST"])
     pytest.importorskip("build")
     folder = tmp_path_factory.mktemp("dist")
     tree = tmp_path_factory.mktemp("tree") / "sigmalloc"
