@@ -230,8 +230,16 @@ class TestFrontier:
         expected = [agent[name].mean(axis=1)[order] for name in ("cost", "reward")]
         np.testing.assert_allclose(first.get_data(), expected)
         np.testing.assert_allclose(second.get_data(), [[2], [3]])
-        assert [text.get_text() for text in ax.texts] == ["λ = 1", "λ = 2", "λ = 4"]
+        assert [text.get_text() for text in ax.texts] == ["λ = 1", "λ = 2"]  # λ = 4 has no room
         assert [text.get_text() for text in ax.get_legend().get_texts()] == ["Flexible", "Equal"]
+
+    def test_labels_do_not_lie_on_each_other(self):
+        near = {"lam": [1, 2, 3, 4, 5], "cost": [3.0, 2.95, 2.9, 2.85, 0.1], "reward": [5.0, 4.99, 4.98, 4.97, 1.0]}
+        ax = plot.frontier({"Flexible": near})
+        ax.figure.canvas.draw()
+        assert sorted(text.get_text() for text in ax.texts) == ["λ = 1", "λ = 5"]
+        one, two = (text.get_window_extent() for text in ax.texts)
+        assert not one.overlaps(two) and min(one.x0, two.x0) > ax.bbox.x0
 
     def test_bad_input_is_named(self):
         raises(

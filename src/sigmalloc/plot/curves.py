@@ -213,7 +213,7 @@ def frontier(
     Returns
     -------
     Axes
-        λ is written at up to five points of the first agent.
+        λ is written at up to five points of the first agent that are far enough from each other.
     """
     if not isinstance(agents, Mapping) or not agents:
         raise ValueError(f"agents must be a dict of tables that is not empty, got {_checks.shown(agents)}")
@@ -240,11 +240,28 @@ def frontier(
             cost, reward, "o-", color=color, markersize=3.5, linewidth=1.2, label=style.entry(name), gid=style.CURVE
         )
     lam, cost, _, reward, _ = next(iter(data.values()))
-    for place in np.unique(np.linspace(0, len(lam) - 1, 5).round().astype(int)):
+    ax.margins(x=0.08, y=0.1)
+    left, right = ax.get_xlim()
+    room = 36.0 / (72 * ax.get_window_extent().width / ax.figure.dpi)  # a label's, left of a point
+    ax.set_xlim(left - (right - left) * room / max(0.2, 1 - room), right)
+    for place in _apart(ax, cost, reward):
         ax.annotate(
             f"λ = {lam[place]:.3g}", (cost[place], reward[place]), (-4, 4), textcoords="offset points", ha="right",
             **style.NOTE,
         )  # fmt: skip
-    ax.margins(x=0.14, y=0.1)
     style.legend(ax, loc="lower right")
     return ax
+
+
+def _apart(ax: Axes, x: _inputs.Floats, y: _inputs.Floats, most: int = 5) -> list[int]:
+    """Points whose labels do not lie on each other: the ends first, then those in between, in order of their number."""
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    wide, high = (x - left) / (right - left), (y - bottom) / (top - bottom)
+    order = np.unique(np.linspace(0, len(x) - 1, most).round().astype(int)).tolist()
+    order = list(dict.fromkeys([*order[:1], *order[-1:], *order, *range(len(x))]))
+    chosen: list[int] = []
+    for place in order:
+        clear = (abs(wide[place] - wide[other]) > 0.2 or abs(high[place] - high[other]) > 0.08 for other in chosen)
+        if np.isfinite(wide[place] + high[place]) and len(chosen) < most and all(clear):
+            chosen.append(place)
+    return chosen

@@ -43,7 +43,7 @@ def maze(
         triangle of a cell that points the action's way. NaN is left grey, and so are actions that do not exist.
     ax : Axes, optional
     policy : array of int, shape (states,), optional
-        Action of each state, drawn as an arrow; −1 for none.
+        Action of each state, drawn as an arrow; −1 for none, and none where a state has no value.
     cmap : str or Colormap
     vmin, vmax : float, optional
         Ends of the colours.
@@ -73,7 +73,10 @@ def maze(
                 f"got {task.action_names}; give one value per state"
             )
     norm = None if values is None else style.norm(values[~task.terminal], vmin, vmax)
-    arrows = None if policy is None else _arrows(task, policy, columns)
+    arrows = None
+    if policy is not None:
+        known = True if values is None else ~np.isnan(values.reshape(task.n_states, -1)).all(axis=1)
+        arrows = _arrows(task, policy, columns, known)
     ax = style.new_axes(ax, 0.4 + min(0.8 * style.COLUMN * rows / columns, 5.0))
     ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="equal", facecolor=style.NOTHING)
     if values is not None:
@@ -109,7 +112,8 @@ def maze(
         x, y, dx, dy = arrows
         ax.quiver(
             x, y, dx, dy, pivot="mid", angles="xy", scale_units="xy", scale=1.5, width=0.035, units="x", headwidth=4,
-            headlength=4, headaxislength=4, color="white", edgecolor="black", linewidth=0 if large else 0.5, zorder=3,
+            headlength=4, headaxislength=4, color="white", edgecolor="black", linewidth=0.25 if large else 0.5,
+            zorder=3,
         )  # fmt: skip
     ax.add_patch(Rectangle((-0.5, -0.5), columns, rows, fill=False, edgecolor="0.2", linewidth=0.8, clip_on=False))
     ax.spines[:].set_visible(False)
@@ -437,14 +441,14 @@ def _triangles(
     return np.stack([centre, centre + 0.5 * direction + side, centre + 0.5 * direction - side], axis=1)
 
 
-def _arrows(task: Task, policy: npt.ArrayLike, columns: int) -> tuple[npt.NDArray[Any], ...]:
+def _arrows(task: Task, policy: npt.ArrayLike, columns: int, known: Any) -> tuple[npt.NDArray[Any], ...]:
     policy = _checks.as_array("policy", policy)
     if policy.shape != (task.n_states,) or policy.dtype.kind not in "iu":
         raise ValueError(f"policy must be {task.n_states} actions, one per state, got {_checks.shown(policy)}")
     policy = _checks.integers("policy", policy, low=-1, high=task.n_actions - 1)
     if not set(task.action_names or ()) <= set(_DIRECTIONS) or not task.action_names:
         raise ValueError(f"policy needs actions named up, down, left and right, got {task.action_names}")
-    states = np.flatnonzero((policy >= 0) & ~task.terminal)
+    states = np.flatnonzero((policy >= 0) & ~task.terminal & known)
     directions = np.array([_DIRECTIONS[name] for name in task.action_names], dtype=np.float64)[policy[states]]
     return states % columns, states // columns, directions[:, 0], directions[:, 1]
 
