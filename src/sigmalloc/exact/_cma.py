@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +13,8 @@ from .. import _checks
 from .._choices.policy import Policy
 from .._floats import quietly
 from .._frozen import Frozen
+from .._io.progress import check as check_progress
+from .._io.progress import shown
 from .._mdp.chain import ImproperPolicyError
 from .._mdp.problem import Floats, Point, Problem
 from .._threads import aside
@@ -77,6 +80,7 @@ def cma_es(
     step: float = 0.5,
     workers: int | None = None,
     episode: int = 0,
+    progress: Callable[[int, int], object] | bool | None = None,
 ) -> BlackBox:
     """Maximise the objective by CMA-ES on ln σ, with q̄ fixed (Fig. 3c).
 
@@ -103,6 +107,8 @@ def cma_es(
         Threads of the simulations; None: one per processor.
     episode : int
         Which variant of a changing task: the one in force in this episode.
+    progress : bool or callable(done, total), optional
+        True: a bar on standard error; a function is called with the values of σ done and all of them.
 
     Returns
     -------
@@ -124,6 +130,7 @@ def cma_es(
     evaluations = _checks.integer("evaluations", evaluations, low=1)
     episodes = _checks.integer("episodes", episodes, low=1)
     step = _checks.real("step", step, low=0, low_open=True)
+    check_progress(progress)
     problem = Problem(task, agent, policy, episode)
     held, allocated, samples = start_q(problem, q), problem.allocated, problem.effort(None)
     low, high = np.log(agent.sigma_min), np.log(agent.sigma_max)
@@ -161,12 +168,14 @@ def cma_es(
     search = aside(cma.CMAEvolutionStrategy, first, step, options)
     counts: list[int] = []
     best: list[float] = []
-    while not counts or not search.stop():
-        points = aside(search.ask)
-        found = losses(points)
-        aside(search.tell, points, found)
-        counts.append(search.result.evaluations)
-        best.append(-min(found))
+    with shown(progress, evaluations, unit="evaluation") as meter:
+        while not counts or not search.stop():
+            points = aside(search.ask)
+            found = losses(points)
+            aside(search.tell, points, found)
+            counts.append(search.result.evaluations)
+            best.append(-min(found))
+            meter.update(min(counts[-1], evaluations))
     result: Any
     if objective == "exact":
         sigma = memories(np.asarray(search.result.xbest))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
@@ -9,6 +11,8 @@ from scipy import sparse
 from .. import _checks
 from .._choices.policy import Policy
 from .._floats import quietly
+from .._io.progress import check as check_progress
+from .._io.progress import shown
 from .._mdp.chain import Chain, Pool
 from .._mdp.problem import Floats, Point, Problem
 from ..agents import Agent
@@ -27,6 +31,7 @@ def equilibrium(
     max_iterations: int = 2000,
     episode: int = 0,
     samples: npt.ArrayLike | None = None,
+    progress: Callable[[int, int], object] | bool | None = None,
 ) -> Floats:
     """q̄ that is consistent with the policy that it yields, for given σ.
 
@@ -43,6 +48,8 @@ def equilibrium(
     tolerance : float
         Largest remaining change of q̄, relative to the largest |q̄| if that exceeds 1.
     max_iterations : int
+    progress : bool or callable(done, total), optional
+        True: a bar on standard error; a function is called with the iterations done and the most that may be needed.
 
     Returns
     -------
@@ -57,18 +64,21 @@ def equilibrium(
     problem = Problem(task, agent, policy, episode)
     tolerance = _checks.real("tolerance", tolerance, low=0, low_open=True)
     max_iterations = _checks.integer("max_iterations", max_iterations, low=1)
+    check_progress(progress)
     point = Point(start_q(problem, q), problem.vector("sigma", sigma), problem.effort(samples))
     step, size, before = 1.0, np.inf, np.inf
-    for _ in range(max_iterations):
-        change = _backup(problem, point) - point.q
-        size = float(np.abs(change).max(initial=0.0))
-        if size <= tolerance * max(1.0, float(np.abs(point.q).max(initial=0.0))):
-            found = point.q + change
-            return found if np.ndim(sigma) == 1 else shown_q(problem, found)
-        if size > before:
-            step = max(step / 2, 1e-3)
-        before = size
-        point = point._replace(q=point.q + step * change)
+    with shown(progress, max_iterations, unit="iteration") as meter:
+        for _ in range(max_iterations):
+            change = _backup(problem, point) - point.q
+            meter.add(1)
+            size = float(np.abs(change).max(initial=0.0))
+            if size <= tolerance * max(1.0, float(np.abs(point.q).max(initial=0.0))):
+                found = point.q + change
+                return found if np.ndim(sigma) == 1 else shown_q(problem, found)
+            if size > before:
+                step = max(step / 2, 1e-3)
+            before = size
+            point = point._replace(q=point.q + step * change)
     raise ValueError(
         f"equilibrium: q still moves by {size:.3g} after {max_iterations} iterations (tolerance {tolerance:.3g}); give "
         "a better starting q, a larger tolerance or more max_iterations"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from .. import _checks
 from .._choices.policy import Policy
 from .._floats import quietly
 from .._frozen import Frozen
+from .._io.progress import check as check_progress
+from .._io.progress import shown
 from .._mdp.chain import ImproperPolicyError
 from .._mdp.problem import LAST_EPISODE, Floats, Problem
 from ..agents import Agent
@@ -81,6 +83,7 @@ def match_cost(
     starts: int = 8,
     seed: int = 0,
     episode: int = 0,
+    progress: Callable[[int, int], object] | bool | None = None,
 ) -> CostMatch:
     """The best σ that costs exactly so much, so that flexible and equal precision compare at the same cost.
 
@@ -101,6 +104,8 @@ def match_cost(
         As for `optimum`. Effort is optimised, too, if the agent's ``learn_samples`` says so.
     starts : int
         How many starts, at least 1: from equal precisions, then drawn log-uniformly.
+    progress : bool or callable(done, total), optional
+        True: a bar on standard error; a function is called with the climbs done and all of them.
 
     Returns
     -------
@@ -117,21 +122,27 @@ def match_cost(
     equal_precision = _checks.flag("equal_precision", equal_precision)
     starts = _checks.integer("starts", starts, low=1)
     seed = _checks.seed("seed", seed)
+    check_progress(progress)
     if not price > 0:
         raise ValueError("agent: lam must be above 0, the price that cost is counted at")
     free = Problem(task, agent.replace(lam=0.0), policy, episode)
     search = Search(free, start_q(free, q), free.effort(None), equal_precision, agent.learn_samples)
     frontier = _Frontier(problem, search, cost)
     generator = np.random.default_rng(seed)
-    places = frontier.starts(1 if equal_precision else starts, generator)
-    results = [result for place in places if (result := frontier.climb(place)) is not None]
-    if results and not equal_precision:  # optima at the price that was found lie near the frontier's best points
-        worth = price / cost * max(max(results, key=lambda result: result[0])[2], 0.0)
-        priced = Problem(task, agent.replace(lam=worth), policy, episode)
-        nearby = Search(priced, search.q, search.samples, False, agent.learn_samples)
-        for place in nearby.points(starts, generator):
-            if (top := nearby.climb(place)) and (result := frontier.climb(frontier.moved(top[1]))):
+    results = []
+    with shown(progress, 1 if equal_precision else 2 * starts, unit="climb") as meter:
+        for place in frontier.starts(1 if equal_precision else starts, generator):
+            if (result := frontier.climb(place)) is not None:
                 results.append(result)
+            meter.add(1)
+        if results and not equal_precision:  # optima at the price that was found lie near the frontier's best points
+            worth = price / cost * max(max(results, key=lambda result: result[0])[2], 0.0)
+            priced = Problem(task, agent.replace(lam=worth), policy, episode)
+            nearby = Search(priced, search.q, search.samples, False, agent.learn_samples)
+            for place in nearby.points(starts, generator):
+                if (top := nearby.climb(place)) and (result := frontier.climb(frontier.moved(top[1]))):
+                    results.append(result)
+                meter.add(1)
     if not results:
         if search.failure is not None:
             raise search.failure

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from .. import _checks
 from .._choices.policy import Policy
 from .._frozen import Frozen
+from .._io.progress import check as check_progress
+from .._io.progress import shown
 from ..agents import Agent
 from .designs import Design, subject_of
 from .likelihood import simulate, trajectories
@@ -174,6 +176,7 @@ def information(
     window: int | None = None,
     lapse: float | None = None,
     workers: int | None = None,
+    progress: Any = False,
 ) -> Information:
     """Fisher information that a design has about an agent's parameters, before anybody has taken part.
 
@@ -194,6 +197,8 @@ def information(
     seed : int
     workers : int, optional
         Threads.
+    progress : bool or callable(done, total)
+        True: a bar on standard error; a function is called with the histories done and all of them.
 
     Returns
     -------
@@ -203,6 +208,7 @@ def information(
     histories = _checks.integer("histories", histories, low=1, high=10**6)
     points = _checks.integer("points", points, low=1)
     seed = _checks.seed("seed", seed)
+    check_progress(progress)
     rows = [subject_of(design, trials, seed + number) for number in range(histories)]
     names = default_free(model) if free is None else _checks.sequence("free", free)
     at = dict(zip(PARAMETERS, model.vector().tolist(), strict=True))
@@ -220,8 +226,10 @@ def information(
         return by_row(made, model, space, theta)[:length].cumsum(axis=0)[ends - 1]
 
     total = np.zeros((len(ends), space.size, space.size))
-    for _, part in as_done(one, range(histories), workers):
-        total += part
+    with shown(progress, histories, unit="history") as meter:
+        for _, part in as_done(one, range(histories), workers):
+            total += part
+            meter.add(1)
     return Information(space, theta, ends, total / histories)
 
 
