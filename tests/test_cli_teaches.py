@@ -286,8 +286,7 @@ def test_simulate(own_folder, capsys):
 
 def test_simulate_refuses(own_folder, capsys):
     (own_folder / "there.csv").write_text("mine")
-    for out, message in (("t.txt", "--out must end in .csv or .npz"), ("there.csv", "exists: give --force"),
-                         ("no/t.csv", "there is no folder no")):  # fmt: skip
+    for out, message in (("t.txt", "--out must end in .csv or .npz"), ("there.csv", "exists: give --force")):
         assert run("simulate", "grid-world", *SMALL, "--out", out) == 2
         assert message in capsys.readouterr().err
     assert (own_folder / "there.csv").read_text() == "mine"
@@ -295,6 +294,8 @@ def test_simulate_refuses(own_folder, capsys):
     assert "max_rows" in capsys.readouterr().err
     assert sorted(path.name for path in own_folder.iterdir()) == ["there.csv"]
     assert run("simulate", "grid-world", *SMALL, "--force", "--out", "there.csv") == 0
+    assert run("simulate", "grid-world", *SMALL, "--out", "no/such/t.csv") == 0
+    assert (own_folder / "no/such/t.csv").read_bytes() == (own_folder / "there.csv").read_bytes()
 
 
 # out of scale
@@ -311,7 +312,11 @@ def test_scale_warnings():
     said = pairing.scale_warning(task, sm.Agent())
     assert "q* of 'bandit' spans 0.8 (0.1 to 0.9)" in said
     assert "sigma_base=5 is 6.2 times that" in said and "lam=0.2, 0.25 of it" in said
-    assert "sigma_base=0.8, sigma_0=0.48, lam=0.032, learning_rate_sigma=0.016, beta=62.5" in said
+    fields = "sigma_base=0.8, sigma_0=0.48, sigma_min=0.0016, sigma_max=16, lam=0.032, learning_rate_sigma=0.016"
+    assert f"in its units this agent has {fields}, beta=62.5" in said
+    agent = sm.Agent(q_init=(0.0, 5.0), opportunity_cost=1.0, learn_samples="shared", beta_0=1.0, beta_rate=0.1)
+    effort = ", q_init=(0, 0.8), opportunity_cost=0.16, beta=62.5, beta_0=6.25, learning_rate_samples=0.625"
+    assert effort in pairing.scale_warning(task, agent)
     scaled = sm.Agent(sigma_base=0.8, sigma_0=0.48, lam=0.032, learning_rate_sigma=0.016, beta=62.5)
     assert pairing.scale_warning(task, scaled) is None
     said = pairing.scale_warning(sm.tasks.bandit(means=[100, 900]), sm.Agent())
@@ -321,16 +326,22 @@ def test_scale_warnings():
 
 
 def test_scaling_is_exact():
-    """What the hint says: rewards times 4, and σ's, λ, α₂ times 4 and β over 4, is the same agent, to the bit."""
+    """What the hint says: all that is in units of reward times 4, and what is in their inverse over 4, is the same."""
     few = {"episodes": 50, "restarts": 2, "seed": 0}
-    agent = sm.Agent(sigma_min=0.0625, sigma_max=64.0)
+    agent = sm.Agent(
+        sigma_min=0.0625, sigma_max=64.0, q_init=(0.0, 2.0), beta_0=2.0, beta_rate=0.05, learn_samples="state",
+        opportunity_cost=1.0, samples=2.0,
+    )  # fmt: skip
     other = agent.replace(
-        sigma_base=20.0, sigma_0=12.0, sigma_min=0.25, sigma_max=256.0, lam=0.8, learning_rate_sigma=0.4, beta=2.5
-    )
+        sigma_base=20.0, sigma_0=12.0, sigma_min=0.25, sigma_max=256.0, lam=0.8, learning_rate_sigma=0.4,
+        q_init=(0.0, 8.0), opportunity_cost=4.0, beta=2.5, beta_0=0.5, learning_rate_samples=0.025,
+    )  # fmt: skip
     one = sm.train(sm.tasks.maze(["S..G"]), agent, **few)
     four = sm.train(sm.tasks.maze(["S..G"], step_reward=-4, goal_reward=40), other, **few)
     np.testing.assert_allclose(four.memory_sigma, 4 * one.memory_sigma, rtol=1e-12)
     np.testing.assert_allclose(four.memory_q, 4 * one.memory_q, rtol=1e-12)
+    np.testing.assert_allclose(four.samples, one.samples, rtol=1e-12)
+    assert np.ptp(one.samples) > 0.01
 
 
 @pytest.mark.filterwarnings("always")

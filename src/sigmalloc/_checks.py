@@ -371,7 +371,7 @@ def nearest(name: str, allowed: Iterable[str]) -> tuple[str, ...]:
     if asked in known:
         return (known[asked],)
     synonyms = tuple(known[entry] for entry in SYNONYMS.get(asked, ()) if entry in known)
-    return synonyms or tuple(known[entry] for entry in difflib.get_close_matches(asked, known, n=1, cutoff=0.7))
+    return synonyms or tuple(known[entry] for entry in difflib.get_close_matches(asked, known, n=1, cutoff=0.66))
 
 
 def _plain(word: str) -> str:

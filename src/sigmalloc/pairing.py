@@ -162,9 +162,10 @@ def _found_scale(task: Task, gamma: float) -> tuple[float, float, float] | None:
 def scale_warning(task: Task, agent: Agent) -> str | None:
     """What to say if σ_base and λ are out of scale for a task's rewards, or None.
 
-    Rewards have no natural unit: multiplied by k they make the same task, for an agent whose σ_base, σ₀, bounds of σ, λ
-    and α₂ are multiplied by k and whose β is divided by k. What they are measured against is the range of q*, and the
-    median difference between the best and the worst action of a state.
+    Rewards have no natural unit: multiplied by k they make the same task, for an agent of which all that is in units of
+    reward is multiplied by k (initial q̄, σ_base, σ₀, bounds of σ, λ, α₂, ω), and β and the step sizes of n and b are
+    divided by k. What they are measured against is the range of q*, and the median difference between the best and the
+    worst action of a state.
 
     Parameters
     ----------
@@ -203,13 +204,20 @@ def scale_warning(task: Task, agent: Agent) -> str | None:
 
 def _rescaled(agent: Agent, factor: float) -> str:
     """The same agent in other units of reward, as fields to set."""
-    fields = {name: getattr(agent, name) for name in ("sigma_base", "sigma_0", "lam", "learning_rate_sigma", "beta")}
-    scaled = {
-        name: value / factor if name == "beta" else value * factor
-        for name, value in fields.items()
-        if isinstance(value, float)
-    }
-    return "in its units this agent has " + ", ".join(f"{name}={value:.3g}" for name, value in scaled.items())
+    multiplied = ["sigma_base", "sigma_0", "sigma_min", "sigma_max", "lam", "learning_rate_sigma", "q_init"]
+    multiplied.append("opportunity_cost")
+    divided = ["beta", "beta_0"]
+    divided += ["learning_rate_samples"] * (agent.learn_samples != "no")
+    divided += ["learning_rate_search_budget"] * agent.learn_search_budget
+    scaled = {}
+    for name in multiplied + divided:
+        value = getattr(agent, name)
+        by = factor if name in multiplied else 1 / factor
+        if isinstance(value, tuple):
+            scaled[name] = "(" + ", ".join(f"{each * by:.3g}" for each in value) + ")"
+        elif isinstance(value, float) and value:  # not a schedule
+            scaled[name] = f"{value * by:.3g}"
+    return "in its units this agent has " + ", ".join(f"{name}={value}" for name, value in scaled.items())
 
 
 def warn_of_scale(task: Task, agent: Agent, stacklevel: int = 2) -> None:

@@ -71,6 +71,17 @@ class Parser(argparse.ArgumentParser):
         hint = f"; did you mean {close.replace('_', '-')}?" if close else ""
         self.error(f"unknown option {unknown}{hint}")
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        choices = action.choices
+        if choices is not None and isinstance(value, str) and value not in choices:
+            close = " or ".join(map(repr, _checks.nearest(value, [str(choice) for choice in choices])))
+            if close:
+                listed = ", ".join(map(repr, choices))
+                raise argparse.ArgumentError(
+                    action, f"invalid choice: {value!r}; did you mean {close}? (choose from {listed})"
+                )
+        super()._check_value(action, value)
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message}\n(see {self.prog} --help)\n")
 
@@ -177,9 +188,14 @@ def _table(name: str) -> list[Any]:
 def number_or_schedule(text: str) -> Any:
     """A number, or a schedule by episode as a study has it: see `SCHEDULES`."""
     kind, colon, values = text.partition(":")
-    if not colon:
-        return float(text)
-    given = [_number(value) for value in values.split(",")]
+    try:
+        if not colon:
+            return float(text)
+        given = [_number(value) for value in values.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{_checks.shown(text)} is neither a number nor a schedule (such as linear:1,0.1,5000)"
+        ) from None
     if kind == "points":
         return {kind: [given[i : i + 2] for i in range(0, len(given), 2)]}
     return {kind: given}

@@ -66,8 +66,6 @@ def run(given: argparse.Namespace) -> int:
         raise ValueError(f"--out must end in {' or '.join(KINDS)}, got {str(out)!r}")
     if os.path.exists(out) and not asked.get("force", False):
         raise ValueError(f"--out: {out} exists: give --force to replace it")
-    if not out.parent.is_dir():
-        raise ValueError(f"--out: there is no folder {out.parent}")
     files.make_ready(out.parent, "--out")
     extra = {name: asked[name] for name in ("values", "probability", "max_rows") if name in asked}
     runs = {name: plan.runs[name] for name in ("episodes", "restarts", "seed", "workers") if name in plan.runs}

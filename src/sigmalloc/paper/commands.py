@@ -44,7 +44,7 @@ def add_parser(subparsers: Any) -> Any:
     )
     parser.add_argument("--quick", action="store_true", help="shorter training and fewer runs, marked as such")
     parser.add_argument("--thorough", action="store_true", help="six seeds, and how often verdicts agree")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all random numbers (default: %(default)s)")
     parser.add_argument("--out", default="sigmalloc-out", metavar="DIR", help="output folder (default: sigmalloc-out)")
     parser.add_argument("--json", action="store_true", help="print the claims as JSON instead of a table")
     parser.add_argument("--workers", type=int, metavar="N", help="threads (default: one per processor)")

@@ -397,6 +397,8 @@ class Result(Frozen):
         """
         with archive.reading(files.checked_path("path", path), "result") as file:
             facts = file.facts
+            if "trials" in facts:
+                raise ValueError("it holds trials: `Trials.load` reads those")
             if facts.get("format") not in (1, FORMAT):
                 raise ValueError(f"its format is {facts.get('format')!r}, not {FORMAT}")
             shapes = {name: file.shape(name) for name in file.names}  # by their headers: nothing is unpacked yet

@@ -56,7 +56,8 @@ def train(
         Runs, numbered from 0. Each has its own random stream,
         ``numpy.random.SFC64(SeedSequence(seed, spawn_key=(restart,)))``.
     seed : int, optional
-        None: drawn from the system, and recorded in the result.
+        Of all random numbers: the same seed gives the same bits. None: drawn from the system, and recorded in the
+        result.
     evaluate_every : int, optional
         Evaluate after every so many episodes; None: never.
     evaluation_episodes : int

@@ -266,7 +266,9 @@ class Trials(Frozen):
         """
         with archive.reading(files.checked_path("path", path), "table of trials") as file:
             facts = file.facts
-            if facts.get("trials") != FORMAT:
+            if "trials" not in facts:
+                raise ValueError("it holds something else, such as a result: `Result.load` reads those")
+            if facts["trials"] != FORMAT:
                 raise ValueError(f"its format is {facts.get('trials')!r}, not {FORMAT}")
             task = unpack(facts["task"], {name: file.array(name) for name in file.names if name.startswith("task")})
             rows = math.prod(file.shape("state"))

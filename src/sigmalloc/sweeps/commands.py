@@ -93,7 +93,7 @@ def _add_plot(subparsers: Any) -> None:
     parser.add_argument("--x", metavar="AXIS", help="axis along the abscissa")
     parser.add_argument("--y", metavar="AXIS", help="axis along the ordinate: draws a map")
     parser.add_argument("--by", metavar="AXIS", help="with --x: one line for each value of this axis")
-    parser.add_argument("--quantity", default="objective", choices=CURVES, help="default: %(default)s")
+    parser.add_argument("--quantity", default="objective", choices=CURVES, help="what is drawn (default: %(default)s)")
     parser.add_argument("--at", action="append", default=[], metavar="AXIS=VALUE", help="fix another axis; repeatable")
     parser.set_defaults(run=run_plot)
 

@@ -31,12 +31,14 @@ def options(cls: type[_Task], settled: Collection[str]) -> list[str]:
     return [name for name in inspect.signature(cls).parameters if name not in settled]
 
 
-def check_options(cls: type[_Task], keywords: Mapping[str, Any], settled: Collection[str], by: str) -> None:
-    """Refuse keywords that a task does not have, or that something else has settled."""
+def check_options(
+    cls: type[_Task], keywords: Mapping[str, Any], settled: Collection[str], by: str, own: Collection[str] = ()
+) -> None:
+    """Refuse keywords that a task does not have, or that something else has settled; ``own`` are taken already."""
     for name in keywords:
         if name in settled:
             raise ValueError(f"{name} is settled by {by}, and cannot be given as well")
-    _checks.only(keywords, options(cls, settled), "keyword")
+    _checks.only(keywords, list(dict.fromkeys([*own, *options(cls, settled)])), "keyword")
 
 
 def from_dense(

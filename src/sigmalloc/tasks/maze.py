@@ -100,7 +100,8 @@ def maze(
     .. [1] Singh, S. P., Jaakkola, T. and Jordan, M. I. (1995). Reinforcement learning with soft state aggregation.
        Advances in Neural Information Processing Systems 7, 361-368.
     """
-    check_options(TabularMDP, keywords, (*OUTCOMES, *ACTIONS, "terminal"), "layout")
+    own = ("step_reward", "goal_reward", "rooms", "name")
+    check_options(TabularMDP, keywords, (*OUTCOMES, *ACTIONS, "terminal", "layout"), "layout", own)
     rows = _drawn(layout)
     step_reward, goal_reward = _checks.real("step_reward", step_reward), _checks.real("goal_reward", goal_reward)
     height, width = len(rows), len(rows[0])
