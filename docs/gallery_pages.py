@@ -9,6 +9,8 @@ from contextlib import chdir, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
+from matplotlib import pyplot
+
 HERE = Path(__file__).parent
 SCRIPTS = sorted((HERE / "gallery").glob("*.py"))
 ORDER = (
@@ -34,6 +36,7 @@ def run(script, folder, strict=False):
             for module in OLDER:
                 warnings.filterwarnings("ignore", category=DeprecationWarning, module=module)
         runpy.run_path(os.fspath(script), run_name="__main__")
+    pyplot.close("all")
     return out.getvalue(), sorted(Path(folder).glob("*.png"))
 
 

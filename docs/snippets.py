@@ -5,6 +5,8 @@ import io
 import os
 import re
 
+from matplotlib import pyplot
+
 _BLOCK = re.compile(r"^```(python|output)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ANY = re.compile(r"^ {0,3}(?:```|~~~)+ *(?:python|py|output)\b.*$", re.MULTILINE)
 
@@ -42,4 +44,5 @@ def run(page, folder):
                 # newlines in front, so that a traceback has the page's line numbers
                 exec(compile("\n" * (line - 1) + code, os.fspath(page), "exec"), namespace)
             printed.append((line, out.getvalue(), expected))
+    pyplot.close("all")
     return printed

@@ -1,7 +1,7 @@
-"""Bandit: every choice, and which memories become precise
+"""Bandit: every choice of forty agents
 
-Two arms that pay 1 more or less than each other, and noisily. Forty agents learn them by trial and error; the raster
-shows each of their choices, below the running share of the better arm.
+Two arms pay 0 and 1 on average, with a standard deviation of 1. Forty agents learn them by trial and error; the raster
+shows each of their choices.
 """
 
 import sigmalloc as sm
