@@ -512,3 +512,20 @@ def test_where_a_column_has_nothing(missing):
     assert made(block=column, blocks="carry")[0].block.tolist() == [0, 1, 2, 3]
     with pytest.raises(ValueError, match="subject: row 1 has none"):
         made(subject=column)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({}, "options must be given"),
+        ({**COLUMNS, "payof": "r"}, "unknown keyword 'payof'; did you mean 'payoff'"),
+    ],
+)
+def test_columns_are_asked_for_before_a_table_is_read(tmp_path, columns, message):
+    with pytest.raises(ValueError, match=message):
+        fit.Choices.from_csv(tmp_path / "none.csv", **columns)
+
+
+def test_trials_of_a_name_say_how_to_make_the_task():
+    with pytest.raises(ValueError, match=r"got 'two-step'; sigmalloc\.tasks\.make"):
+        fit.Choices.from_task("two-step", None)

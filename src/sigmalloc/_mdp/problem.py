@@ -20,7 +20,7 @@ from .._choices.solver import Choices, solve_choices
 from .._floats import finite
 from ..agents import LARGEST_Q, Agent
 from ..pairing import check, checked_samples, paths, planning_time, time_of_sample
-from ..tasks.base import Task
+from ..tasks.base import Task, how_to_make_one
 from ..tasks.tabular import TabularMDP
 from .chain import Chain, ImproperPolicyError, System, model
 from .planning import program
@@ -335,7 +335,7 @@ def _final(agent: Agent) -> Agent:
 def checked_task(task: Any) -> TabularMDP:
     """A finite task."""
     if not isinstance(task, Task):
-        raise ValueError(f"task must be a TabularMDP, got {_checks.shown(task)}")
+        raise ValueError(f"task must be a TabularMDP, got {_checks.shown(task)}{how_to_make_one(task)}")
     if not task.finite or not isinstance(task, TabularMDP):
         raise ValueError(f"task must be a TabularMDP: {task.name!r} is not a finite MDP, it has no exact solution")
     return task

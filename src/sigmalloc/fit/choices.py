@@ -1,6 +1,7 @@
 """What people chose: rows of options with memories and known numbers, a subject after another, checked row by row."""
 
 import functools
+import inspect
 import math
 import numbers
 import os
@@ -280,6 +281,7 @@ class Choices:
             another.
         """
         separator = _checks.separator("separator", separator)
+        _check_named(columns)
         if rows is None:
             return cls.from_frame(read_text("path", path, separator), **columns)
         target = files.with_suffix("rows", rows, ".npz")
@@ -320,6 +322,15 @@ class Choices:
             Naming the argument, or the subject and the row.
         """
         return cls(choices_in_task(task, trials, block, blocks))
+
+
+def _check_named(columns: Mapping[str, Any]) -> None:
+    """That the arguments of `Choices.from_frame` are there, and no others, before a table is read."""
+    arguments = list(inspect.signature(Choices.from_frame).parameters.values())[1:]
+    _checks.only(columns, [argument.name for argument in arguments], "keyword")
+    for argument in arguments:
+        if argument.default is inspect.Parameter.empty and argument.name not in columns:
+            raise ValueError(f"{argument.name} must be given: which of the table's columns, see Choices.from_frame")
 
 
 def _named(columns: Mapping[str, Any]) -> tuple[str, ...]:

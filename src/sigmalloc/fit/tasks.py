@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .. import _checks
 from ..tasks import TabularMDP
+from ..tasks.base import how_to_make_one
 from .columns import a_float, column, flags, floats
 from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, Once, Subject, changes, groups, nothing, plain
 
@@ -20,7 +21,7 @@ def choices_in_task(task: Any, trials: Any, block: str | None, blocks: str) -> l
     """See `Choices.from_task`."""
     _checks.choice("blocks", blocks, BLOCKS)
     if not isinstance(task, TabularMDP):
-        raise ValueError(f"task must be a TabularMDP, got {_checks.shown(task)}")
+        raise ValueError(f"task must be a TabularMDP, got {_checks.shown(task)}{how_to_make_one(task)}")
     if len(task.variants) > 1:
         raise ValueError(f"task must not change, but {task.name!r} has {len(task.variants)} variants")
     rows = _Rows(task, trials, block)

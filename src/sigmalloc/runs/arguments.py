@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .. import _checks, pairing
 from ..agents import LARGEST_Q, Agent
-from ..tasks.base import Task
+from ..tasks.base import Task, how_to_make_one
 
 Floats = npt.NDArray[np.float64]
 LARGEST_RUNS = 10**7  # of a call: half a minute of seeding, and gigabytes; more are for sweeps to cut up
@@ -29,10 +29,9 @@ def check_task_and_agent(task: object, agent: object, training: bool = True) -> 
 def checked_task(task: object) -> Task:
     """A task, or a ValueError that says how to make one."""
     if not isinstance(task, Task):
-        hint = ""
-        if hasattr(task, "unwrapped") or hasattr(task, "action_space"):
-            hint = "; sigmalloc.tasks.from_gymnasium makes a task of a Gymnasium environment"
-        raise ValueError(f"task must be a TabularMDP or one of sigmalloc.tasks, got {_checks.shown(task)}{hint}")
+        raise ValueError(
+            f"task must be a TabularMDP or one of sigmalloc.tasks, got {_checks.shown(task)}{how_to_make_one(task)}"
+        )
     return task
 
 

@@ -236,6 +236,15 @@ class Task(abc.ABC):
         return unpack, self.pack()
 
 
+def how_to_make_one(given: object) -> str:
+    """What to say, after "got ...", to somebody who gave something else for a task."""
+    if hasattr(given, "unwrapped") or hasattr(given, "action_space"):
+        return "; sigmalloc.tasks.from_gymnasium makes a task of a Gymnasium environment"
+    if isinstance(given, str):
+        return "; sigmalloc.tasks.make makes a task of its name"
+    return ""
+
+
 def unpack(facts: Facts, arrays: Arrays) -> Task:
     """The task that `Task.pack` packed.
 
