@@ -420,3 +420,24 @@ def test_the_command_line_warns_once():
         r"7.3 times that and a nat costs lam=0.2, 0.29 of it; in its units this agent has .*\n",
         done.stderr,
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["rnu"], "invalid choice: 'rnu'; did you mean 'run'?"),
+        (["run", "planning", "--gradient", "advantge"], "did you mean 'advantage'?"),
+        (["run", "planning", "--lam", "abc"], "'abc' is neither a number nor a schedule (such as linear:1,0.1,5000)"),
+        (["run", "planning", "--lam", "linear:1,x"], "'linear:1,x' is neither a number nor a schedule"),
+    ],
+)
+def test_what_was_mistyped(given, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(given)
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_mazes_name_their_own_keywords():
+    with pytest.raises(ValueError, match="unknown keyword 'goal_rewrd'; did you mean 'goal_reward'"):
+        sm.tasks.maze(["SG"], goal_rewrd=1)

@@ -6,7 +6,7 @@ from scipy.optimize import brentq
 
 from sigmalloc import tasks
 from sigmalloc.agents import Agent
-from sigmalloc.exact import evaluate, match_cost, optimum
+from sigmalloc.exact import cma_es, equilibrium, evaluate, match_cost, optimum
 from sigmalloc.tasks.tabular import TabularMDP
 
 PLAN, PLANNER = tasks.planning(3, known_last_move=True), Agent.table_b1("planning")
@@ -105,3 +105,24 @@ def test_effort_is_optimised_with_it():
 def test_bad_input(arguments, message):
     with pytest.raises(ValueError, match=message):
         match_cost(**{"task": PLAN, "agent": PLANNER, **arguments}, starts=2)
+
+
+def test_progress_is_told():
+    pytest.importorskip("cma")
+    told = []
+    best = optimum(PLAN, PLANNER, starts=2)
+    match_cost(PLAN, PLANNER, best.cost, starts=2, progress=lambda *now: told.append(now))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    told.clear()
+    cma_es(PLAN, PLANNER, seed=0, evaluations=60, progress=lambda *now: told.append(now))
+    assert len(told) > 2 and told == sorted(told) and told[-1] == (60, 60)
+    told.clear()
+    equilibrium(PLAN, PLANNER, best.sigma, progress=lambda *now: told.append(now))
+    assert [done for done, _ in told] == list(range(1, len(told) + 1)) and told
+    for call in (
+        lambda: match_cost(PLAN, PLANNER, 1.0, progress="yes"),
+        lambda: cma_es(PLAN, PLANNER, seed=0, progress="yes"),
+        lambda: equilibrium(PLAN, PLANNER, best.sigma, progress="yes"),
+    ):
+        with pytest.raises(ValueError, match="progress must be True, False or a function"):
+            call()

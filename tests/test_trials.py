@@ -557,3 +557,13 @@ def test_a_field_that_is_too_long(tmp_path):
     path.write_text("state,action\n0," + "1" * 200_000 + "\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"trials.csv is not a readable table: field larger than field limit"):
         sm.Trials.read_csv(path, sm.tasks.bandit([0.0, 1.0]))
+
+
+def test_files_of_results_and_of_trials_are_told_apart(tmp_path):
+    task = sm.tasks.two_step()
+    result = sm.train(task, sm.Agent(), episodes=3, restarts=1, seed=0).save(tmp_path / "result.npz")
+    trials = sm.simulate(task, sm.Agent(), episodes=3, restarts=1, seed=0).save(tmp_path / "trials.npz")
+    with pytest.raises(ValueError, match="such as a result: `Result.load`"):
+        sm.Trials.load(result or tmp_path / "result.npz")
+    with pytest.raises(ValueError, match="it holds trials: `Trials.load`"):
+        sm.runs.result.Result.load(trials or tmp_path / "trials.npz")
