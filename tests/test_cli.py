@@ -422,3 +422,13 @@ def test_disk_full_while_writing(tmp_path, capsys, monkeypatch):
     assert run("run", "grid-world", *SMALL, "--out", tmp_path / "out") == 2
     assert "No space left" in capsys.readouterr().err
     assert os.listdir(tmp_path / "out") == []
+
+
+def test_help_without_docstrings():
+    """-OO leaves docstrings out, of which the help is made."""
+    told = [
+        subprocess.run([sys.executable, *flags, "-m", "sigmalloc", "run", "--help"], capture_output=True, text=True)
+        for flags in ((), ("-OO",))
+    ]
+    assert told[0].returncode == told[1].returncode == 0
+    assert told[0].stdout == told[1].stdout

@@ -4,6 +4,7 @@ import copy
 import gzip
 import lzma
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -506,10 +507,11 @@ def test_tables_that_can_be_read(tmp_path):
 
 @pytest.mark.parametrize("missing", [pd.NA, pd.NaT, np.nan])
 def test_where_a_column_has_nothing(missing):
-    """Whatever pandas has there is another episode, or another block, each time."""
+    """Each row without a block would be a block of its own, with new memories."""
     column = np.array(["a", missing, missing, "b"], dtype=object)
-    assert made(episode=column)[0].episode_end.tolist() == [1, 1, 1, 1]
-    assert made(block=column, blocks="carry")[0].block.tolist() == [0, 1, 2, 3]
+    for name in ("episode", "block"):
+        with pytest.raises(ValueError, match=f"subject 0, row 1: {name} is missing"):
+            made(**{name: column})
     with pytest.raises(ValueError, match="subject: row 1 has none"):
         made(subject=column)
 
@@ -529,3 +531,42 @@ def test_columns_are_asked_for_before_a_table_is_read(tmp_path, columns, message
 def test_trials_of_a_name_say_how_to_make_the_task():
     with pytest.raises(ValueError, match=r"got 'two-step'; sigmalloc\.tasks\.make"):
         fit.Choices.from_task("two-step", None)
+
+
+@pytest.mark.parametrize("rows", [None, "rows.npz"])
+def test_one_memory_has_one_name(rows, tmp_path, monkeypatch):
+    """pandas makes numbers of one column and texts of another: "1" and 1 would be two memories."""
+    monkeypatch.chdir(tmp_path)
+    Path("machines.csv").write_text("a,b,c,r\n1,2,0,1\n2,1,1,2\n1,none,0,3\n")
+    read = fit.Choices.from_csv("machines.csv", options=["a", "b"], choice="c", payoff="r", rows=rows)
+    assert read[0].labels == (("1", "2", "none"),)
+
+
+def test_names_of_two_kinds():
+    choice, payoff = [0, 0], [1.0, 2.0]
+    frame = pd.DataFrame({"a": [1, 2], "b": ["2", "none"], "c": choice, "r": payoff})
+    mixed = fit.Choices.from_frame(frame, options=["a", "b"], choice="c", payoff="r")
+    assert mixed[0].labels == (("1", "2", "none"),)
+    assert fit.Choices.from_arrays([["a", np.nan], ["b", np.nan]], choice, payoff)[0].labels == (("a", "b"),)
+    pairs = [["a", "b"], ["a", "b"]]
+    assert fit.Choices.from_arrays(pairs, choice, payoff, subject=["a", 1]).labels == ("a", 1)
+    with pytest.raises(ValueError, match="subject: row 1 has none"):
+        fit.Choices.from_arrays(pairs, choice, payoff, subject=["a", np.nan])
+    named = fit.Choices.from_arrays(pairs, ["a", np.nan], payoff, coding="memory")
+    assert named[0].choice.tolist() == [0, -1]
+
+
+@pytest.mark.parametrize("rows", [None, "rows.npz"])
+def test_people_whose_numbers_look_alike(rows, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    columns = {"subject": "s", "options": ["a", "b"], "choice": "c", "payoff": "r", "rows": rows}
+    for labels, expected in ((("01", "1"), ("01", "1")), (("01", "02"), (1, 2)), (("1", " 2 "), (1, 2))):
+        Path("people.csv").write_text("s,a,b,c,r\n" + "".join(f"{label},x,y,0,1\n" for label in labels))
+        assert fit.Choices.from_csv("people.csv", **columns).labels == expected
+
+
+@pytest.mark.parametrize("rows", [None, "rows.npz"])
+def test_two_columns_of_one_name(rows, tmp_path):
+    (tmp_path / "two.csv").write_text("a,b,c,r,r\nx,y,0,1,9\n")
+    with pytest.raises(ValueError, match=r"two\.csv is not a readable table: there are 2 columns 'r'"):
+        fit.Choices.from_csv(tmp_path / "two.csv", options=["a", "b"], choice="c", payoff="r", rows=rows)

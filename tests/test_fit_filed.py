@@ -82,8 +82,11 @@ CHANGES = {
     "no response": (lambda frame: frame.assign(choice=frame.choice.where(frame.index % 7 > 0)), {}),
     "prices": (lambda frame: frame, {"options": ["left", None], "known": [None, "paid_right"]}),
     "of the chosen": (lambda frame: frame, {"payoff": "paid_left", "episode": "day"}),
-    "late blanks": (lambda frame: frame.assign(day=np.where(frame.index < 120, np.nan, 1.0)), {"episode": "day"}),
-    "early names": (lambda frame: frame.assign(day=np.where(frame.index < 120, "x", None)), {"block": "day"}),
+    "early blanks": (lambda frame: frame.assign(left=frame.left.where(frame.index >= 120)), {}),
+    "late blanks": (lambda frame: frame.assign(left=frame.left.where(frame.index < 120)), {}),
+    "early names": (lambda frame: frame.assign(left=frame.left.map("m{}".format).where(frame.index < 120)), {}),
+    "one name": (lambda frame: frame.assign(left=frame.left.astype(object).where(frame.index != 120, "b")), {}),
+    "two that look alike": (lambda frame: frame.assign(who=np.where(frame.index < 120, "01", "1")), {}),
     "forced": (lambda frame: frame.assign(day=frame.day == 1), {"forced": "day"}),
     "one subject": (lambda frame: frame, {"subject": None}),
 }  # fmt: skip
@@ -112,8 +115,8 @@ def test_what_is_wrong_is_said_by_the_row_of_the_table(tmp_path):
 @pytest.mark.parametrize(
     ("change", "columns", "message"),
     [
-        (lambda frame: frame.assign(left=frame.left.astype(object).where(frame.index != 120, "b")), {},
-         "the column 'left' has texts in rows 111 to 147, and numbers in rows before them; write all of it as one"),
+        (lambda frame: frame.assign(day=frame.day.astype(object).where(frame.index != 120, "b")), {"block": "day"},
+         "the column 'day' has texts in rows 111 to 147, and numbers in rows before them; write all of it as one"),
         (lambda frame: frame.assign(who=frame.who.where(frame.index != 120)), {}, "subject: row 120 has none"),
         (lambda frame: frame[:0], {}, "frame has no rows"),
         (lambda frame: frame, {"choice": "chosen"}, "choice: no column 'chosen'; the columns are 'ignored', 'who'"),

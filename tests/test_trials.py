@@ -567,3 +567,112 @@ def test_files_of_results_and_of_trials_are_told_apart(tmp_path):
         sm.Trials.load(result or tmp_path / "result.npz")
     with pytest.raises(ValueError, match="it holds trials: `Trials.load`"):
         sm.runs.result.Result.load(trials or tmp_path / "trials.npz")
+
+
+class TestWhatCannotBe:
+    """Numbers that lead out of the task, and rows that do not follow each other."""
+
+    TASK = sm.TabularMDP([[1, 1], [1, 1]], [[1.0, 0.0], [0, 0]], start=0, terminal=[1])
+
+    def table(self, **columns):
+        trials = sm.simulate(self.TASK, sm.Agent(), episodes=6, restarts=2, seed=0)
+        return dataclasses.replace(trials, **{name: change(getattr(trials, name)) for name, change in columns.items()})
+
+    @pytest.mark.parametrize(
+        ("name", "by", "message"),
+        [
+            ("action", 10**6, "row 0: action 100000. is not an action"),
+            ("action", -3, "row 0: action -. is not an action"),
+            ("state", 10**8, r"row 0: state must be in \[0, 1\], got 100000000"),
+            ("next_state", 10**8, "row 0: next_state 100000001 is not a state"),
+            ("episode", -5, "row 0: episode must be at least 0, got -5"),
+        ],
+    )
+    def test_numbers(self, name, by, message):
+        with pytest.raises(ValueError, match=message):
+            self.table(**{name: lambda column: column.astype(np.int64) + by})
+
+    def test_rows_that_do_not_follow_are_not_replayed(self):
+        whole = self.table()
+        by_turns = np.arange(12).reshape(2, 6).T.ravel()
+        for trials, message in (
+            (whole[::-1], "episode 4 comes after episode 5"),
+            (whole[by_turns], "all rows of a subject one after the other"),
+            (whole[:0], "must have rows"),
+            (self.table(episode=lambda column: column + 3), "the first episode must be 0, got 3"),
+            (self.table(next_state=lambda column: column * 0), "never leads to 0"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                sm.replay(trials, sm.Agent(), seed=0)
+
+    def test_an_empty_table_is_kept(self, tmp_path):
+        assert len(sm.Trials.load(self.table()[:0].save(tmp_path / "none.npz"))) == 0
+
+    def test_slices(self):
+        with pytest.raises(ValueError, match="rows must be a slice of whole numbers"):
+            self.table()["a":"b"]
+
+    def test_times_are_no_rewards(self):
+        for unit in ("M8[ns]", "m8[ns]"):
+            with pytest.raises(ValueError, match="reward must be numbers or texts, got times"):
+                rows = {"state": [0, 0], "action": [0, 1], "reward": np.zeros(2, unit)}
+                sm.Trials.from_frame(rows, self.TASK)
+
+    def test_a_missing_response_is_an_episode(self):
+        rows = {"state": [0, 0, 0], "action": [0, None, 1], "reward": [1, np.nan, 0.0]}
+        trials = sm.Trials.from_frame(rows, self.TASK)
+        assert trials.episode.tolist() == [0, 1, 2]
+        assert trials.cut.tolist() == [False, True, False]
+        assert sm.replay(trials, sm.Agent(), seed=0).training_episodes == 3
+        subject = sm.fit.Choices.from_task(self.TASK, trials)[0]
+        assert subject.choice.tolist() == [0, -1, 1] and subject.episode_end.tolist() == [1, 1, 1]
+
+    def test_a_missing_response_within_an_episode(self):
+        task = sm.tasks.maze(["S.G"])
+        rows = {"state": [0, 0, 1], "action": ["right", None, "right"], "next_state": [1, 1, 2], "reward": [-1, 0, 10]}
+        rows |= {"state": [0, 1, 1], "episode": [0, 0, 0]}
+        trials = sm.Trials.from_frame(rows, task)
+        subject = sm.fit.Choices.from_task(task, trials)[0]
+        assert subject.choice[1] == -1 and subject.episode_end.tolist() == [0, 0, 1]
+
+    def test_episodes_end_where_their_variant_ends_them(self):
+        later = sm.TabularMDP([[1, 1], [2, 2], [2, 2]], [[0, 0], [5, 1], [0, 0.0]], start=0, terminal=[2])
+        task = sm.TabularMDP(
+            [[1, 1]] * 3, [[1, 0], [0, 0], [0, 0.0]], start=0, terminal=[1], changes=[(2, later)]
+        )  # fmt: skip
+        trials = sm.simulate(task, sm.Agent(), episodes=6, seed=0)
+        columns = {
+            name: getattr(trials, name) for name in ("subject", "state", "action", "reward", "next_state", "ended")
+        }
+        for left_out in ((), ("ended",), ("ended", "next_state")):
+            given = {name: column for name, column in columns.items() if name not in left_out}
+            np.testing.assert_array_equal(sm.Trials.from_frame(given, task).episode, trials.episode)
+
+
+class TestNamesThatAreNumbers:
+    def test_our_own_tables_have_numbers(self, tmp_path):
+        line = sm.TabularMDP.from_functions(
+            lambda s, a: (s + (1 if a == 2 else -1), float(s == 5)), lambda s: () if s in (0, 6) else (2, 1), start=3
+        )
+        trials = sm.simulate(line, sm.Agent(), episodes=30, restarts=2, seed=0)
+        for again in (
+            sm.Trials.read_csv(trials.to_csv(tmp_path / "line.csv"), line),
+            sm.Trials.from_frame(trials.to_frame(), line),
+        ):
+            for name, column in trials.columns.items():
+                np.testing.assert_array_equal(getattr(again, name), column, err_msg=name)
+
+    def test_other_tables_have_names_throughout(self):
+        task = sm.TabularMDP([[1, 1, 1], [1, 1, 1]], np.eye(2, 3), start=0, terminal=[1], action_names=("1", "2", "3"))
+        named = sm.Trials.from_frame({"state": [0] * 3, "action": [3, 1, 2]}, task)
+        assert named.action.tolist() == [2, 0, 1]
+        with pytest.raises(ValueError, match="action '0' is no name of the task, and '1' elsewhere"):
+            sm.Trials.from_frame({"state": [0] * 3, "action": [0, 1, 2]}, task)
+
+
+def test_counts_of_few_bits_do_not_overflow():
+    task = sm.TabularMDP([[0, 0], [1, 1]], [[0, 0.0], [0, 0]], start=0, terminal=[1], step_limit=5)
+    with pytest.warns(sm.CutOffWarning, match="all of 128 learning episodes"):
+        sm.train(task, sm.Agent(), episodes=np.int8(64), restarts=np.int8(2), seed=0)
+    with pytest.raises(ValueError, match="each of 300 episodes"):
+        sm.simulate(sm.tasks.bandit(means=[0.0, 1.0]), sm.Agent(), episodes=np.int8(100), restarts=3, max_rows=200)

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import _thread
+import atexit
+import contextlib
 import contextvars
+import logging
+import os
 import queue
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +19,11 @@ from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
+_left_behind: list[list[None]] = []  # for each call that Ctrl-C ended: empty once it has come to its end
+interrupted: list[int] = []  # the status that a command which Ctrl-C ended exits with
+
 _MOMENT = 0.1  # seconds
+_LONGEST = 5.0  # seconds that a process which ends by itself waits for what Ctrl-C left behind
 LARGE_SYSTEM = 2000  # equations from which on a sparse solve may take longer than Ctrl-C should
 
 
@@ -26,6 +36,7 @@ def aside(function: Callable[..., T], /, *arguments: Any, **keywords: Any) -> T:
     if threading.current_thread() is not threading.main_thread():  # which alone hears of Ctrl-C
         return function(*arguments, **keywords)
     found: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+    running: list[None] = [None]
     context = contextvars.copy_context()
 
     def work() -> None:
@@ -33,19 +44,50 @@ def aside(function: Callable[..., T], /, *arguments: Any, **keywords: Any) -> T:
             found.put((context.run(function, *arguments, **keywords), None))
         except BaseException as error:
             found.put((None, error))
+        finally:
+            running.clear()
 
     try:
         start(work, "sigmalloc_aside")
     except RuntimeError:  # the system gives no more threads
         return function(*arguments, **keywords)
-    while True:
-        try:
-            value, error = found.get(timeout=0.1)  # Windows hears of Ctrl-C between two waits only
-        except queue.Empty:
-            continue
-        if error is not None:
-            raise error
-        return cast(T, value)
+    try:
+        while True:
+            with contextlib.suppress(queue.Empty):
+                value, error = found.get(timeout=0.1)  # Windows hears of Ctrl-C between two waits only
+                break
+    except BaseException:
+        _left_behind.append(running)
+        raise
+    if error is not None:
+        raise error
+    return cast(T, value)
+
+
+@atexit.register
+def _leave() -> None:
+    """End a process in which Ctrl-C left a call behind.
+
+    SuperLU calls Python back, and an interpreter that shuts down meanwhile crashes, or loses its status. So a process
+    that Ctrl-C ends is ended here, and one that ends by itself waits for the call, for a while.
+    """
+    if not any(_left_behind):
+        return
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # one that is closed, or None
+            stream.flush()
+    if interrupted or getattr(sys, "last_type", None) is KeyboardInterrupt:
+        logging.shutdown()
+        if interrupted or os.name != "posix":
+            os._exit(interrupted[-1] if interrupted else 130)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # as Python ends what Ctrl-C stopped
+        os.kill(os.getpid(), signal.SIGINT)
+    until = time.monotonic() + _LONGEST
+    while any(_left_behind):
+        if time.monotonic() > until:
+            sys.stdout = sys.stderr = None  # an error when they are flushed would be the status
+            break
+        time.sleep(0.05)
 
 
 def start(work: Callable[[], object], name: str) -> None:

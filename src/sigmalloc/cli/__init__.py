@@ -12,6 +12,7 @@ from typing import Any
 from .. import __version__, _kernel
 from .._executors import WorkersLostError
 from .._io import terminal
+from .._threads import interrupted
 from ..runs.divergence import DivergenceError
 from . import run, simulate
 from .parser import Parser, say
@@ -32,6 +33,7 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    interrupted.clear()
     if "matplotlib" not in sys.modules:
         # Figures go into files. What a notebook exports to its children names a backend that may not be here.
         os.environ["MPLBACKEND"] = "agg"
@@ -45,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             finally:  # what could not be written is an error
                 sys.stdout.flush()
         except KeyboardInterrupt:
+            interrupted.append(130)
             return _told("interrupted; no half-written file was left", 130)
         except BrokenPipeError:
             return 1

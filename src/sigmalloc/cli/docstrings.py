@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 import re
+import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -66,10 +69,20 @@ class Parameter:
         return text.rstrip(".")
 
 
+def _told(thing: Callable[..., Any]) -> str:
+    """A docstring, from the source where Python has left it out (-OO)."""
+    there = inspect.getdoc(thing)
+    if sys.flags.optimize > 1:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(thing))).body[0]
+        assert isinstance(tree, (ast.ClassDef, ast.FunctionDef))
+        there = ast.get_docstring(tree)
+    return there or ""
+
+
 @functools.cache
 def parameters(thing: Callable[..., Any]) -> dict[str, Parameter]:
     """The parameters in the docstring of a function or a class, by name."""
-    section = _SECTION.search((inspect.getdoc(thing) or "") + "\n")
+    section = _SECTION.search(_told(thing) + "\n")
     if section is None:
         return {}
     found = {}

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from .._io import files
 from .filed import Index, IndexBuilder, record_of
 from .subject import IntArray, Subject, missing, plain
-from .texts import PACKED, pieces_of
+from .texts import PACKED, Text
 
 _PIECE = 2**13  # rows read at once
 _PART = 2**18  # bytes of text in a part, about
@@ -29,8 +29,7 @@ _Columns = dict[str, npt.NDArray[Any]]
 
 @contextlib.contextmanager
 def reading(
-    source: str,
-    separator: str,
+    text: Text,
     target: str,
     subjects: Callable[[Mapping[str, npt.NDArray[Any]], IntArray], Sequence[Subject]],
     owner: str | None,
@@ -40,9 +39,7 @@ def reading(
 
     Parameters
     ----------
-    source : str
-        Text with a line of column names.
-    separator : str
+    text : Text
     target : str
         File that the rows will be written to: temporary files are beside it, and without a name where systems allow.
     subjects : callable(columns, rows)
@@ -62,9 +59,9 @@ def reading(
     folder = os.path.dirname(os.path.abspath(target))
     files.make_folder(folder)
     with _temporary_file(folder) as dealt, _temporary_file(folder) as kept:
-        parts = _Parts(dealt, _count(source) if owner is not None else 1)
+        parts = _Parts(dealt, _count(text.source) if owner is not None else 1)
         first = True
-        for begin, frame in _pieces(source, separator):
+        for begin, frame in _pieces(text):
             if first:  # what is wrong with the arguments is said before the table is read to its end
                 subjects(frame, begin + np.arange(len(next(iter(frame.values()))), dtype=np.int64))
                 first = False
@@ -112,10 +109,10 @@ def _count(source: str) -> int:
     return min(1 + size // _PART, _MOST_PARTS)
 
 
-def _pieces(source: str, separator: str) -> Iterator[tuple[int, _Columns]]:
+def _pieces(text: Text) -> Iterator[tuple[int, _Columns]]:
     """Some rows at a time, and the number of their first."""
     begin = 0
-    for frame in pieces_of(source, separator, _PIECE):
+    for frame in text.pieces(_PIECE):
         if len(frame) or not begin:
             yield begin, {str(name): _plain_column(np.asarray(frame[name])) for name in frame.columns}
         begin += len(frame)

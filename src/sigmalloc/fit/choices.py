@@ -16,14 +16,14 @@ import numpy.typing as npt
 from .. import _checks
 from .._io import archive, files
 from . import any_length, filed
-from .columns import a_float, flags, floats
+from .columns import a_float, first_without, flags, floats, has_texts, names_of, spelled
 from .columns import column as one_column
 from .filed import Rows
 from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, Once, changes, groups, nothing, plain
 from .subject import Blocks as Blocks
 from .subject import Subject as Subject
 from .tasks import choices_in_task
-from .texts import read_text
+from .texts import Text, read_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,8 +161,8 @@ class Choices:
         Parameters
         ----------
         memory : array, shape (rows, options)
-            Name of the memory of each option, a number or a text. −1, NaN, None or "": the option has none, only its
-            known number.
+            Name of the memory of each option, a number or a text; where there are texts, numbers are taken for texts.
+            −1, NaN, None or "": the option has none, only its known number.
         choice : array, shape (rows,)
             What was chosen, see ``coding``; −1, NaN, None or "": no response. Such a row is neither scored nor learned
             from, but an episode has passed.
@@ -177,7 +177,7 @@ class Choices:
         exists : array of bool, shape (rows, options), optional
             Whether the row has the option; those that it has come first. Default: all.
         block : array, shape (rows,), optional
-            A block begins on a row where this changes. Default: one block a subject.
+            A block begins on a row where this changes; every row must have one. Default: one block a subject.
         forced : array of bool, shape (rows,), optional
             Choices that were forced: they teach and are not scored.
         episode : array, shape (rows,), optional
@@ -197,7 +197,7 @@ class Choices:
         _checks.choice("blocks", blocks, BLOCKS)
         _checks.choice("coding", coding, CODINGS)
         chosen_only = _checks.flag("chosen_only", chosen_only)
-        given = _checks.as_array("memory", memory)
+        given = names_of("memory", memory)
         if given.dtype.kind not in "iufUO":
             raise ValueError(f"memory must have names of memories, numbers or texts, got dtype {given.dtype}")
         if given.ndim != 2 or 0 in given.shape:
@@ -283,13 +283,14 @@ class Choices:
         separator = _checks.separator("separator", separator)
         _check_named(columns)
         if rows is None:
-            return cls.from_frame(read_text("path", path, separator), **columns)
+            return cls.from_frame(read_text("path", path, separator, _labels(columns), _named(columns)), **columns)
         target = files.with_suffix("rows", rows, ".npz")
         source = files.checked_path("path", path)
         files.check_is_file(source)
         subjects = functools.partial(_subjects_of, **columns)
         named = _named(columns)
-        with any_length.reading(source, separator, str(target), subjects, columns.get("subject"), named) as found:
+        text = Text(source, separator, _labels(columns), named)
+        with any_length.reading(text, str(target), subjects, columns.get("subject"), named) as found:
             filed.save(target, {"format": FORMAT, "kind": "choices"}, {}, *found)
         return cls.load(target)
 
@@ -346,6 +347,14 @@ def _named(columns: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _labels(columns: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The columns of labels in a text, in groups within which the same text must mean the same."""
+    memories = {name: columns[name] for name in ("options", "choice") if name in columns}
+    if columns.get("coding") != "memory":
+        memories.pop("choice", None)
+    return [_named(memories), _named({"subject": columns.get("subject")})]
+
+
 def _subjects_of(
     frame: "pd.DataFrame | Mapping[str, npt.ArrayLike]",
     place: IntArray | None,
@@ -372,7 +381,7 @@ def _subjects_of(
         if name not in frame:
             columns = ", ".join(repr(str(key)) for key in frame)
             raise ValueError(f"{field}: no column {name!r}; the columns are {columns}")
-        found = _checks.as_array(name, frame[name])
+        found = names_of(name, frame[name])
         if found.ndim != 1:
             raise ValueError(f"{field}: the column {name!r} must have shape (rows,), got {found.shape}")
         return found
@@ -440,12 +449,16 @@ def _checked(
     shape = (n_rows, len(memory))
     owner = one_column("subject", 0 if subject is None else subject, n_rows)
     number: dict[Hashable, int] = {}
+    chosen = one_column("choice", choice, n_rows)
+    if has_texts(memory):
+        memory = [None if names is None else spelled(names) for names in memory]
+        chosen = spelled(chosen) if coding == "memory" else chosen
     table = _Table(
         place=place,
         names=np.stack([_numbers_of("memory", column, n_rows, number) for column in memory], axis=1),
         number=number,
         owner=owner,
-        raw_choice=one_column("choice", choice, n_rows),
+        raw_choice=chosen,
         payoff=_payoffs(payoff, shape),
         known=_numbers("known", known, shape),
         known_sigma=_numbers("known_sigma", known_sigma, shape),
@@ -483,6 +496,11 @@ class _Table:
         raise ValueError(f"subject {plain(self.owner[row])!r}, row {place}: {message}")
 
     def check(self, coding: str) -> None:
+        for field in ("block", "episode"):
+            values = getattr(self, field)
+            bare = None if values is None else first_without(values)
+            if bare is not None:
+                self.fail(bare, f"{field} is missing")
         """Bring the rows into the form that `subject` needs, or say what is wrong with which."""
         self._check_options()
         self._check_known()

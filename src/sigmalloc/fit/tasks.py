@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .. import _checks
 from ..tasks import TabularMDP
 from ..tasks.base import how_to_make_one
-from .columns import a_float, column, flags, floats
+from .columns import a_float, column, first_without, flags, floats
 from .subject import BLOCKS, CARRIED, NEW, NEW_Q, FloatArray, IntArray, Once, Subject, changes, groups, nothing, plain
 
 _MODES = {"reset": NEW, "carry": CARRIED, "reset_q": NEW_Q}
@@ -54,11 +54,15 @@ class _Rows:
             )
         self.following = np.full(n, -1)
         if following is not None:
-            entered = self._integers("next_state", following, task.n_states, missing=self.choice < 0)
+            unknown = np.array([nothing(value) for value in following.tolist()], dtype=bool)
+            entered = self._integers("next_state", following, task.n_states, missing=(self.choice < 0) & unknown)
             self.following = np.where((entered < 0) | task.terminal[entered], -1, entered)
         self.episode = np.arange(n) if episode is None and not self.longer else episode
         if self.episode is not None:
-            column("episode", self.episode, n)
+            self.episode = column("episode", self.episode, n)
+        for name, values in ((block or "session", self.block), ("episode", self.episode)):
+            if values is not None and (row := first_without(values)) is not None:
+                self.fail(row, f"{name} is missing")
 
     def fail(self, row: int, message: str) -> None:
         raise ValueError(f"subject {plain(self.owner[row])!r}, row {row}: {message}")

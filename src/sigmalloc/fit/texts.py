@@ -7,7 +7,8 @@ import gzip
 import io
 import lzma
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from .._io import files
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 PACKED = (".gz", ".bz2", ".zip", ".xz", ".zst", ".tar")
 
 
-def read_text(field: str, path: Any, separator: str) -> "pd.DataFrame":
+Groups = Sequence[tuple[str, ...]]
+
+
+def read_text(field: str, path: Any, separator: str, labels: Groups = (), named: Sequence[str] = ()) -> "pd.DataFrame":
     """A text file with a line of column names.
 
     Parameters
@@ -29,6 +33,11 @@ def read_text(field: str, path: Any, separator: str) -> "pd.DataFrame":
     path : path
         Packed (.gz, .bz2, .zip, .xz) or not.
     separator : str
+    labels : sequence of tuple of str
+        Groups of columns of labels. Those of a group are numbers if all that is in them is, and no two labels become
+        the same by it ("01" and "1"); else they are texts.
+    named : sequence of str
+        The columns that are asked for, of which there must not be two.
 
     Raises
     ------
@@ -42,27 +51,82 @@ def read_text(field: str, path: Any, separator: str) -> "pd.DataFrame":
     import pandas as pd
 
     with _readable(source):
-        _check_rows(source, separator)
-        return pd.read_csv(source, sep=separator)
+        _check_rows(source, separator, named)
+        frame = pd.read_csv(source, sep=separator, dtype=_as_texts(labels))
+    return _with_numbers(frame, _numeric([frame], labels))
 
 
-def pieces_of(source: str, separator: str, rows: int) -> "Iterator[pd.DataFrame]":
-    """The same some rows at a time; its errors come when the piece is asked for."""
+@dataclass(frozen=True)
+class Text:
+    """A table of any length in a text file, with the arguments of `read_text`."""
+
+    source: str
+    separator: str
+    labels: Groups
+    named: Sequence[str]
+
+    def pieces(self, rows: int) -> "Iterator[pd.DataFrame]":
+        """Some rows at a time; errors come when the piece is asked for."""
+        import pandas as pd
+
+        wanted = {name for group in self.labels for name in group}
+        like: dict[str, Any] = {"sep": self.separator, "chunksize": rows, "dtype": _as_texts(self.labels)}
+        with _readable(self.source):
+            _check_rows(self.source, self.separator, self.named)
+            with pd.read_csv(self.source, usecols=lambda name: name in wanted, **like) as reader:
+                numeric = _numeric(reader, self.labels)
+            with pd.read_csv(self.source, low_memory=False, **like) as reader:
+                for piece in reader:
+                    yield _with_numbers(piece, numeric)
+
+
+def _as_texts(labels: Groups) -> dict[str, type]:
+    return {name: str for group in labels for name in group}
+
+
+def _numeric(frames: "Iterable[pd.DataFrame]", labels: Groups) -> list[str]:
+    """The columns of labels that can be numbers."""
+    found: list[set[str]] = [set() for _ in labels]
+    columns: set[str] = set()
+    for frame in frames:
+        columns |= set(frame.columns)
+        for texts, group in zip(found, labels, strict=True):
+            for name in group:
+                if name in frame.columns:
+                    texts |= set(frame[name].dropna().unique())
+    return [
+        name for texts, group in zip(found, labels, strict=True) if _are_numbers(texts) for name in group
+        if name in columns
+    ]  # fmt: skip
+
+
+def _are_numbers(texts: set[str]) -> bool:
+    kept = {text.strip() for text in texts}
+    try:
+        values = {int(text) if text.lstrip("+-").isdigit() else float(text) for text in kept}
+    except (ValueError, OverflowError):
+        return False
+    return len(values) == len(kept) and all(abs(value) < 2**63 for value in values)
+
+
+def _with_numbers(frame: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
     import pandas as pd
 
-    with _readable(source):
-        _check_rows(source, separator)
-        with pd.read_csv(source, sep=separator, chunksize=rows, low_memory=False) as reader:
-            yield from reader
+    return frame.assign(**{name: pd.to_numeric(frame[name]) for name in names})
 
 
-def _check_rows(source: str, separator: str) -> None:
-    """Raise an error if the first row has more fields than there are names, since pandas would take its first field for
-    the name of the row, and all others for columns of the field before them; or if a row has fewer than the first, as
-    where a file was cut off, since pandas takes what is not there for nothing."""
+def _check_rows(source: str, separator: str, named: Sequence[str] = ()) -> None:
+    """Raise an error if a column that is asked for is there twice, since pandas would take the first; if the first row
+    has more fields than there are names, since pandas would take its first field for the name of the row, and all
+    others for columns of the field before them; or if a row has fewer than the first, as where a file was cut off,
+    since pandas takes what is not there for nothing."""
     import pandas as pd
 
-    pd.read_csv(source, sep=separator, header=None, nrows=2)
+    top = pd.read_csv(source, sep=separator, header=None, nrows=2, dtype=str)
+    header = [str(name).strip() for name in top.iloc[0].tolist()]
+    for name in named:
+        if header.count(name) > 1:
+            raise ValueError(f"there are {header.count(name)} columns {name!r}")
     mark, first = separator.encode(), None
     with _unpacked(source) as file:
         for number, line in enumerate(file, start=1):

@@ -30,7 +30,7 @@ from .cutoffs import warn_of_cutoffs
 from .result import Result
 from .schedule import POLICIES, Policy, Schedule
 from .train import Progress, checked_result, make_result
-from .trials import Trials
+from .trials import Trials, check
 
 ENDED, CUT, LAST = 1, 2, 4  # flags of a row, as the kernel has them
 LARGEST_TABLE = 10**8  # rows, unless more are asked for
@@ -102,7 +102,7 @@ def training(
         raise ValueError("learn=False needs q and sigma: what the agent acts by")
     if learn and not agent.learn_q:
         raise ValueError("learn_q=False: an agent that does not learn q̄ has no learning episodes; use learn=False")
-    _checks.integer("episodes", episodes, low=1)
+    episodes = _checks.integer("episodes", episodes, low=1)
     schedule = Schedule(episodes, None, 1, _checks.choice("policy", policy, POLICIES))
     checked_episodes(task, schedule.episodes)
     restarts, seed = checked_count("restarts", restarts), checked_seed(seed, rng)
@@ -310,11 +310,20 @@ def _recorded(trials: Trials, agents: Sequence[Agent]) -> tuple[npt.NDArray[Any]
         check_task_and_agent(task, one)
         if not one.learn_q:
             raise ValueError("learn_q=False: an agent that learns no q̄ has nothing to replay")
+    if not len(trials):
+        raise ValueError("trials must have rows, got none")
+    check(trials)
     _, begins = np.unique(trials.subject, return_index=True)
     begins = np.sort(begins)
     if len(np.unique(trials.session)) > 1:
         raise ValueError("trials must be of one session: replay each by itself, or fit them with sigmalloc.fit")
     first = np.append(begins, len(trials)).astype(np.int64)
+    if np.count_nonzero(trials.subject[1:] != trials.subject[:-1]) >= len(begins):
+        raise ValueError("trials must have all rows of a subject one after the other")
+    late = np.flatnonzero(trials.episode[begins])
+    if len(late):
+        row = begins[late[0]]
+        raise ValueError(f"trials, row {row}: the first episode must be 0, got {trials.episode[row]}")
     ends = trials.ended | trials.cut
     paths = [np.bincount(trials.episode[a:b][ends[a:b]]) for a, b in zip(first, first[1:], strict=False)]
     episodes = {len(count) for count in paths}

@@ -112,7 +112,7 @@ def train(
     streams = engine.run_streams(seed, range(restarts))
     outcome = advance(task, agent, schedule, streams, **given, estimator=estimator, workers=workers, progress=progress)
     result = checked_result(make_result(task, agent, seed, schedule, outcome, estimator), outcome)
-    warn_of_cutoffs(task, int(result.training_cutoffs.sum()), episodes * restarts, "learning ")
+    warn_of_cutoffs(task, int(result.training_cutoffs.sum()), schedule.episodes * restarts, "learning ")
     return result
 
 
@@ -123,7 +123,7 @@ def prepare(
 ) -> tuple[Schedule, int, dict[str, Any]]:  # fmt: skip
     """Every check of `train`, before any work: the schedule, the seed, and initial q̄ and σ of the memories."""
     check_task_and_agent(task, agent)
-    _checks.integer("episodes", episodes, low=1)
+    episodes = _checks.integer("episodes", episodes, low=1)
     schedule = Schedule(episodes, evaluate_every, evaluation_episodes, evaluation_policy, snapshots)
     checked_episodes(task, schedule.episodes)
     restarts = checked_count("restarts", restarts)
@@ -227,7 +227,7 @@ def extend(
             f"agent: a run of allocation={result.agent.allocation!r} cannot go on with {new.allocation!r}, whose σ has "
             "another shape; train from its q and sigma instead"
         )
-    _checks.integer("episodes", episodes, low=1)
+    episodes = _checks.integer("episodes", episodes, low=1)
     first = result.training_episodes
     every = int(result.episodes[0]) if result.episodes.size else None
     schedule = Schedule(

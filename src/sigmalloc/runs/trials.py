@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import functools
 import io
 import itertools
 import math
@@ -101,7 +102,26 @@ class Trials(Frozen):
             if column.shape != shape:
                 raise ValueError(f"{name} must have shape {shape}, got {column.shape}")
             object.__setattr__(self, name, column)
+        self._check_numbers()
         freeze(self)
+
+    def _check_numbers(self) -> None:
+        """That nothing leads out of the task: what replays or labels the rows goes by these numbers."""
+        states, actions = self.task.n_states, self.task.n_actions
+        most = _checks.LARGEST_INTEGER
+        for name, low, high, wrong in (
+            ("state", 0, states - 1, f"state must be in [0, {states - 1}], got {{}}"),
+            ("next_state", 0, states - 1, "next_state {} is not a state of the task"),
+            ("action", -1, actions - 1, "action {} is not an action of the task"),
+            *(
+                (name, 0, most, f"{name} must be at least 0, got {{}}")
+                for name in ("session", "episode", "path", "step")
+            ),
+        ):
+            column = getattr(self, name)
+            if len(column) and not low <= int(column.min()) <= int(column.max()) <= high:
+                row = int(np.flatnonzero((column < low) | (column > high))[0])
+                raise ValueError(f"row {row}: {wrong.format(column[row])}")
 
     def __len__(self) -> int:
         return len(self.state)
@@ -137,7 +157,12 @@ class Trials(Frozen):
         ValueError
             If it is none of these: a column is an attribute.
         """
-        if not isinstance(rows, slice):
+        if isinstance(rows, slice):
+            try:
+                rows.indices(len(self))
+            except (TypeError, ValueError):
+                raise ValueError(f"rows must be a slice of whole numbers, got {rows}") from None
+        else:
             rows = self._rows(rows)
         return Trials(task=self.task, **{name: held[rows] for name, held in (self.columns | self.tables).items()})
 
@@ -286,7 +311,8 @@ class Trials(Frozen):
         ----------
         path : str or Path
         task : Task
-            States and actions are its numbers, or its names.
+            States and actions are its names, or its numbers: its numbers throughout in a table that begins with the
+            twelve columns that `to_csv` writes, else its names where all of a column are.
         columns : dict of {str: str}, optional
             The file's name for a column of ours, where it is another: ``{"subject": "participant"}``. ``state`` and
             ``action`` are needed; ``reward`` where something is to be learned; the others are made where they are not
@@ -311,9 +337,11 @@ class Trials(Frozen):
         separator = _checks.separator("separator", separator)
         _checks.only(mapping, (*COLUMNS, *OPTIONAL), "column")
         header, where, raw = _read_table(source, mapping, separator)
-        if "subject" in raw and tuple(header[: len(COLUMNS)]) == COLUMNS:  # a table of ours
+        ours = tuple(header[: len(COLUMNS)]) == COLUMNS
+        if "subject" in raw and ours:
             raw["subject"] = [terminal.of_cell(label) for label in raw["subject"]]
-        return _checked_rows(task, raw, lambda row, message: ValueError(f"{source}, line {where[row]}: {message}"))
+        fail = lambda row, message: ValueError(f"{source}, line {where[row]}: {message}")  # noqa: E731
+        return _checked_rows(task, raw, fail, ours)
 
     @classmethod
     def from_frame(cls, frame: Any, task: Task, columns: Mapping[str, str] | None = None) -> Trials:
@@ -332,11 +360,14 @@ class Trials(Frozen):
         for name, column in found.items():
             if column.ndim != 1:
                 raise ValueError(f"{name} must have shape (rows,), got {column.shape}")
+            if column.dtype.kind in "mM":
+                raise ValueError(f"{name} must be numbers or texts, got times: {column.dtype}")
         raw = {name: [_spelled(value) for value in column.tolist()] for name, column in found.items()}
         for name, values in raw.items():
             if len(values) != len(raw["state"]):
                 raise ValueError(f"{name} must have {len(raw['state'])} rows, as state has, got {len(values)}")
-        return _checked_rows(task, raw, lambda row, message: ValueError(f"row {row}: {message}"))
+        ours = tuple(available[: len(COLUMNS)]) == COLUMNS
+        return _checked_rows(task, raw, lambda row, message: ValueError(f"row {row}: {message}"), ours)
 
 
 class _Words(dict[str, str]):
@@ -440,7 +471,7 @@ def _words(name: str) -> str:
 Fail = Callable[[int, str], ValueError]
 
 
-def _checked_rows(task: Task, raw: dict[str, list[str]], fail: Fail) -> Trials:
+def _checked_rows(task: Task, raw: dict[str, list[str]], fail: Fail, ours: bool) -> Trials:
     n = len(raw["state"])
     if not n:
         raise ValueError("there are no rows")
@@ -449,8 +480,12 @@ def _checked_rows(task: Task, raw: dict[str, list[str]], fail: Fail) -> Trials:
         if label.lower() in _NO_ANSWER:
             raise fail(labels.index(label), "the subject is empty")
     subject = _numbers_or_text(labels)
-    state = _named("state", raw["state"], task.state_names, task.n_states, fail)
-    action = _named("action", raw["action"], task.action_names, task.n_actions, fail, missing=-1)
+    read = functools.partial(_named, fail=fail, ours=ours)
+    state = read("state", raw["state"], task.state_names, task.n_states)
+    action = read("action", raw["action"], task.action_names, task.n_actions, missing=-1)
+    following = None
+    if "next_state" in raw:
+        following = read("next_state", raw["next_state"], task.state_names, task.n_states, missing=-1)
     session = _whole("session", raw.get("session"), n, fail)
     given_episode = "episode" in raw
     episode = _whole("episode", raw.get("episode"), n, fail)
@@ -461,7 +496,7 @@ def _checked_rows(task: Task, raw: dict[str, list[str]], fail: Fail) -> Trials:
     order = np.lexsort((np.arange(n), path, episode, session, _codes(subject)))
     same = _same_run(subject, session, order)
     if not given_episode:
-        episode, order = _count_episodes(task, state, action, ended | cut, same, order, raw, fail)
+        episode = _count_episodes(task, state, action, following, ended | cut, same, order)
     within = same.copy()
     within[1:] &= (episode[order][1:] == episode[order][:-1]) & (path[order][1:] == path[order][:-1])
     if "step" in raw:
@@ -471,11 +506,7 @@ def _checked_rows(task: Task, raw: dict[str, list[str]], fail: Fail) -> Trials:
         step = np.empty(n, dtype=np.int64)
         step[order] = _count(within)
     last = np.append(~within[1:], True)
-    if "next_state" in raw:
-        next_state = _named("next_state", raw["next_state"], task.state_names, task.n_states, fail, missing=-1)
-        filled = next_state[order]
-    else:
-        filled = np.full(n, -1)
+    filled = np.full(n, -1) if following is None else following[order]
     follow = np.append(state[order][1:], -1)
     filled = np.where((filled < 0) & ~last, follow, filled)
     for place in np.flatnonzero(filled < 0):
@@ -498,12 +529,17 @@ def _checked_rows(task: Task, raw: dict[str, list[str]], fail: Fail) -> Trials:
     return trials
 
 
+def check(trials: Trials) -> None:
+    """Raise an error for the first row that cannot follow those before it, as where rows were chosen or reordered."""
+    _check(trials, lambda row, message: ValueError(f"trials, row {row}: {message}"))
+
+
 def _check(trials: Trials, fail: Fail) -> None:
     """Raise an error for the first row that cannot be so."""
     task, state, action, following = trials.task, trials.state, trials.action, trials.next_state
     n = len(trials)
     if not n:
-        raise ValueError("there are no rows")
+        return
 
     def refuse(wrong: npt.NDArray[np.bool_], message: Callable[[int], str]) -> None:
         if wrong.any():
@@ -521,10 +557,6 @@ def _check(trials: Trials, fail: Fail) -> None:
             refuse(column < 0, lambda r, name=name: f"{name} must not be negative")  # type: ignore[misc]
     if trials.probability is not None:
         refuse(trials.probability > 1 + 1e-9, lambda r: "probability must be at most 1")
-    inside = lambda values, low, high: (values >= low) & (values < high)  # noqa: E731
-    refuse(~inside(state, 0, task.n_states), lambda r: f"state must be in [0, {task.n_states - 1}], got {state[r]}")  # type: ignore[no-untyped-call]
-    refuse(~inside(following, 0, task.n_states), lambda r: f"next_state {following[r]} is not a state of the task")  # type: ignore[no-untyped-call]
-    refuse(~inside(action, -1, task.n_actions), lambda r: f"action {action[r]} is not an action of the task")  # type: ignore[no-untyped-call]
     terminal = np.logical_and.reduce([variant.terminal for variant in task.variants])
     refuse(terminal[state], lambda r: f"state {_label(task.state_names, state[r])} is terminal: nobody chooses there")
     exists = np.logical_or.reduce([variant.exists for variant in task.variants])
@@ -616,24 +648,37 @@ def _count(within: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
 
 
 def _count_episodes(
-    task: Task, state: Column, action: Column, over: Column, same: Column, order: Column, raw: dict[str, list[str]],
-    fail: Fail,
-) -> tuple[Column, Column]:  # fmt: skip
-    """Episodes where the file has none: they end where it says, or where the task does."""
-    ends = over[order].copy()
-    if "next_state" in raw:
-        following = _named("next_state", raw["next_state"], task.state_names, task.n_states, fail, missing=-1)[order]
-        ends |= (following >= 0) & task.terminal[following]
-    elif not over.any():
-        for place, row in enumerate(order.tolist()):
-            successors = _successors(task, int(state[row]), int(action[row]))
-            ends[place] = bool(len(successors)) and bool(task.terminal[successors].all())
-    begins = np.append(True, ends[:-1]) | ~same
-    number = np.cumsum(begins) - 1
-    first = np.maximum.accumulate(np.where(same, 0, number))
+    task: Task, state: Column, action: Column, following: Column | None, over: Column, same: Column, order: Column
+) -> Column:
+    """Episodes where the file has none: they end where it says, or where the task of that episode does."""
     episode = np.empty(len(order), dtype=np.int64)
-    episode[order] = number - first
-    return episode, order
+    if not task.changes and following is not None and (following >= 0).all():  # all at once
+        ends = (over | task.terminal[following])[order]
+        so_far = np.cumsum(np.append(True, ends[:-1]) | ~same) - 1
+        episode[order] = so_far - np.maximum.accumulate(np.where(same, 0, so_far))
+        return episode
+    variants: dict[int, Task] = {}
+    one_step: dict[tuple[int, int, int], bool] = {}
+
+    def surely_over(variant: Task, s: int, a: int) -> bool:
+        key = (id(variant), s, a)
+        if key not in one_step:
+            actions = [a] if a >= 0 else np.flatnonzero(variant.exists[s]).tolist()  # nobody chose: whatever it was
+            after = [_successors(variant, s, action) for action in actions]
+            one_step[key] = bool(after) and all(len(each) and variant.terminal[each].all() for each in after)
+        return one_step[key]
+
+    told, number, ended = bool(over.any()), 0, False
+    for place, row in enumerate(order.tolist()):
+        number = number + ended if same[place] else 0
+        episode[row] = number
+        if number not in variants:
+            variants[number] = task.at(number) if task.changes else task
+        variant, to = variants[number], -1 if following is None else int(following[row])
+        ended = bool(over[row]) or (to >= 0 and bool(variant.terminal[to]))
+        if to < 0 and not ended and (action[row] < 0 or (following is None and not told)):
+            ended = surely_over(variant, int(state[row]), int(action[row]))
+    return episode
 
 
 def _successors(task: Any, state: int, action: int) -> npt.NDArray[np.int64]:
@@ -684,9 +729,22 @@ def _by_word(name: str, values: list[str], dtype: type, meaning: Callable[[str],
 
 
 def _named(
-    name: str, values: list[str], names: Sequence[str] | None, count: int, fail: Fail, missing: int | None = None
-) -> npt.NDArray[np.int64]:
+    name: str, values: list[str], names: Sequence[str] | None, count: int, missing: int | None = None, *, fail: Fail,
+    ours: bool,
+) -> npt.NDArray[np.int64]:  # fmt: skip
+    """Numbers of states or actions. In a table of ours they are numbers, whatever names look like."""
     known = {label: number for number, label in enumerate(names or ())}
+    given = [value for value in dict.fromkeys(values) if not (missing is not None and value.lower() in _NO_ANSWER)]
+    if ours and all(map(_is_whole, given)):
+        known = {}
+    like_numbers = {value for value in given if value in known and _is_whole(value) and known[value] != int(value)}
+    if like_numbers and not all(value in known for value in given):
+        other = next(value for value in given if value not in known)
+        one = next(value for value in given if value in like_numbers)
+        raise fail(
+            values.index(other), f"{name} {other!r} is no name of the task, and {one!r} elsewhere in the column is the "
+            f"name of number {known[one]}: give names throughout, or numbers"
+        )  # fmt: skip
 
     def meaning(value: str) -> int:
         if value in known:
@@ -703,6 +761,14 @@ def _named(
         return number
 
     return _by_word(name, values, np.int64, meaning, fail)
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        int(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _whole(name: str, values: list[str] | None, n: int, fail: Fail) -> npt.NDArray[np.int64]:

@@ -114,7 +114,7 @@ def sweep(
         evaluation_episodes=evaluation_episodes, evaluation_policy=evaluation_policy, mode=mode, keep=keep, q=q,
         sigma=sigma, task_arguments=task_arguments,
     )  # fmt: skip
-    if episodes * wanted.n_runs >= pairing.LARGE_CALL:
+    if int(episodes) * wanted.n_runs >= pairing.LARGE_CALL:
         _warn_of_scale(wanted, made)
     shard = checked_shard(shard)
     block_size = None if block_size is None else _checks.integer("block_size", block_size, low=1)
