@@ -6,7 +6,7 @@ from scipy.optimize import brentq
 
 from sigmalloc import tasks
 from sigmalloc.agents import Agent
-from sigmalloc.exact import cma_es, equilibrium, evaluate, match_cost, optimum
+from sigmalloc.exact import cma_es, equilibrium, evaluate, expected_estimator, match_cost, optimum
 from sigmalloc.tasks.tabular import TabularMDP
 
 PLAN, PLANNER = tasks.planning(3, known_last_move=True), Agent.table_b1("planning")
@@ -126,3 +126,18 @@ def test_progress_is_told():
     ):
         with pytest.raises(ValueError, match="progress must be True, False or a function"):
             call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: expected_estimator(PLAN, PLANNER, 0, 1, variance=np.ones(2)), "variance must be"),
+        (lambda: expected_estimator(PLAN, PLANNER, 0, 1, variance="no"), "variance must be"),
+        (lambda: optimum(PLAN, PLANNER, learn_samples=np.ones(3)), "learn_samples must be"),
+        (lambda: cma_es(PLAN, PLANNER, seed=0, workers="zap"), "workers must be"),
+    ],
+)
+def test_wrong_types_are_named(call, message):
+    pytest.importorskip("cma")
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -570,3 +570,10 @@ def test_two_columns_of_one_name(rows, tmp_path):
     (tmp_path / "two.csv").write_text("a,b,c,r,r\nx,y,0,1,9\n")
     with pytest.raises(ValueError, match=r"two\.csv is not a readable table: there are 2 columns 'r'"):
         fit.Choices.from_csv(tmp_path / "two.csv", options=["a", "b"], choice="c", payoff="r", rows=rows)
+
+
+def test_tuples_are_no_labels():
+    """Files would give them back as texts, and two people one label."""
+    frame = pd.DataFrame({"a": ["x"] * 2, "b": ["y"] * 2, "c": [0, 1], "r": [1.0, 2.0], "s": [(1, 2), "(1, 2)"]})
+    with pytest.raises(ValueError, match="subject must have numbers or texts, got a tuple"):
+        fit.Choices.from_frame(frame, options=["a", "b"], choice="c", payoff="r", subject="s")

@@ -870,3 +870,17 @@ def test_a_trained_agent_from_start_to_picture(tmp_path):
     drawn(ax)
     assert [path.endswith((".png", ".pdf")) for path in plot.save(figure, tmp_path / "curve")] == [True, True]
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["ticks", "colorbar"])
+@pytest.mark.parametrize("given", [np.ones(3), "no", None])
+def test_switches_are_booleans(name, given):
+    task = tasks.grid_world()
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        plot.maze(task, np.zeros(task.n_states), **{name: given})
+
+
+def test_reference_lines_may_have_any_names():
+    result = train(tasks.grid_world(), Agent(), episodes=20, restarts=2, seed=0, evaluate_every=10)
+    ax = plot.convergence(result, reference={1: 2.0})
+    assert "1" in [text.get_text() for text in ax.get_legend().get_texts()]

@@ -19,6 +19,7 @@ from .._mdp.chain import ImproperPolicyError
 from .._mdp.problem import Floats, Point, Problem
 from .._threads import aside
 from ..agents import Agent
+from ..runs.arguments import workers_or_none
 from ..runs.evaluate import evaluate as simulated
 from ..tasks.base import Task
 from ._evaluate import evaluation
@@ -130,6 +131,7 @@ def cma_es(
     evaluations = _checks.integer("evaluations", evaluations, low=1)
     episodes = _checks.integer("episodes", episodes, low=1)
     step = _checks.real("step", step, low=0, low_open=True)
+    workers_or_none(workers)
     check_progress(progress)
     problem = Problem(task, agent, policy, episode)
     held, allocated, samples = start_q(problem, q), problem.allocated, problem.effort(None)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import _checks
 from .._choices.solver import score_moments
 from .._floats import finite, quietly
 from .._frozen import Frozen
@@ -88,6 +89,7 @@ def expected_estimator(
     Exact but for quadrature (relative error about 1e-9). The step limit is not modelled. Of several independent
     planned paths, each is credited with its own Ψ unless that is the best return.
     """
+    variance = _checks.flag("variance", variance)
     problem = Problem(task, agent, "soft", episode)
     point = problem.point(q, sigma)
     if (point.samples > 1).any() or problem.agent.opportunity_cost:

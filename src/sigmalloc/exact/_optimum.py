@@ -126,7 +126,9 @@ def optimum(
     """
     problem = Problem(task, agent, policy, episode)
     equal_precision = _checks.flag("equal_precision", equal_precision)
-    learn = _checks.choice("learn_samples", learn_samples or agent.learn_samples, LEARN_SAMPLES)
+    learn = _checks.choice(
+        "learn_samples", agent.learn_samples if learn_samples is None else learn_samples, LEARN_SAMPLES
+    )
     if starts is None:
         starts = 32 if problem.allocated.sum() <= 100 else 16
     starts = _checks.integer("starts", starts, low=1)

@@ -448,6 +448,8 @@ def _checked(
     """See `Choices.from_arrays`; memories by option, None for one that has none."""
     shape = (n_rows, len(memory))
     owner = one_column("subject", 0 if subject is None else subject, n_rows)
+    if owner.dtype == object and any(isinstance(label, tuple) for label in owner.tolist()):
+        raise ValueError("subject must have numbers or texts, got a tuple: join its parts to one text")
     number: dict[Hashable, int] = {}
     chosen = one_column("choice", choice, n_rows)
     if has_texts(memory):

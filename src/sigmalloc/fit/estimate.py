@@ -265,6 +265,9 @@ def make_jobs(
     if method in _PACKAGES:
         needed(*_PACKAGES[method], f"method={method!r}")
     given = _checks.mapping("options", options)
+    for name in given:
+        if not isinstance(name, str):
+            raise ValueError(f"options must have names as keys, got {_checks.shown(name)}")
     if method == "lbfgsb" and given:
         raise ValueError(f"options: method='lbfgsb' has none, got {', '.join(given)}")
     if method == "emcee":

@@ -219,7 +219,7 @@ class SubjectFit(Frozen):
             If payoffs that a simulated choice would meet are not known, or there is nothing to draw from.
         """
         draws = _checks.integer("draws", draws, low=1, high=10**6)
-        values = self.draw(draws, seed) if uncertain else np.tile(self.estimate, (draws, 1))
+        values = self.draw(draws, seed) if _checks.flag("uncertain", uncertain) else np.tile(self.estimate, (draws, 1))
         return simulate(self.subject if rows is None else rows, self.model, self.space.names, values, seed=seed)
 
 

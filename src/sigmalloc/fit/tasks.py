@@ -36,7 +36,7 @@ class _Rows:
         n = len(state)
         self.owner = column("subject", _default(_column(trials, "subject", n), n), n)
         self.block = column(
-            "block", _default(_needed(trials, block, n) if block else _column(trials, "session", n), n), n
+            "block", _default(_needed(trials, block, n) if block is not None else _column(trials, "session", n), n), n
         )
         self.state = self._integers("state", state, task.n_states)
         self.choice = self._choices(_needed(trials, "action", n))
@@ -60,7 +60,7 @@ class _Rows:
         self.episode = np.arange(n) if episode is None and not self.longer else episode
         if self.episode is not None:
             self.episode = column("episode", self.episode, n)
-        for name, values in ((block or "session", self.block), ("episode", self.episode)):
+        for name, values in (("session" if block is None else block, self.block), ("episode", self.episode)):
             if values is not None and (row := first_without(values)) is not None:
                 self.fail(row, f"{name} is missing")
 

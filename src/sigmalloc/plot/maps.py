@@ -91,7 +91,7 @@ def maze(
                 edgecolor="face" if large else "white", linewidth=0.25,
             )  # fmt: skip
             ax.add_collection(drawn)
-        if colorbar:
+        if _checks.flag("colorbar", colorbar):
             style.color_bar(ax, drawn, label)
     if not large:
         _lines_between(ax, rows, columns, 0.6)
@@ -117,7 +117,7 @@ def maze(
         )  # fmt: skip
     ax.add_patch(Rectangle((-0.5, -0.5), columns, rows, fill=False, edgecolor="0.2", linewidth=0.8, clip_on=False))
     ax.spines[:].set_visible(False)
-    if ticks:
+    if _checks.flag("ticks", ticks):
         style.number_ticks(ax, "x")
         style.number_ticks(ax, "y")
         style.style_axes(ax, "Column", "Row").spines[:].set_visible(False)
@@ -176,7 +176,7 @@ def plane(
         # eight intervals are eight ticks, unless they begin and end on one
         whole = np.isin(ends[[0, -1]], MaxNLocator(style.MOST_TICKS, steps=_STEPS).tick_values(ends[0], ends[-1])).all()
         axis.set_major_locator(MaxNLocator(style.MOST_TICKS - int(whole), steps=_STEPS))
-    if colorbar:
+    if _checks.flag("colorbar", colorbar):
         style.color_bar(ax, drawn, label)
     return ax
 
@@ -245,7 +245,7 @@ def table(
         )
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    if colorbar:
+    if _checks.flag("colorbar", colorbar):
         style.color_bar(ax, drawn, label)
     return ax
 
@@ -379,7 +379,7 @@ def heatmap(
     style.few_ticks(ax, "y", along[1])
     ax.tick_params(length=2)
     ax.spines[:].set_visible(True)
-    if colorbar:
+    if _checks.flag("colorbar", colorbar):
         style.color_bar(ax, image, label)
     if numbers:
         paint = np.asarray(image.to_rgba(values))

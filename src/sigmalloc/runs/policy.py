@@ -98,6 +98,8 @@ class Policy:
     @classmethod
     def of_result(cls, result: Result, restart: int, policy: PolicyName, seed: int | None) -> Policy:
         """See `Result.policy`."""
+        if not hasattr(result, "memory_sigma"):
+            raise ValueError(f"result must be a Result, got {_checks.shown(result)}")
         restart = _checks.integer("restart", restart, low=0, high=result.restarts - 1)
         made = cls(
             result.task, result.agent, result.memory_q[restart], result.memory_sigma[restart],
