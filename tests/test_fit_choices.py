@@ -560,7 +560,8 @@ def test_names_of_two_kinds():
 def test_people_whose_numbers_look_alike(rows, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     columns = {"subject": "s", "options": ["a", "b"], "choice": "c", "payoff": "r", "rows": rows}
-    for labels, expected in ((("01", "1"), ("01", "1")), (("01", "02"), (1, 2)), (("1", " 2 "), (1, 2))):
+    for labels, expected in ((("01", "1"), ("01", "1")), (("01", "02"), (1, 2)), (("1", " 2 "), (1, 2)),
+                             (("1_1", "1_2"), ("1_1", "1_2")), (("0.5", "2"), (0.5, 2))):  # fmt: skip
         Path("people.csv").write_text("s,a,b,c,r\n" + "".join(f"{label},x,y,0,1\n" for label in labels))
         assert fit.Choices.from_csv("people.csv", **columns).labels == expected
 

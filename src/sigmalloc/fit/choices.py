@@ -277,8 +277,8 @@ class Choices:
         Raises
         ------
         ValueError
-            As for `from_frame`; with ``rows`` also where a column has numbers in one part of a long table and texts in
-            another.
+            As for `from_frame`; with ``rows`` also where a column that is not one of labels has numbers in one part of
+            a long table and texts in another.
         """
         separator = _checks.separator("separator", separator)
         _check_named(columns)

@@ -73,8 +73,10 @@ class Text:
         like: dict[str, Any] = {"sep": self.separator, "chunksize": rows, "dtype": _as_texts(self.labels)}
         with _readable(self.source):
             _check_rows(self.source, self.separator, self.named)
-            with pd.read_csv(self.source, usecols=lambda name: name in wanted, **like) as reader:
-                numeric = _numeric(reader, self.labels)
+            numeric: list[str] = []
+            if wanted:
+                with pd.read_csv(self.source, usecols=lambda name: name in wanted, **like) as reader:
+                    numeric = _numeric(reader, self.labels)
             with pd.read_csv(self.source, low_memory=False, **like) as reader:
                 for piece in reader:
                     yield _with_numbers(piece, numeric)
@@ -101,12 +103,12 @@ def _numeric(frames: "Iterable[pd.DataFrame]", labels: Groups) -> list[str]:
 
 
 def _are_numbers(texts: set[str]) -> bool:
-    kept = {text.strip() for text in texts}
-    try:
-        values = {int(text) if text.lstrip("+-").isdigit() else float(text) for text in kept}
-    except (ValueError, OverflowError):
-        return False
-    return len(values) == len(kept) and all(abs(value) < 2**63 for value in values)
+    import pandas as pd
+
+    kept = pd.Series(sorted({text.strip() for text in texts}), dtype=object)
+    values = pd.to_numeric(kept, errors="coerce")  # Python would take "1_2" for 12
+    exact = values.dtype.kind in "iu" or bool((values.abs() <= 2**53).all())
+    return exact and values.nunique() == len(kept)
 
 
 def _with_numbers(frame: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":

@@ -208,14 +208,8 @@ def reference_lines(ax: Axes, reference: float | Mapping[str, float] | None) -> 
     levels = {name: _checks.real("reference", level) for name, level in named.items()}
     for number, (name, level) in enumerate(levels.items()):
         dashes = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))[number % 4]
-        ax.axhline(
-            level,
-            color="0.3",
-            linestyle=dashes,
-            linewidth=1,
-            label=None if name is None else entry(str(name)),
-            zorder=1.5,
-        )
+        label = None if name is None else entry(str(name))
+        ax.axhline(level, color="0.3", linestyle=dashes, linewidth=1, label=label, zorder=1.5)
         low, high = ax.get_ylim()
         if not min(low, high) <= level <= max(low, high):  # limits that somebody has fixed
             beyond = level + 0.04 * math.copysign(high - low, level - min(low, high))
